@@ -1,0 +1,25 @@
+/**
+ * The one error of this package: what was given, where it is wrong and why.
+ */
+import * as Schema from "effect/Schema"
+
+/**
+ * A text, number or list of bytes that is not what was asked for.
+ *
+ * `expected` names the thing asked for ("an IPv4 address"), `input` is what was given (numbers and bytes as text),
+ * `position` is the index in `input`, from 0, of the first character that is wrong (its length, if something is
+ * missing at the end), and `reason` says in words what is wrong there.
+ */
+export class IpaddrError extends Schema.TaggedError<IpaddrError>()("IpaddrError", {
+  expected: Schema.String,
+  input: Schema.String,
+  position: Schema.Int,
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return `${quote(this.input)} is not ${this.expected}: ${this.reason}, at position ${this.position}`
+  }
+}
+
+// Input may come from a peer: a message stays on one line and short.
+const quote = (input: string): string => JSON.stringify(input.length > 80 ? `${input.slice(0, 77)}...` : input)

@@ -1,0 +1,201 @@
+/**
+ * Names to addresses, addresses to names, and services to ports.
+ */
+import * as Arr from "effect/Array"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import * as NetAddress from "effect/net/NetAddress"
+import * as Ipaddr from "@effect-sockets/ipaddr/Ipaddr"
+import * as AddressOrder from "./AddressOrder.ts"
+import * as Hostent from "./Hostent.ts"
+import * as HostName from "./HostName.ts"
+import { type Operation, type Reason, noAddress, ResolverError } from "./ResolverError.ts"
+import type { ResolverSource, SourceError } from "./ResolverSource.ts"
+import * as Servent from "./Servent.ts"
+import * as StaticZone from "./StaticZone.ts"
+
+/** A host as PORT takes it: a name, an address in text, an ipaddr, or an address. */
+export type HostInput = string | Ipaddr.Ipaddr | NetAddress.IpAddress
+
+/** Options of {@link lookup}. Without a `family`, addresses of both are given. */
+export interface LookupOptions {
+  readonly family?: NetAddress.IpFamily | undefined
+}
+
+/**
+ * The capability to resolve names.
+ */
+export class Resolver extends Context.Service<
+  Resolver,
+  {
+    /** See {@link resolveHostIpaddr}. */
+    readonly resolveHostIpaddr: (host: HostInput) => Effect.Effect<Hostent.Hostent, ResolverError>
+    /** See {@link lookup}. */
+    readonly lookup: (
+      host: HostInput,
+      options?: LookupOptions
+    ) => Effect.Effect<Arr.NonEmptyReadonlyArray<NetAddress.IpAddress>, ResolverError>
+    /** See {@link serviceByName}. */
+    readonly serviceByName: (name: string, protocol?: Servent.Protocol) => Effect.Effect<Servent.Servent, ResolverError>
+    /** See {@link serviceByPort}. */
+    readonly serviceByPort: (port: number, protocol?: Servent.Protocol) => Effect.Effect<Servent.Servent, ResolverError>
+    /** What {@link make} built the operations on; layers that wrap a resolver use it. */
+    readonly source?: ResolverSource | undefined
+  }
+>()("@effect-sockets/resolver/Resolver") {}
+
+/**
+ * Gives the hostent of a host: forward for a name, reverse for a dotted or IPv6 address in text, an ipaddr or an
+ * address.
+ *
+ * **Errors** `InvalidName` before anything is sent, `HostNotFound` for a name or an address that nobody knows, and the
+ * other reasons of `ResolverError`.
+ *
+ * **Interruption** gives the question up; DNS queries are cancelled, a `getaddrinfo` call goes on unheard.
+ */
+export const resolveHostIpaddr = (host: HostInput): Effect.Effect<Hostent.Hostent, ResolverError, Resolver> =>
+  Resolver.use((resolver) => resolver.resolveHostIpaddr(host))
+
+/**
+ * Gives the addresses of a host in the order in which to try them: the source's preference (RFC 6724), the families
+ * alternating (RFC 8305, section 4). An address, in text or not, comes back as itself without a question to anybody.
+ *
+ * **Errors** `NoAddress` if the host has none of the family asked for; otherwise as {@link resolveHostIpaddr}.
+ *
+ * **Interruption** as {@link resolveHostIpaddr}.
+ */
+export const lookup = (
+  host: HostInput,
+  options?: LookupOptions
+): Effect.Effect<Arr.NonEmptyReadonlyArray<NetAddress.IpAddress>, ResolverError, Resolver> =>
+  Resolver.use((resolver) => resolver.lookup(host, options))
+
+/**
+ * Gives the service of that name or alias, of that protocol if one is given: from the services file, or from a small
+ * built-in list where the file is missing or does not know it.
+ *
+ * **Errors** `ServiceNotFound`.
+ */
+export const serviceByName = (
+  name: string,
+  protocol?: Servent.Protocol
+): Effect.Effect<Servent.Servent, ResolverError, Resolver> =>
+  Resolver.use((resolver) => resolver.serviceByName(name, protocol))
+
+/**
+ * Gives the service on a port, of that protocol if one is given, from where {@link serviceByName} looks.
+ *
+ * **Errors** `ServiceNotFound`.
+ */
+export const serviceByPort = (
+  port: number,
+  protocol?: Servent.Protocol
+): Effect.Effect<Servent.Servent, ResolverError, Resolver> =>
+  Resolver.use((resolver) => resolver.serviceByPort(port, protocol))
+
+const parse = (host: HostInput): Result.Result<HostName.HostName, Reason> => {
+  if (NetAddress.isIpAddress(host)) return Result.succeed(host)
+  const parsed: Result.Result<HostName.HostName, string> =
+    typeof host === "string"
+      ? HostName.fromString(host)
+      : Result.mapBoth(Ipaddr.fromNumber(host), { onSuccess: Ipaddr.toAddress, onFailure: (error) => error.message })
+  return Result.mapError(parsed, (detail) => ({ _tag: "InvalidName", detail }))
+}
+
+const failure = (operation: Operation, query: string) => (error: Pick<SourceError, "reason" | "cause">) =>
+  new ResolverError({
+    operation,
+    query,
+    reason: error.reason,
+    ...(error.cause === undefined ? {} : { cause: error.cause })
+  })
+
+/**
+ * Builds a resolver over a source of answers. It tells names from addresses, keeps the family that was asked for, drops
+ * repeated addresses, and names the question in every error.
+ */
+export const make = (source: ResolverSource): Resolver["Service"] => {
+  const service = (
+    operation: Operation,
+    query: string,
+    find: (services: ReadonlyArray<Servent.Servent>) => Option.Option<Servent.Servent>
+  ) =>
+    source.services.pipe(
+      Effect.mapError(failure(operation, query)),
+      Effect.flatMap((services) =>
+        Effect.fromOption(
+          Option.orElse(find(services), () => find(Servent.wellKnown)),
+          () => failure(operation, query)({ reason: { _tag: "ServiceNotFound" } })
+        )
+      )
+    )
+
+  return Resolver.of({
+    source,
+    resolveHostIpaddr: (host) => {
+      const fail = failure("resolveHostIpaddr", String(host))
+      const parsed = parse(host)
+      if (Result.isFailure(parsed)) return Effect.fail(fail({ reason: parsed.failure }))
+      const answer = NetAddress.isIpAddress(parsed.success)
+        ? source.reverse(NetAddress.toCanonical(parsed.success))
+        : source.forward({ name: parsed.success, family: undefined, names: true })
+      return Effect.mapBoth(answer, {
+        onFailure: fail,
+        onSuccess: ({ name, aliases, addresses }) =>
+          Hostent.fromAddresses(
+            name,
+            Arr.dedupe(aliases).filter((alias) => alias !== name),
+            Arr.dedupe(addresses)
+          )
+      })
+    },
+    lookup: (host, options) => {
+      const family = options?.family
+      const fail = failure("lookup", String(host))
+      const parsed = parse(host)
+      if (Result.isFailure(parsed)) return Effect.fail(fail({ reason: parsed.failure }))
+      const ofFamily = (addresses: ReadonlyArray<NetAddress.IpAddress>) => {
+        const kept = addresses.filter((address) => family === undefined || NetAddress.isFamily(address, family))
+        return Arr.isReadonlyArrayNonEmpty(kept)
+          ? Effect.succeed(AddressOrder.interleave(Arr.dedupe(kept)))
+          : Effect.fail(fail({ reason: noAddress(family) }))
+      }
+      if (NetAddress.isIpAddress(parsed.success)) return ofFamily([parsed.success])
+      return source.forward({ name: parsed.success, family, names: false }).pipe(
+        Effect.mapError(fail),
+        Effect.flatMap((answer) => ofFamily(answer.addresses))
+      )
+    },
+    serviceByName: (name, protocol) =>
+      service("serviceByName", protocol === undefined ? name : `${name}/${protocol}`, (services) =>
+        Servent.findByName(services, name, protocol)
+      ),
+    serviceByPort: (port, protocol) =>
+      service("serviceByPort", protocol === undefined ? String(port) : `${port}/${protocol}`, (services) =>
+        Servent.findByPort(services, port, protocol)
+      )
+  })
+}
+
+/**
+ * A resolver that answers from fixed data and asks nobody, for tests and for closed systems.
+ *
+ * **Errors** `InvalidName` if the zone holds a name or an address that is none.
+ *
+ * @example
+ * const resolver = Resolver.layerStatic({ hosts: { "db.internal": ["10.0.0.5"] }, aliases: { db: "db.internal" } })
+ */
+export const layerStatic = (zone: StaticZone.StaticZone): Layer.Layer<Resolver, ResolverError> =>
+  Layer.effect(
+    Resolver,
+    Effect.fromResult(
+      Result.mapBoth(StaticZone.toSource(zone), {
+        onSuccess: make,
+        onFailure: ({ input, detail }) =>
+          new ResolverError({ operation: "layerStatic", query: input, reason: { _tag: "InvalidName", detail } })
+      })
+    )
+  )

@@ -1,0 +1,84 @@
+/**
+ * Where a resolver's answers come from: the part that differs between the system, DNS, a fixed zone and a cache.
+ */
+import type * as Arr from "effect/Array"
+import * as Data from "effect/Data"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Equal from "effect/Equal"
+import type * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import * as Host from "effect/net/Host"
+import type * as NetAddress from "effect/net/NetAddress"
+import type { Reason } from "./ResolverError.ts"
+import type * as Servent from "./Servent.ts"
+
+/**
+ * What a source says of a host. `ttl` is how long it may be remembered, where the source knows.
+ */
+export interface Answer {
+  readonly name: string
+  readonly aliases: ReadonlyArray<string>
+  readonly addresses: Arr.NonEmptyReadonlyArray<NetAddress.IpAddress>
+  readonly ttl?: Duration.Duration | undefined
+}
+
+/** What a source is asked of a name. */
+export interface Question {
+  readonly name: Host.DomainName
+  /** Addresses of which family; of both when undefined. */
+  readonly family: NetAddress.IpFamily | undefined
+  /** Whether the canonical name and the aliases matter, which may cost queries of their own. */
+  readonly names: boolean
+}
+
+/** Why a source has no answer. */
+export class SourceError extends Data.TaggedError("SourceError")<{
+  readonly reason: Reason
+  readonly cause?: unknown
+}> {}
+
+/**
+ * The operations a resolver is built on.
+ *
+ * - `forward` is asked for names only, never for addresses written out.
+ * - `reverse` gives the answer for an address, which must be the first in its `addresses`.
+ * - `services` lists what is in the services file.
+ * - `negativeTtl` tells how long the absence of a name may be remembered (RFC 2308, section 5), where the source knows.
+ *
+ * **Interruption** of an operation ends the work it started, as far as the platform can.
+ */
+export interface ResolverSource {
+  readonly forward: (question: Question) => Effect.Effect<Answer, SourceError>
+  readonly reverse: (address: NetAddress.IpAddress) => Effect.Effect<Answer, SourceError>
+  readonly services: Effect.Effect<ReadonlyArray<Servent.Servent>, SourceError>
+  readonly negativeTtl?: ((name: Host.DomainName) => Effect.Effect<Option.Option<Duration.Duration>>) | undefined
+}
+
+/** An effect that fails with a reason. */
+export const fail = (reason: Reason, cause?: unknown): Effect.Effect<never, SourceError> =>
+  Effect.fail(new SourceError(cause === undefined ? { reason } : { reason, cause }))
+
+/**
+ * Completes a reverse answer: the owner of an address chooses the name it gives, so the other names and addresses of
+ * that name are added only if they lead back to the address. A name that is none is an `InvalidResponse`.
+ */
+export const confirmed = (
+  address: NetAddress.IpAddress,
+  hostname: string,
+  forward: ResolverSource["forward"]
+): Effect.Effect<Answer, SourceError> => {
+  const name = Host.domainNameFromString(hostname)
+  if (Result.isFailure(name)) {
+    return fail({ _tag: "InvalidResponse", detail: "the name of the address is not a host name" }, name.failure)
+  }
+  const bare: Answer = { name: Host.toRelative(name.success), aliases: [], addresses: [address] }
+  return forward({ name: name.success, family: undefined, names: true }).pipe(
+    Effect.map((answer): Answer =>
+      answer.addresses.some((other) => Equal.equals(other, address))
+        ? { name: bare.name, aliases: [answer.name, ...answer.aliases], addresses: [address, ...answer.addresses] }
+        : bare
+    ),
+    Effect.orElseSucceed(() => bare)
+  )
+}

@@ -1,0 +1,84 @@
+/**
+ * Fixed names and addresses, as a source of answers.
+ */
+import * as Arr from "effect/Array"
+import * as Effect from "effect/Effect"
+import * as Equal from "effect/Equal"
+import * as Result from "effect/Result"
+import * as Host from "effect/net/Host"
+import * as NetAddress from "effect/net/NetAddress"
+import { noAddress } from "./ResolverError.ts"
+import * as ResolverSource from "./ResolverSource.ts"
+import type * as Servent from "./Servent.ts"
+
+/**
+ * Names are compared as host names are: case, a trailing dot and the spelling of international names do not matter.
+ */
+export interface StaticZone {
+  /** The addresses of each host, best first. */
+  readonly hosts?: Readonly<Record<string, ReadonlyArray<NetAddress.IpAddressInput>>> | undefined
+  /** Other names, each with the host it stands for. */
+  readonly aliases?: Readonly<Record<string, string>> | undefined
+  /** Services besides those of `Servent.wellKnown`, and before them. */
+  readonly services?: ReadonlyArray<Servent.Servent> | undefined
+}
+
+/** What is wrong in a zone: the name or address, and why. */
+export interface StaticZoneError {
+  readonly input: string
+  readonly detail: string
+}
+
+const domain = (name: string) =>
+  Result.mapBoth(Host.domainNameFromString(name), {
+    onSuccess: Host.toRelative,
+    onFailure: ({ message }): StaticZoneError => ({ input: name, detail: message })
+  })
+
+/** The source that answers from a zone, or what is wrong in the zone. */
+export const toSource = (zone: StaticZone): Result.Result<ResolverSource.ResolverSource, StaticZoneError> =>
+  Result.gen(function* () {
+    const hosts = new Map<string, Array<NetAddress.IpAddress>>()
+    for (const [host, inputs] of Object.entries(zone.hosts ?? {})) {
+      const name = yield* domain(host)
+      const addresses = hosts.get(name) ?? []
+      for (const input of inputs) {
+        addresses.push(
+          yield* Result.mapError(NetAddress.ipFromInput(input), ({ message }) => ({
+            input: String(input),
+            detail: message
+          }))
+        )
+      }
+      hosts.set(name, addresses)
+    }
+
+    const aliases = new Map<string, string>()
+    for (const [alias, host] of Object.entries(zone.aliases ?? {})) {
+      const name = yield* domain(host)
+      if (!hosts.has(name)) return yield* Result.fail({ input: host, detail: `the alias ${alias} stands for no host` })
+      aliases.set(yield* domain(alias), name)
+    }
+
+    const namesOf = (host: string) => [...aliases].flatMap(([alias, name]) => (name === host ? [alias] : []))
+
+    return {
+      forward: ({ family, name }) => {
+        const relative = Host.toRelative(name)
+        const host = hosts.has(relative) ? relative : (aliases.get(relative) ?? "")
+        const all = hosts.get(host)
+        const addresses = all?.filter((address) => family === undefined || NetAddress.isFamily(address, family))
+        if (addresses === undefined) return ResolverSource.fail({ _tag: "HostNotFound" })
+        return Arr.isReadonlyArrayNonEmpty(addresses)
+          ? Effect.succeed({ name: host, aliases: namesOf(host), addresses })
+          : ResolverSource.fail(noAddress(family))
+      },
+      reverse: (address) => {
+        const found = [...hosts].find(([, addresses]) => addresses.some((other) => Equal.equals(other, address)))
+        return found === undefined
+          ? ResolverSource.fail({ _tag: "HostNotFound" })
+          : Effect.succeed({ name: found[0], aliases: namesOf(found[0]), addresses: [address, ...found[1]] })
+      },
+      services: Effect.succeed(zone.services ?? [])
+    }
+  })

@@ -1,7 +1,7 @@
 /**
  * Where a resolver's answers come from: the part that differs between the system, DNS, a fixed zone and a cache.
  */
-import type * as Arr from "effect/Array"
+import * as Arr from "effect/Array"
 import * as Data from "effect/Data"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -58,6 +58,13 @@ export interface ResolverSource {
 /** An effect that fails with a reason. */
 export const fail = (reason: Reason, cause?: unknown): Effect.Effect<never, SourceError> =>
   Effect.fail(new SourceError(cause === undefined ? { reason } : { reason, cause }))
+
+/** The addresses if there are any, and the reason otherwise. */
+export const orFail = (
+  addresses: ReadonlyArray<NetAddress.IpAddress>,
+  reason: Reason
+): Effect.Effect<Arr.NonEmptyReadonlyArray<NetAddress.IpAddress>, SourceError> =>
+  Arr.isReadonlyArrayNonEmpty(addresses) ? Effect.succeed(addresses) : fail(reason)
 
 /**
  * Completes a reverse answer: the owner of an address chooses the name it gives, so the other names and addresses of

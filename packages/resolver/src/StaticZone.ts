@@ -1,7 +1,6 @@
 /**
  * Fixed names and addresses, as a source of answers.
  */
-import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
 import * as Result from "effect/Result"
@@ -69,9 +68,11 @@ export const toSource = (zone: StaticZone): Result.Result<ResolverSource.Resolve
         const all = hosts.get(host)
         const addresses = all?.filter((address) => family === undefined || NetAddress.isFamily(address, family))
         if (addresses === undefined) return ResolverSource.fail({ _tag: "HostNotFound" })
-        return Arr.isReadonlyArrayNonEmpty(addresses)
-          ? Effect.succeed({ name: host, aliases: namesOf(host), addresses })
-          : ResolverSource.fail(noAddress(family))
+        return Effect.map(ResolverSource.orFail(addresses, noAddress(family)), (found) => ({
+          name: host,
+          aliases: namesOf(host),
+          addresses: found
+        }))
       },
       reverse: (address) => {
         const found = [...hosts].find(([, addresses]) => addresses.some((other) => Equal.equals(other, address)))

@@ -59,10 +59,11 @@ export const make = (files?: SystemFiles): ResolverSource.ResolverSource => {
       try: () => getaddrinfo(name, family === undefined ? 0 : family === "IPv4" ? 4 : 6),
       catch: NodeErrors.fromCause
     }).pipe(
-      Effect.map((found) => Arr.filterMap(found, ({ address }) => toAddress(address))),
-      Effect.filterOrFail(
-        Arr.isReadonlyArrayNonEmpty,
-        () => new ResolverSource.SourceError({ reason: { _tag: "InvalidResponse", detail: "no address can be read" } })
+      Effect.flatMap((found) =>
+        ResolverSource.orFail(
+          Arr.filterMap(found, ({ address }) => toAddress(address)),
+          { _tag: "InvalidResponse", detail: "no address in it can be read" }
+        )
       )
     )
 

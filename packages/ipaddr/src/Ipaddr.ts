@@ -1,16 +1,14 @@
 /**
  * An IPv4 address as a number: the integer formed by its four bytes, so that `128.18.65.4` is 2148679940.
  */
-import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
 import * as Order_ from "effect/Order"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import * as SchemaIssue from "effect/SchemaIssue"
-import * as SchemaTransformation from "effect/SchemaTransformation"
 import * as Dotted from "./internal/Dotted.ts"
+import * as Failure from "./internal/Failure.ts"
 import { IpaddrError } from "./IpaddrError.ts"
 
 /** An integer from 0 to 4294967295, as itself in JSON. Use `FromDotted` where the outside speaks dotted text. */
@@ -37,8 +35,12 @@ export const isIpaddr = (u: unknown): u is Ipaddr => typeof u === "number" && u 
 /** Numeric order, which is also the order of the bytes. */
 export const Order: Order_.Order<Ipaddr> = Order_.Number
 
-const fail = (expected: string, input: string, position: number, reason: string) =>
-  Result.fail(new IpaddrError({ expected, input, position, reason }))
+const expected = "an IPv4 address"
+
+const fail = (input: string, reason: string) => Result.fail(new IpaddrError({ expected, input, position: 0, reason }))
+
+const fromCode = (text: string, code: number): Result.Result<Ipaddr, IpaddrError> =>
+  code >= 0 ? Result.succeed(code as Ipaddr) : Result.fail(Failure.toError(expected, text, code))
 
 /**
  * The address that a dotted text names: four decimal parts of at most 255 between three dots, without sign, leading
@@ -47,18 +49,25 @@ const fail = (expected: string, input: string, position: number, reason: string)
  *
  * **Errors**: `IpaddrError` with the position and the reason.
  */
-export const fromDotted = (text: string): Result.Result<Ipaddr, IpaddrError> => {
-  const value = Dotted.parse(text, 0, text.length)
-  return value >= 0
-    ? Result.succeed(value as Ipaddr)
-    : fail("an IPv4 address", text, Dotted.failurePosition(value), Dotted.reasons[Dotted.failureReason(value)])
-}
+export const fromDotted = (text: string): Result.Result<Ipaddr, IpaddrError> =>
+  fromCode(text, Dotted.parse(text, 0, text.length))
 
 /** As `fromDotted`, for text that is known to be right: throws the `IpaddrError`. */
 export const fromDottedUnsafe = (text: string): Ipaddr => {
   const value = Dotted.parse(text, 0, text.length)
   return value >= 0 ? (value as Ipaddr) : Result.getOrThrow(fromDotted(text))
 }
+
+/**
+ * The address that the C library's `inet_aton` reads from a text: `127.1`, `0x7f.1`, `0177.0.0.1`, `2130706433`.
+ *
+ * One to four numbers, decimal, octal (`0…`) or hexadecimal (`0x…`), of which the last fills the bytes that are left; as
+ * in C, white space ends the address and what follows it is ignored. Never use it on text from outside: a filter that
+ * reads `0177.0.0.1` in one way and a connection that reads it in another is a hole (RFC 6943, section 3.1.1).
+ *
+ * **Errors**: `IpaddrError` with the position and the reason.
+ */
+export const fromLegacy = (text: string): Result.Result<Ipaddr, IpaddrError> => fromCode(text, Dotted.parseLegacy(text))
 
 /** Whether `fromDotted` takes a text; makes no error value, so it is the cheap way to tell addresses from names. */
 export const isDotted = (text: string): boolean => Dotted.parse(text, 0, text.length) >= 0
@@ -74,7 +83,7 @@ export const toDotted = (self: Ipaddr): string => Dotted.format(self)
 export const fromNumber = (value: number): Result.Result<Ipaddr, IpaddrError> =>
   isIpaddr(value)
     ? Result.succeed((value >>> 0) as Ipaddr)
-    : fail("an IPv4 address", String(value), 0, "it is an integer from 0 to 4294967295")
+    : fail(String(value), "it is an integer from 0 to 4294967295")
 
 /** As `fromNumber`, for a number that is known to be right: throws the `IpaddrError`. */
 export const fromNumberUnsafe = (value: number): Ipaddr => Result.getOrThrow(fromNumber(value))
@@ -87,7 +96,7 @@ export const fromNumberUnsafe = (value: number): Ipaddr => Result.getOrThrow(fro
 export const fromBytes = (bytes: Uint8Array): Result.Result<Ipaddr, IpaddrError> =>
   bytes.length === 4
     ? Result.succeed(fromBytesUnsafe(bytes))
-    : fail("an IPv4 address", bytes.join(" "), 0, `it has 4 bytes, not ${bytes.length}`)
+    : fail(bytes.join(" "), `it has 4 bytes, not ${bytes.length}`)
 
 /** The address of the first four bytes, which must be there: nothing is checked. */
 export const fromBytesUnsafe = (bytes: Uint8Array): Ipaddr =>
@@ -122,17 +131,4 @@ export const next = (self: Ipaddr): Option.Option<Ipaddr> => offset(self, 1)
 export const previous = (self: Ipaddr): Option.Option<Ipaddr> => offset(self, -1)
 
 /** Dotted text outside (also in JSON), an `Ipaddr` inside; as strict as `fromDotted`. */
-export const FromDotted = Schema.String.pipe(
-  Schema.decodeTo(
-    Ipaddr,
-    SchemaTransformation.transformEffect({
-      decode: (text, options) =>
-        Result.match(fromDotted(text), {
-          onSuccess: (value) => Effect.succeed<number>(value),
-          onFailure: (error) => Effect.fail(new SchemaIssue.InvalidValue({ message: error.message }, text, options))
-        }),
-      encode: (value) => Effect.succeed(toDotted(value as Ipaddr))
-    })
-  ),
-  Schema.annotate({ identifier: "IpaddrFromDotted" })
-)
+export const FromDotted = Failure.textSchema(Ipaddr, fromDotted, toDotted, "IpaddrFromDotted")

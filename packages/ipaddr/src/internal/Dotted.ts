@@ -1,31 +1,16 @@
 /**
- * Strict dotted text, as `inet_pton` takes it, in one pass over character codes. A slice is given by its bounds, so
- * that callers that parse an address inside a longer text need no substring.
+ * Dotted text in one pass over character codes: strictly as `inet_pton` takes it, and loosely as `inet_aton` does. A
+ * slice is given by its bounds, so that callers that parse an address inside a longer text need no substring.
  */
+import { failure } from "./Failure.ts"
 
-/** Why a text is not a dotted address; the number is the low digit of a failure code. */
-export const reasons = [
-  "a decimal digit is missing",
-  "a part is at most 255",
-  "a part has no leading zero",
-  "a dot is missing",
-  "nothing may follow the fourth part"
-] as const
-
-const DIGIT = 0
-const TOO_LARGE = 1
-const LEADING_ZERO = 2
-const DOT = 3
-const TRAILING = 4
-
-// A failure is a negative number that holds both facts: parsing allocates nothing, also when it fails.
-const failure = (position: number, reason: number): number => -1 - (position * 16 + reason)
-
-/** The index in the text that a failure code points at. */
-export const failurePosition = (code: number): number => Math.floor((-1 - code) / 16)
-
-/** The index in `reasons` that a failure code carries. */
-export const failureReason = (code: number): number => (-1 - code) % 16
+const digitFailure = failure("digit")
+const octetFailure = failure("octet")
+const zeroFailure = failure("leadingZero")
+const dotFailure = failure("dot")
+const afterFailure = failure("afterDotted")
+const tooLargeFailure = failure("tooLarge")
+const afterLegacyFailure = failure("afterLegacy")
 
 /** The value of the address that fills `text` from `from` up to `to`, or a negative failure code. */
 export const parse = (text: string, from: number, to: number): number => {
@@ -33,7 +18,7 @@ export const parse = (text: string, from: number, to: number): number => {
   let position = from
   for (let part = 0; part < 4; part++) {
     if (part > 0) {
-      if (position >= to || text.charCodeAt(position) !== 46) return failure(position, DOT)
+      if (position >= to || text.charCodeAt(position) !== 46) return dotFailure(position)
       position++
     }
     const start = position
@@ -41,15 +26,62 @@ export const parse = (text: string, from: number, to: number): number => {
     while (position < to) {
       const digit = text.charCodeAt(position) - 48
       if (digit < 0 || digit > 9) break
-      if (octet === 0 && position > start) return failure(start, LEADING_ZERO)
+      if (octet === 0 && position > start) return zeroFailure(start)
       octet = octet * 10 + digit
-      if (octet > 255) return failure(start, TOO_LARGE)
+      if (octet > 255) return octetFailure(start)
       position++
     }
-    if (position === start) return failure(position, DIGIT)
+    if (position === start) return digitFailure(position)
     value = value * 256 + octet
   }
-  return position === to ? value : failure(position, TRAILING)
+  return position === to ? value : afterFailure(position)
+}
+
+// White space of the C locale: tab to carriage return, and space.
+const isSpace = (code: number): boolean => code === 32 || (code >= 9 && code <= 13)
+
+const digitValue = (code: number): number => {
+  if (code >= 48 && code <= 57) return code - 48
+  const letter = code | 32
+  return letter >= 97 && letter <= 102 ? letter - 87 : 99
+}
+
+/**
+ * The value that the C library's `inet_aton` gives a text, or a negative failure code: one to four numbers, each
+ * decimal, octal after `0` or hexadecimal after `0x`, of which the last fills the bytes that are left.
+ */
+export const parseLegacy = (text: string): number => {
+  // In C the text would end at a NUL; here that would hide what follows it.
+  const nul = text.indexOf("\0")
+  if (nul >= 0) return afterLegacyFailure(nul)
+  let high = 0
+  let position = 0
+  for (let part = 0; ; part++) {
+    const start = position
+    const first = digitValue(text.charCodeAt(position))
+    if (!(first <= 9)) return digitFailure(position)
+    let base = 10
+    if (first === 0) {
+      const hexadecimal = (text.charCodeAt(position + 1) | 32) === 120 && digitValue(text.charCodeAt(position + 2)) < 16
+      base = hexadecimal ? 16 : 8
+      position += hexadecimal ? 2 : 1
+    }
+    let value = 0
+    for (let digit; (digit = digitValue(text.charCodeAt(position))) < base; position++) {
+      // Stays a small number however many digits follow.
+      value = Math.min(value * base + digit, 0x100000000)
+    }
+    if (position < text.length && text.charCodeAt(position) === 46) {
+      if (part === 3) return afterFailure(position)
+      if (value > 255) return octetFailure(start)
+      high = high * 256 + value
+      position++
+      continue
+    }
+    if (position < text.length && !isSpace(text.charCodeAt(position))) return afterLegacyFailure(position)
+    const room = 256 ** (4 - part)
+    return value < room ? high * room + value : tooLargeFailure(start)
+  }
 }
 
 const octets = Array.from({ length: 256 }, (_, octet) => String(octet))

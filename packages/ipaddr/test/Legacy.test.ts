@@ -1,0 +1,88 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Arbitrary from "effect/Arbitrary"
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as Arbitraries from "../src/Arbitraries.ts"
+import * as Ipaddr from "../src/Ipaddr.ts"
+import { mutated } from "./utils/Mutation.ts"
+import { hasPython, inet } from "./utils/Python.ts"
+
+const part = Schema.Union([
+  Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 256 })),
+  Schema.Int.check(Schema.isBetween({ minimum: 65535, maximum: 65536 })),
+  Schema.Int.check(Schema.isBetween({ minimum: 16777215, maximum: 16777216 })),
+  Schema.Int.check(Schema.isBetween({ minimum: 4294967295, maximum: 4294967296 }))
+])
+const base = Schema.Literals(["", "0", "00", "0x", "0X000"])
+const parts = Schema.Array(Schema.Tuple([part, base])).check(Schema.isBetweenLength(1, 5))
+
+/** One to five numbers in every base, near every limit. */
+const legacy = Arbitrary.map(Arbitrary.schema(parts), (parts) =>
+  parts
+    .map(([value, base]) => base + value.toString(base === "" ? 10 : base.length > 1 && base[1] !== "0" ? 16 : 8))
+    .join(".")
+)
+
+const same = (kind: "aton" | "pton4", parse: typeof Ipaddr.fromLegacy, texts: ReadonlyArray<string>) => {
+  const answers = inet(kind, texts)
+  texts.forEach((text, index) => {
+    const ours = Result.match(parse(text), {
+      onSuccess: (value) => value.toString(16).padStart(8, "0"),
+      onFailure: () => null
+    })
+    assert.strictEqual(ours, answers[index], `${kind} ${JSON.stringify(text)}`)
+  })
+}
+
+describe.skipIf(!hasPython)("the C library as oracle (needs python3)", () => {
+  const alphabet = "0123456789abcdefxX.. \t\v-+g\u00a0\u0000"
+
+  it.effect("fromLegacy gives what inet_aton gives on right and nearly right text", () =>
+    Effect.gen(function* () {
+      same("aton", Ipaddr.fromLegacy, yield* Arbitrary.sampleEffect(legacy, { count: 3000 }))
+      same("aton", Ipaddr.fromLegacy, yield* Arbitrary.sampleEffect(mutated(legacy, alphabet), { count: 10000 }))
+    })
+  )
+
+  it.effect("fromDotted gives what inet_pton gives on right and nearly right text", () =>
+    Effect.gen(function* () {
+      const dotted = Arbitrary.map(Arbitraries.ipaddr, Ipaddr.toDotted)
+      same("pton4", Ipaddr.fromDotted, yield* Arbitrary.sampleEffect(mutated(dotted, alphabet), { count: 10000 }))
+    })
+  )
+})
+
+describe("legacy forms", () => {
+  for (const [text, dotted] of [
+    ["127.1", "127.0.0.1"],
+    ["0x7f.1", "127.0.0.1"],
+    ["0177.0.0.1", "127.0.0.1"],
+    ["2130706433", "127.0.0.1"],
+    ["0x7f000001", "127.0.0.1"],
+    ["1.2.65535", "1.2.255.255"],
+    ["1.16777215", "1.255.255.255"],
+    ["10.1 and so on", "10.0.0.1"]
+  ] as const) {
+    it(`${JSON.stringify(text)} is ${dotted} to fromLegacy and nothing to fromDotted`, () => {
+      assert.strictEqual(Ipaddr.toDotted(Result.getOrThrow(Ipaddr.fromLegacy(text))), dotted)
+      assert.isTrue(Result.isFailure(Ipaddr.fromDotted(text)))
+    })
+  }
+
+  for (const [text, position, reason] of [
+    ["", 0, "a decimal digit is missing"],
+    ["256.1", 0, "a part is at most 255"],
+    ["1.16777216", 2, "the last part does not fit"],
+    ["99999999999999999999999999", 0, "the last part does not fit"],
+    ["08", 1, "only dots and white space may follow a number"],
+    ["0x", 1, "only dots and white space may follow a number"],
+    ["1.2.3.4.5", 7, "nothing may follow the fourth part"],
+    ["1.2.3.4\u0000", 7, "only dots and white space may follow a number"]
+  ] as const) {
+    it(`${JSON.stringify(text)} is refused at ${position}: ${reason}`, () => {
+      const error = Result.getOrThrow(Result.flip(Ipaddr.fromLegacy(text)))
+      assert.deepStrictEqual([error.position, error.reason], [position, reason])
+    })
+  }
+})

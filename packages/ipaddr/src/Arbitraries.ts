@@ -3,7 +3,31 @@
  * that a program which tests nothing does not load the generator machinery.
  */
 import * as Arbitrary from "effect/Arbitrary"
+import * as Schema from "effect/Schema"
 import * as Ipaddr from "./Ipaddr.ts"
+import * as Ipaddr6 from "./Ipaddr6.ts"
 
 /** Any IPv4 address as a number; both ends of the space come often. */
 export const ipaddr: Arbitrary.Arbitrary<Ipaddr.Ipaddr> = Arbitrary.schema(Ipaddr.Ipaddr)
+
+const group = Schema.Union([
+  Schema.Literal(0),
+  Schema.Literals([0, 1, 0xffff]),
+  Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 0xffff }))
+])
+
+/**
+ * Any IPv6 address as a number. Its eight groups are drawn one by one, often as zero, so that runs of zeros of every
+ * length and place come often; one in four is a mapped IPv4 address.
+ */
+export const ipaddr6: Arbitrary.Arbitrary<Ipaddr6.Ipaddr6> = Arbitrary.map(
+  Arbitrary.all([
+    Arbitrary.array(Arbitrary.schema(group), { minLength: 8, maxLength: 8 }),
+    ipaddr,
+    Arbitrary.schema(Schema.Literals([false, false, false, true]))
+  ]),
+  ([groups, v4, mapped]) =>
+    mapped
+      ? Ipaddr6.fromIpaddr(v4)
+      : Ipaddr6.fromBigIntUnsafe(groups.reduce((value, group) => (value << 16n) | BigInt(group), 0n))
+)

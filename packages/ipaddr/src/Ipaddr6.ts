@@ -1,0 +1,142 @@
+/**
+ * An IPv6 address as a number: the 128-bit integer formed by its sixteen bytes.
+ */
+import { dual } from "effect/Function"
+import * as NetAddress from "effect/net/NetAddress"
+import * as Option from "effect/Option"
+import * as Order_ from "effect/Order"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as Failure from "./internal/Failure.ts"
+import * as Hextets from "./internal/Hextets.ts"
+import type { Ipaddr } from "./Ipaddr.ts"
+import { IpaddrError } from "./IpaddrError.ts"
+
+const maximum = (1n << 128n) - 1n
+
+/** An integer from 0 to 2^128 - 1; in JSON its decimal digits. Use `FromText` where the outside speaks IPv6 text. */
+export const Ipaddr6 = Schema.BigInt.check(Schema.isBetweenBigInt({ minimum: 0n, maximum })).pipe(
+  Schema.brand("~@effect-sockets/ipaddr/Ipaddr6"),
+  Schema.annotate({ identifier: "Ipaddr6" })
+)
+
+/** An IPv6 address as an unsigned 128-bit integer, most significant byte first. */
+export type Ipaddr6 = typeof Ipaddr6.Type
+
+/** The lowest address, `::`. */
+export const min = 0n as Ipaddr6
+
+/** The highest address, `ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff`. */
+export const max = maximum as Ipaddr6
+
+/** `::1`. */
+export const loopback = 1n as Ipaddr6
+
+/** Whether a value is an integer from 0 to 2^128 - 1. */
+export const isIpaddr6 = (u: unknown): u is Ipaddr6 => typeof u === "bigint" && u >= 0n && u <= maximum
+
+/** Numeric order, which is also the order of the bytes. */
+export const Order: Order_.Order<Ipaddr6> = Order_.BigInt
+
+const expected = "an IPv6 address"
+
+const fail = (input: string, reason: string) => Result.fail(new IpaddrError({ expected, input, position: 0, reason }))
+
+const scratch = (): Ipaddr6 => Hextets.getBigInt() as Ipaddr6
+
+/**
+ * The address that an IPv6 text names: all forms of RFC 4291, section 2.2 (eight groups, `::` for one or more groups of
+ * zeros, dotted IPv4 at the end), as `inet_pton` takes them. A zone is not part of an address: see `ZonedIpaddr6`.
+ *
+ * **Errors**: `IpaddrError` with the position and the reason.
+ */
+export const fromText = (text: string): Result.Result<Ipaddr6, IpaddrError> => {
+  const code = Hextets.parse(text, 0, text.length)
+  return code === 0 ? Result.succeed(scratch()) : Result.fail(Failure.toError(expected, text, code))
+}
+
+/** As `fromText`, for text that is known to be right: throws the `IpaddrError`. */
+export const fromTextUnsafe = (text: string): Ipaddr6 =>
+  Hextets.parse(text, 0, text.length) === 0 ? scratch() : Result.getOrThrow(fromText(text))
+
+/** Whether `fromText` takes a text; makes no error value, so it is the cheap way to tell addresses from names. */
+export const isText = (text: string): boolean => Hextets.parse(text, 0, text.length) === 0
+
+/**
+ * The text of an address as RFC 5952 wants it: small letters, no leading zeros, `::` for the longest run of two or more
+ * zero groups (the first of equals), and dotted IPv4 in a mapped address (`::ffff:10.0.0.1`).
+ */
+export const toText = (self: Ipaddr6): string => {
+  Hextets.setBigInt(self)
+  return Hextets.format()
+}
+
+/**
+ * The address with that number.
+ *
+ * **Errors**: `IpaddrError` if it is not from 0 to 2^128 - 1.
+ */
+export const fromBigInt = (value: bigint): Result.Result<Ipaddr6, IpaddrError> =>
+  isIpaddr6(value) ? Result.succeed(value) : fail(String(value), "it is an integer from 0 to 2^128 - 1")
+
+/** As `fromBigInt`, for a number that is known to be right: throws the `IpaddrError`. */
+export const fromBigIntUnsafe = (value: bigint): Ipaddr6 => Result.getOrThrow(fromBigInt(value))
+
+/**
+ * The address of sixteen bytes in network order.
+ *
+ * **Errors**: `IpaddrError` if there are not exactly sixteen.
+ */
+export const fromBytes = (bytes: Uint8Array): Result.Result<Ipaddr6, IpaddrError> =>
+  bytes.length === 16
+    ? Result.succeed(fromBytesUnsafe(bytes))
+    : fail(bytes.join(" "), `it has 16 bytes, not ${bytes.length}`)
+
+/** The address of the first sixteen bytes, which must be there: nothing is checked. */
+export const fromBytesUnsafe = (bytes: Uint8Array): Ipaddr6 => {
+  for (let index = 0; index < 16; index++) Hextets.bytes[index] = bytes[index]
+  return scratch()
+}
+
+/** The sixteen bytes of an address in network order, in an array of their own. */
+export const toBytes = (self: Ipaddr6): Uint8Array => {
+  Hextets.setBigInt(self)
+  return Hextets.bytes.slice()
+}
+
+/** The address as a number; Effect's value keeps its words to itself. */
+export const fromAddress = (address: NetAddress.Ipv6Address): Ipaddr6 => {
+  Hextets.setAddress(address)
+  return scratch()
+}
+
+/** The address as Effect's value. */
+export const toAddress = (self: Ipaddr6): NetAddress.Ipv6Address => {
+  Hextets.setBigInt(self)
+  return NetAddress.ipv6FromBytesUnsafe(Hextets.bytes)
+}
+
+/** The mapped form `::ffff:a.b.c.d` of an IPv4 address (RFC 4291, section 2.5.5.2). */
+export const fromIpaddr = (address: Ipaddr): Ipaddr6 => ((0xffffn << 32n) | BigInt(address)) as Ipaddr6
+
+/** The IPv4 address of a mapped address; none if it is not mapped. */
+export const toIpaddr = (self: Ipaddr6): Option.Option<Ipaddr> =>
+  self >> 32n === 0xffffn ? Option.some(Number(self & 0xffffffffn) as Ipaddr) : Option.none()
+
+/** The address that many steps up (down, if negative); none if that leaves the 128 bits. */
+export const offset: {
+  (steps: bigint): (self: Ipaddr6) => Option.Option<Ipaddr6>
+  (self: Ipaddr6, steps: bigint): Option.Option<Ipaddr6>
+} = dual(2, (self: Ipaddr6, steps: bigint): Option.Option<Ipaddr6> => {
+  const value = self + steps
+  return isIpaddr6(value) ? Option.some(value) : Option.none()
+})
+
+/** The address after; none after the highest. */
+export const next = (self: Ipaddr6): Option.Option<Ipaddr6> => offset(self, 1n)
+
+/** The address before; none before `::`. */
+export const previous = (self: Ipaddr6): Option.Option<Ipaddr6> => offset(self, -1n)
+
+/** IPv6 text outside (also in JSON), an `Ipaddr6` inside; as strict as `fromText`. */
+export const FromText = Failure.textSchema(Ipaddr6, fromText, toText, "Ipaddr6FromText")

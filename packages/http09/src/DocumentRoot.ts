@@ -1,0 +1,85 @@
+/**
+ * Where documents come from: a request's path to its bytes. The contract, and the layer over a record in memory;
+ * `NodeDocumentRoot` has the one over a folder.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import type * as Stream from "effect/Stream"
+import { type DocumentError, notFound } from "./DocumentError.ts"
+
+/** A document that is in memory. */
+export interface Whole {
+  readonly _tag: "Whole"
+  /** What it is called in logs: the file that was opened, or the path in a record. */
+  readonly name: string
+  /** All of it. Not to be changed: it may be served again. */
+  readonly bytes: Uint8Array
+}
+
+/** A document that is read while it is sent. */
+export interface Chunked {
+  readonly _tag: "Chunked"
+  /** What it is called in logs. */
+  readonly name: string
+  /** Its length in bytes when it was opened. The chunks have exactly so many, or fail. */
+  readonly size: number
+  /** Its bytes in order, in chunks that belong to the receiver. Valid until the scope of `open` closes. */
+  readonly chunks: Stream.Stream<Uint8Array, DocumentError>
+}
+
+/** A document that was found. */
+export type Document = Whole | Chunked
+
+/** Where documents come from. */
+export class DocumentRoot extends Context.Service<
+  DocumentRoot,
+  {
+    /**
+     * The document for a path as `RequestLine.decode` gives it: decoded, from `/`, without dot segments.
+     *
+     * A folder, with or without the slash, gives its `index.html`; a slash after anything else gives nothing. What
+     * `isHidden` names is not there.
+     *
+     * **Errors**: `isNotThere` is true for what clients may be told is not there; anything else is a failure.
+     *
+     * **Interruption**: what was opened is closed with the scope, also if the opening was interrupted.
+     */
+    readonly open: (path: string) => Effect.Effect<Document, DocumentError, Scope.Scope>
+  }
+>()("@effect-sockets/http09/DocumentRoot") {}
+
+/** Whether a name in the path starts with a dot. `/.well-known/` and all below it is not hidden (RFC 8615). */
+export const isHidden = (path: string): boolean =>
+  path.includes("/.") && path !== "/.well-known" && !path.startsWith("/.well-known/")
+
+/** What a folder gives. */
+export const indexName = "index.html"
+
+/**
+ * Documents from a record of paths, each with its text (as UTF-8) or bytes:
+ * `layerMemory({ "/index.html": "<h1>Hello</h1>" })`.
+ */
+export const layerMemory = (
+  documents: Readonly<Record<`/${string}`, string | Uint8Array>>
+): Layer.Layer<DocumentRoot> =>
+  Layer.sync(DocumentRoot, () => {
+    const byPath = new Map<string, Whole>()
+    for (const [name, content] of Object.entries(documents)) {
+      byPath.set(name, {
+        _tag: "Whole",
+        name,
+        bytes: typeof content === "string" ? new TextEncoder().encode(content) : content
+      })
+    }
+    const find = (path: string): Whole | undefined =>
+      path.endsWith("/") ? byPath.get(`${path}${indexName}`) : (byPath.get(path) ?? byPath.get(`${path}/${indexName}`))
+    return {
+      open: (path) =>
+        Effect.suspend(() => {
+          const found = isHidden(path) ? undefined : find(path)
+          return found === undefined ? Effect.fail(notFound(path)) : Effect.succeed(found)
+        })
+    }
+  })

@@ -1,0 +1,47 @@
+/**
+ * Documents from a folder, over `node:fs`.
+ *
+ * What is served is a regular file that lay inside the folder when it was opened, whatever happens to names and links
+ * meanwhile: the file is opened without following its last link and without blocking, then the descriptor is asked
+ * what it is and where it is, and that same descriptor is read.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as fs from "node:fs"
+import { type DocumentError, fromCause } from "./DocumentError.ts"
+import { DocumentRoot } from "./DocumentRoot.ts"
+import * as NodeFolder from "./internal/NodeFolder.ts"
+
+/** How files are read. */
+export interface Options {
+  /**
+   * Files up to so many bytes are read at once, synchronously; longer ones in the background, while they are sent.
+   *
+   * Default 65,536. A slow disk stops the whole process meanwhile, as it does in nginx; on a network file system 0
+   * may be the better choice.
+   */
+  readonly wholeBytes?: number | undefined
+  /** The bytes of one read of a longer file. A download has two such chunks in memory at most. Default 131,072. */
+  readonly chunkBytes?: number | undefined
+}
+
+/**
+ * Documents from the folder `root`, which is relative to the working directory and may be a link.
+ *
+ * A symbolic link is followed if its target is inside the root.
+ *
+ * **Errors**: `NotFound`, `NotAFolder` or `PermissionDenied` if the folder cannot be used.
+ */
+export const layer = (root: string, options: Options = {}): Layer.Layer<DocumentRoot, DocumentError> =>
+  Layer.effect(
+    DocumentRoot,
+    Effect.try({
+      try: () =>
+        NodeFolder.make(root, {
+          wholeBytes: options.wholeBytes ?? 65_536,
+          chunkBytes: options.chunkBytes ?? 131_072,
+          proc: fs.existsSync("/proc/self/fd")
+        }),
+      catch: (cause) => fromCause(root, cause)
+    })
+  )

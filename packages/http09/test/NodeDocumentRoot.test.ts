@@ -1,0 +1,231 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { execFileSync } from "node:child_process"
+import * as fs from "node:fs"
+import * as net from "node:net"
+import * as path from "node:path"
+import { DocumentRoot } from "../src/DocumentRoot.ts"
+import * as NodeFolder from "../src/internal/NodeFolder.ts"
+import * as NodeDocumentRoot from "../src/NodeDocumentRoot.ts"
+import { descriptors, temporary, write } from "./utils/folders.ts"
+import { background } from "./utils/processes.ts"
+
+/** A root, a folder beside it, and every kind of thing that is no document. */
+const fixture = Effect.gen(function* () {
+  const folder = yield* temporary
+  const [root, outside] = [path.join(folder, "root"), path.join(folder, "root-outside")]
+  yield* write(root, { "index.html": "index", "inside/file": "inside", large: Buffer.alloc(1_000_000, "x") })
+  yield* write(outside, { secret: "secret", "index.html": "secret" })
+  fs.symlinkSync("inside/file", path.join(root, "link"))
+  fs.symlinkSync(path.join(root, "inside/file"), path.join(root, "absolute"))
+  fs.symlinkSync("link", path.join(root, "link-to-link"))
+  fs.symlinkSync("inside", path.join(root, "folder-link"))
+  fs.symlinkSync("../index.html", path.join(root, "inside/index.html"))
+  fs.symlinkSync("../root-outside/secret", path.join(root, "escape"))
+  fs.symlinkSync(outside, path.join(root, "folder-escape"))
+  fs.symlinkSync("missing", path.join(root, "dangling"))
+  fs.symlinkSync("loop", path.join(root, "loop"))
+  fs.symlinkSync("/dev/zero", path.join(root, "zero"))
+  fs.symlinkSync("/dev", path.join(root, "dev"))
+  execFileSync("mkfifo", [path.join(root, "fifo")])
+  fs.symlinkSync("fifo", path.join(root, "fifo-link"))
+  yield* Effect.acquireRelease(
+    Effect.callback<net.Server>((resume) => {
+      const server = net.createServer().listen(path.join(root, "socket"), () => resume(Effect.succeed(server)))
+    }),
+    (server) => Effect.sync(() => server.close())
+  )
+  return { root, outside }
+})
+
+const text = (path: string) =>
+  Effect.gen(function* () {
+    const root = yield* DocumentRoot
+    const document = yield* root.open(path)
+    const bytes = document._tag === "Whole" ? document.bytes : Buffer.concat(yield* Stream.runCollect(document.chunks))
+    return new TextDecoder().decode(bytes)
+  }).pipe(
+    Effect.scoped,
+    Effect.catchTag("DocumentError", (error) => Effect.succeed(error.message))
+  )
+
+const layers = {
+  "with /proc": (root: string) => NodeDocumentRoot.layer(root),
+  "without /proc": (root: string) =>
+    Layer.sync(DocumentRoot, () => NodeFolder.make(root, { wholeBytes: 65_536, chunkBytes: 131_072, proc: false }))
+}
+
+for (const [name, layer] of Object.entries(layers)) {
+  describe(`a folder ${name}`, () => {
+    it.live("follows links to what is inside and to nothing else", () =>
+      Effect.gen(function* () {
+        const { root } = yield* fixture
+        yield* Effect.gen(function* () {
+          for (const path of ["/link", "/absolute", "/link-to-link", "/folder-link/file"]) {
+            assert.strictEqual(yield* text(path), "inside")
+          }
+          assert.strictEqual(yield* text("/folder-link"), "index")
+          assert.strictEqual(yield* text("/escape"), "/escape: outside the root")
+          assert.strictEqual(yield* text("/folder-escape/secret"), "/folder-escape/secret: outside the root")
+          assert.strictEqual(yield* text("/folder-escape"), "/folder-escape: outside the root")
+          assert.strictEqual(yield* text("/folder-escape/"), "/folder-escape/: outside the root")
+          assert.strictEqual(yield* text("/dangling"), "/dangling: not found")
+          assert.strictEqual(yield* text("/loop"), "/loop: too many symbolic links")
+        }).pipe(Effect.provide(layer(root)))
+      })
+    )
+
+    it.live("never hangs on what is not a regular file, and leaves nothing open", () =>
+      Effect.gen(function* () {
+        const { root } = yield* fixture
+        yield* Effect.gen(function* () {
+          const before = descriptors()
+          for (const path of ["/fifo", "/fifo-link", "/socket", "/zero", "/dev/zero", "/dev/tty"]) {
+            assert.strictEqual(yield* text(path), `${path}: not a regular file`)
+          }
+          for (const path of ["/escape", "/link", "/large", "/missing"]) yield* text(path)
+          assert.strictEqual(descriptors(), before)
+        }).pipe(Effect.provide(layer(root)), Effect.timeout("5 seconds"))
+      })
+    )
+
+    it.live("serves nothing from outside while folder and link change places", () =>
+      Effect.gen(function* () {
+        const { root, outside } = yield* fixture
+        // Another process swaps them as fast as it can, for as long as the requests last.
+        const swap = `
+          const fs = require("node:fs")
+          for (;;) { fs.renameSync("swap", "aside"); fs.symlinkSync(${JSON.stringify(outside)}, "swap")
+                     fs.unlinkSync("swap"); fs.renameSync("aside", "swap") }`
+        yield* write(root, { "swap/secret": "public" })
+        const seen = new Map<string, number>()
+        yield* Effect.gen(function* () {
+          yield* background(process.execPath, ["-e", swap], root)
+          const end = performance.now() + 700
+          while (performance.now() < end) {
+            const answer = yield* text("/swap/secret")
+            seen.set(answer, (seen.get(answer) ?? 0) + 1)
+          }
+        }).pipe(Effect.provide(layer(root)), Effect.scoped)
+        assert.isFalse(seen.has("secret"))
+        assert.isTrue(seen.has("public"))
+      })
+    )
+  })
+}
+
+describe("a large file", () => {
+  it.live("comes in bounded chunks, one ahead", () =>
+    Effect.gen(function* () {
+      const { root } = yield* fixture
+      yield* Effect.gen(function* () {
+        const document = yield* (yield* DocumentRoot).open("/large")
+        assert(document._tag === "Chunked")
+        const sizes = yield* Stream.runCollect(Stream.map(document.chunks, (chunk) => chunk.length))
+        assert.strictEqual(Math.max(...sizes), 131_072)
+        assert.strictEqual(sizes.length, 8)
+      }).pipe(Effect.scoped, Effect.provide(NodeDocumentRoot.layer(root)))
+    })
+  )
+
+  it.live("that shrinks while it is read fails, and says how much came", () =>
+    Effect.gen(function* () {
+      const { root } = yield* fixture
+      const message = yield* Effect.gen(function* () {
+        const document = yield* (yield* DocumentRoot).open("/large")
+        assert(document._tag === "Chunked")
+        fs.truncateSync(path.join(root, "large"), 500_000)
+        return yield* Stream.runDrain(document.chunks).pipe(
+          Effect.as("sent"),
+          Effect.catchTag("DocumentError", (error) => Effect.succeed(error.message))
+        )
+      }).pipe(Effect.scoped, Effect.provide(NodeDocumentRoot.layer(root)))
+      assert.strictEqual(message, "/large: ended after 500000 of 1000000 bytes")
+    })
+  )
+
+  it.live("that grows or goes while it is read comes as it was when it was opened", () =>
+    Effect.gen(function* () {
+      const { root } = yield* fixture
+      const length = yield* Effect.gen(function* () {
+        const document = yield* (yield* DocumentRoot).open("/large")
+        assert(document._tag === "Chunked")
+        fs.appendFileSync(path.join(root, "large"), "more")
+        fs.unlinkSync(path.join(root, "large"))
+        return yield* Stream.runFold(
+          document.chunks,
+          () => 0,
+          (sum, chunk) => sum + chunk.length
+        )
+      }).pipe(Effect.scoped, Effect.provide(NodeDocumentRoot.layer(root)))
+      assert.strictEqual(length, 1_000_000)
+    })
+  )
+
+  it.live("is closed when its scope closes, in the middle of a read too", () =>
+    Effect.gen(function* () {
+      const { root } = yield* fixture
+      yield* Effect.gen(function* () {
+        const service = yield* DocumentRoot
+        const before = descriptors()
+        for (let turn = 0; turn < 20; turn++) {
+          const scope = yield* Scope.make()
+          const document = yield* Scope.provide(service.open("/large"), scope)
+          assert(document._tag === "Chunked")
+          assert.isAbove(descriptors(), before)
+          const reader = yield* Effect.forkChild(Stream.runDrain(document.chunks), { startImmediately: true })
+          yield* Fiber.interrupt(reader)
+          yield* Scope.close(scope, Exit.void)
+        }
+        yield* Effect.sleep("50 millis")
+        assert.strictEqual(descriptors(), before)
+      }).pipe(Effect.provide(NodeDocumentRoot.layer(root)))
+    })
+  )
+})
+
+describe("a root", () => {
+  const failure = (root: string) =>
+    Layer.build(NodeDocumentRoot.layer(root)).pipe(
+      Effect.scoped,
+      Effect.as("served"),
+      Effect.catchTag("DocumentError", (error) => Effect.succeed(error.message))
+    )
+
+  it.live("that does not exist or is not a folder fails the layer", () =>
+    Effect.gen(function* () {
+      const { root } = yield* fixture
+      assert.strictEqual(yield* failure(`${root}/missing`), `${root}/missing: not found`)
+      assert.strictEqual(yield* failure(`${root}/index.html`), `${root}/index.html: not a folder`)
+      assert.strictEqual(yield* failure(`${root}/fifo`), `${root}/fifo: not a folder`)
+      assert.strictEqual(yield* failure("/"), "served")
+    })
+  )
+
+  it.live("may be a link, and follows it when it changes", () =>
+    Effect.gen(function* () {
+      const folder = yield* temporary
+      yield* write(folder, { "1/index.html": "first", "2/index.html": "second" })
+      const current = path.join(folder, "current")
+      fs.symlinkSync("1", current)
+      yield* Effect.gen(function* () {
+        assert.strictEqual(yield* text("/"), "first")
+        fs.unlinkSync(current)
+        fs.symlinkSync("2", current)
+        assert.strictEqual(yield* text("/"), "second")
+      }).pipe(Effect.provide(NodeDocumentRoot.layer(current)))
+    })
+  )
+
+  it.live("may be the root of the file system", () =>
+    Effect.gen(function* () {
+      const { root } = yield* fixture
+      assert.strictEqual(yield* text(`${root}/link`).pipe(Effect.provide(NodeDocumentRoot.layer("/"))), "inside")
+    })
+  )
+})

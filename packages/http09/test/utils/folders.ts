@@ -1,0 +1,30 @@
+import * as Effect from "effect/Effect"
+import * as fs from "node:fs"
+import * as os from "node:os"
+import * as path from "node:path"
+
+/** A new folder, gone with the scope. */
+export const temporary = Effect.acquireRelease(
+  Effect.sync(() => fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), "http09-")))),
+  (folder) => Effect.sync(() => fs.rmSync(folder, { recursive: true, force: true }))
+)
+
+/** Writes files, and the folders they need. */
+export const write = (folder: string, files: Readonly<Record<string, string | Uint8Array>>) =>
+  Effect.sync(() => {
+    for (const [name, content] of Object.entries(files)) {
+      const file = path.join(folder, name)
+      fs.mkdirSync(path.dirname(file), { recursive: true })
+      fs.writeFileSync(file, content)
+    }
+  })
+
+/** How many descriptors this process, or another, has open on something else than a pipe or an epoll. */
+export const descriptors = (pid: number | "self" = "self"): number =>
+  fs.readdirSync(`/proc/${pid}/fd`).filter((fd) => {
+    try {
+      return fs.readlinkSync(`/proc/${pid}/fd/${fd}`).match(/^(\/(?!proc\/)|socket:)/) !== null
+    } catch {
+      return false
+    }
+  }).length

@@ -1,0 +1,47 @@
+/**
+ * What a transport gives: one end of an open connection as plain calls. `SocketStream` is built on it; write one of
+ * these to bring a transport of your own. No method throws, and none but the constructor's caller owns it.
+ */
+import type * as NetAddress from "effect/net/NetAddress"
+import type { SocketError } from "./SocketError.ts"
+
+/** What a connection reports, outside any fiber. `closed` comes once and last. */
+export interface ConnectionEvents {
+  /** Bytes of the peer, at least one. The receiver may keep the array: it is not used again. */
+  data(chunk: Uint8Array): void
+  /** The peer ended its output (FIN). Writing goes on. */
+  end(): void
+  /** The bytes of the last `write` are in the kernel. */
+  written(): void
+  /** The descriptor is gone: with an error if the connection broke, without one after an orderly end. */
+  closed(error: SocketError | undefined): void
+}
+
+/** Timers of the network's own clock, in milliseconds. */
+export interface Timers {
+  /** Milliseconds that only grow. */
+  now(): number
+  /** Calls `f` once after `millis`; the result cancels it. */
+  set(millis: number, f: () => void): () => void
+}
+
+/** One end of an open connection. */
+export interface Connection {
+  readonly localAddress: NetAddress.SocketAddress
+  readonly remoteAddress: NetAddress.SocketAddress
+  readonly timers: Timers
+  /** Starts delivery. Called once, in the same turn in which the connection was reported. */
+  attach(events: ConnectionEvents): void
+  /** Asks for no more `data` for now; a bounded amount may still come. */
+  pause(): void
+  /** Asks for `data` again. */
+  resume(): void
+  /** Sends the chunks in order. The next call comes only after `written`. The arrays are not changed until then. */
+  write(chunks: ReadonlyArray<Uint8Array>): void
+  /** Ends the output (FIN). Called after the last `written`. The connection closes by itself once both sides ended. */
+  end(): void
+  /** Gives the descriptor back now; `closed` follows. The peer sees FIN, or RST if it sent what nobody read. */
+  destroy(): void
+  /** Cuts the connection so that the peer sees an error (RST), and gives the descriptor back; `closed` follows. */
+  reset(): void
+}

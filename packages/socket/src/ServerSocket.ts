@@ -1,0 +1,191 @@
+/**
+ * An open port, from which connections are accepted one by one. `Server.serve` is the loop that most programs want.
+ *
+ * Accepted by the system, connections wait here in a bounded queue; a connection that finds it full is reset and
+ * counted. Waiting connections are watched: one that breaks gives its place back.
+ */
+import * as Arr from "effect/Array"
+import * as Cause from "effect/Cause"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { dual } from "effect/Function"
+import * as NetAddress from "effect/net/NetAddress"
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { PendingQueue } from "./internal/PendingQueue.ts"
+import { own } from "./internal/own.ts"
+import type { StreamCore } from "./internal/StreamCore.ts"
+import { type ListenOptions, Network } from "./Network.ts"
+import { SocketError } from "./SocketError.ts"
+import { limitsFrom, type Options as StreamOptions, type SocketStream } from "./SocketStream.ts"
+
+const TypeId = "~@effect-sockets/socket/ServerSocket" as const
+
+/** An open port. */
+export interface ServerSocket {
+  readonly [TypeId]: typeof TypeId
+  /** The address that was opened, with the port that the system chose where 0 was asked for. */
+  readonly address: NetAddress.SocketAddress
+  /** Connections reset because the queue was full, so far. */
+  readonly refused: number
+}
+
+/** How a port is opened, and the limits of the streams that come from it. */
+export interface Options extends ListenOptions, StreamOptions {
+  /** Connections that wait to be accepted, at least 1. Default 1024, or the network's capacity if that is less. */
+  readonly queue?: number | undefined
+}
+
+/** @internal */
+export class ServerSocketImpl implements ServerSocket {
+  readonly [TypeId] = TypeId
+  readonly address: NetAddress.SocketAddress
+  readonly queue: PendingQueue
+  readonly capacity: number
+  readonly closePort: Effect.Effect<void>
+
+  constructor(
+    address: NetAddress.SocketAddress,
+    queue: PendingQueue,
+    capacity: number,
+    closePort: Effect.Effect<void>
+  ) {
+    this.address = address
+    this.queue = queue
+    this.capacity = capacity
+    this.closePort = closePort
+  }
+
+  get refused(): number {
+    return this.queue.refused
+  }
+}
+
+/** Whether a value is a `ServerSocket`. */
+export const isServerSocket = (u: unknown): u is ServerSocket => Predicate.hasProperty(u, TypeId)
+
+const implOf = (self: ServerSocket): ServerSocketImpl => self as ServerSocketImpl
+
+const defaultQueue = 1024
+
+const listenAddress = (
+  target: number | NetAddress.SocketAddress
+): Effect.Effect<NetAddress.SocketAddress, SocketError> =>
+  typeof target !== "number"
+    ? Effect.succeed(target)
+    : Number.isInteger(target) && target >= 0 && target <= 65_535
+      ? Effect.succeed(NetAddress.inetAddressUnsafe(NetAddress.ipv4Loopback, target))
+      : Effect.fail(
+          SocketError.make({
+            operation: "listen",
+            address: String(target),
+            reason: { _tag: "InvalidAddress", detail: "a port is an integer from 0 to 65535" }
+          })
+        )
+
+/**
+ * Opens a port until the scope closes. A number is a port of 127.0.0.1, with 0 for any free one: nothing is exposed to
+ * the network unless an address says so.
+ *
+ * **Errors**: `AddressInUse`, `PermissionDenied` (a privileged port), `AddressNotAvailable`, `InvalidAddress`.
+ * **Interruption** leaves the port closed.
+ */
+export const listen = Effect.fnUntraced(function* (
+  target: number | NetAddress.SocketAddress,
+  options: Options = {}
+): Effect.fn.Return<ServerSocket, SocketError, Network | Scope.Scope> {
+  const network = yield* Network
+  const address = yield* listenAddress(target)
+  const queue = new PendingQueue(options.queue ?? Math.min(defaultQueue, network.capacity), limitsFrom(options))
+  // Released in reverse: first the port closes, then what still waits is reset.
+  yield* Effect.addFinalizer(() => Effect.sync(() => queue.close(closedError(address))))
+  const listener = yield* network.listen(address, queue, options)
+  return new ServerSocketImpl(listener.address, queue, network.capacity, listener.close)
+})
+
+/** @internal */
+export const closedError = (address: NetAddress.SocketAddress): SocketError =>
+  SocketError.make({
+    operation: "accept",
+    address: NetAddress.formatSocketAddress(address),
+    reason: { _tag: "Closed" }
+  })
+
+/**
+ * Waits for the next connection and takes it from the queue, without an owner yet: run it where nothing can interrupt
+ * between this and the next owner.
+ *
+ * @internal
+ */
+export const take = (
+  self: ServerSocketImpl,
+  restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+): Effect.Effect<StreamCore, SocketError> =>
+  Effect.suspend(() => {
+    const core = self.queue.shift()
+    if (core !== undefined) return Effect.succeed(core)
+    if (self.queue.failure !== undefined) return Effect.fail(self.queue.failure)
+    return Effect.flatMap(restore(self.queue.awaitConnection), () => take(self, restore))
+  })
+
+/**
+ * Waits for a connection and accepts it. The scope owns it: closed with success it ends with FIN, otherwise with RST.
+ *
+ * **Errors**: `Closed` when the port is closed; why the listener broke.
+ * **Interruption**: no connection is lost, the next `accept` gets it.
+ */
+export const accept = (self: ServerSocket): Effect.Effect<SocketStream, SocketError, Scope.Scope> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(Effect.scope, (scope) => Effect.flatMap(take(implOf(self), restore), (core) => own(core, scope)))
+  )
+
+/**
+ * As `accept`, but gives up after `duration` with none (PORT's `:wait`). Zero takes a connection only if one waits.
+ *
+ * **Interruption**, and the end of the wait, lose no connection.
+ */
+export const acceptWithin: {
+  (
+    duration: Duration.Input
+  ): (self: ServerSocket) => Effect.Effect<Option.Option<SocketStream>, SocketError, Scope.Scope>
+  (self: ServerSocket, duration: Duration.Input): Effect.Effect<Option.Option<SocketStream>, SocketError, Scope.Scope>
+} = dual(
+  2,
+  (
+    self: ServerSocket,
+    duration: Duration.Input
+  ): Effect.Effect<Option.Option<SocketStream>, SocketError, Scope.Scope> =>
+    Effect.uninterruptibleMask((restore) => {
+      const { queue } = implOf(self)
+      // Only the wait is timed: a connection is taken where nothing can come between it and its scope.
+      const ready: Effect.Effect<void> = Effect.suspend(() =>
+        queue.size > 0 || queue.failure !== undefined ? Effect.void : Effect.flatMap(queue.awaitConnection, () => ready)
+      )
+      return Effect.flatMap(restore(Effect.timeoutOption(ready, duration)), () =>
+        queue.size > 0 || queue.failure !== undefined ? Effect.asSome(accept(self)) : Effect.succeedNone
+      )
+    })
+)
+
+/** The connections as they come, until the port is closed. The scope owns them, each until it ends by itself. */
+export const connections = (self: ServerSocket): Stream.Stream<SocketStream, SocketError, Scope.Scope> =>
+  Stream.fromPull(
+    Effect.succeed(
+      accept(self).pipe(
+        Effect.map(Arr.of),
+        Effect.catchReason("SocketError", "Closed", () => Cause.done())
+      )
+    )
+  )
+
+/** Closes the port: new connections are refused, waiting ones are reset, accepted ones live on. May be run again. */
+export const close = (self: ServerSocket): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const impl = implOf(self)
+    return Effect.andThen(
+      impl.closePort,
+      Effect.sync(() => impl.queue.close(closedError(self.address)))
+    )
+  })

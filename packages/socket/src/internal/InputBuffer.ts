@@ -1,0 +1,169 @@
+/** Bytes that came and were not yet taken, in order. Pure: it knows nothing of sockets. */
+
+/** Below this size, a chunk that joins others is copied into a shared block: a drip of single bytes costs a byte each. */
+const smallChunk = 512
+const blockSize = 4096
+
+export class InputBuffer {
+  /** Bytes held. */
+  size = 0
+  private readonly chunks: Array<Uint8Array> = []
+  private head = 0
+  /** Bytes of the first chunk that are taken already. */
+  private offset = 0
+  /** The block behind the last chunk, while that is one that `push` copies into, and how much of it is used. */
+  private block: Uint8Array | undefined
+  private blockUsed = 0
+  /** The delimiter of the last search, and how many bytes from the front cannot start it. */
+  private sought: Uint8Array | undefined
+  private searched = 0
+
+  push(chunk: Uint8Array): void {
+    this.size += chunk.length
+    if (chunk.length >= smallChunk || this.head === this.chunks.length) {
+      this.block = undefined
+      this.chunks.push(chunk)
+      return
+    }
+    if (this.block !== undefined && this.blockUsed + chunk.length <= blockSize) {
+      this.block.set(chunk, this.blockUsed)
+      this.blockUsed += chunk.length
+      this.chunks[this.chunks.length - 1] = this.block.subarray(0, this.blockUsed)
+      return
+    }
+    this.block = new Uint8Array(blockSize)
+    this.block.set(chunk, 0)
+    this.blockUsed = chunk.length
+    this.chunks.push(this.block.subarray(0, chunk.length))
+  }
+
+  /** The first chunk as it came, or what is left of it. There must be one. */
+  shift(): Uint8Array {
+    const chunk = this.chunks[this.head]
+    const rest = this.offset === 0 ? chunk : chunk.subarray(this.offset)
+    this.drop()
+    this.taken(rest.length)
+    return rest
+  }
+
+  /** The first `count` bytes, copied only where they cross chunks. There must be as many. */
+  take(count: number): Uint8Array {
+    if (count === 0) return new Uint8Array(0)
+    const first = this.chunks[this.head]
+    const end = this.offset + count
+    if (end < first.length) {
+      const bytes = first.subarray(this.offset, end)
+      this.offset = end
+      this.taken(count)
+      return bytes
+    }
+    if (end === first.length) return this.shift()
+    const bytes = new Uint8Array(count)
+    let filled = 0
+    while (filled < count) {
+      const chunk = this.chunks[this.head]
+      const part = Math.min(chunk.length - this.offset, count - filled)
+      bytes.set(chunk.subarray(this.offset, this.offset + part), filled)
+      filled += part
+      this.offset += part
+      if (this.offset === chunk.length) this.drop()
+    }
+    this.taken(count)
+    return bytes
+  }
+
+  /** Forgets the first `count` bytes. There must be as many. */
+  skip(count: number): void {
+    let left = count
+    while (left > 0) {
+      const part = Math.min(this.chunks[this.head].length - this.offset, left)
+      left -= part
+      this.offset += part
+      if (this.offset === this.chunks[this.head].length) this.drop()
+    }
+    this.taken(count)
+  }
+
+  /** The byte at `index`, counted from the front. There must be as many. */
+  peek(index: number): number {
+    let at = this.offset + index
+    let i = this.head
+    while (at >= this.chunks[i].length) at -= this.chunks[i++].length
+    return this.chunks[i][at]
+  }
+
+  clear(): void {
+    this.size = 0
+    this.chunks.length = 0
+    this.head = 0
+    this.offset = 0
+    this.block = undefined
+    this.searched = 0
+  }
+
+  /**
+   * Where `delimiter` starts, counted from the front, or -1. What was searched in vain is not searched again when more
+   * bytes have come, so that a long line in small pieces costs its length, not its square.
+   */
+  indexOf(delimiter: Uint8Array): number {
+    if (this.sought !== delimiter) {
+      this.sought = delimiter
+      this.searched = 0
+    }
+    const first = delimiter[0]
+    let base = -this.offset
+    for (let i = this.head; i < this.chunks.length; i++) {
+      const chunk = this.chunks[i]
+      let from = Math.max(this.searched - base, 0)
+      while (from < chunk.length) {
+        const found = chunk.indexOf(first, from)
+        if (found === -1) break
+        const index = base + found
+        if (index + delimiter.length > this.size) {
+          this.searched = index
+          return -1
+        }
+        if (delimiter.length === 1 || this.matches(delimiter, i, found)) return index
+        from = found + 1
+      }
+      base += chunk.length
+    }
+    this.searched = this.size
+    return -1
+  }
+
+  private matches(delimiter: Uint8Array, chunkIndex: number, start: number): boolean {
+    let i = chunkIndex
+    let at = start
+    for (const byte of delimiter) {
+      while (at === this.chunks[i].length) {
+        i++
+        at = 0
+      }
+      if (this.chunks[i][at] !== byte) return false
+      at++
+    }
+    return true
+  }
+
+  private drop(): void {
+    this.chunks[this.head] = empty
+    this.head++
+    this.offset = 0
+    if (this.head === this.chunks.length) {
+      this.chunks.length = 0
+      this.head = 0
+      this.block = undefined
+    } else if (this.head > 64 && this.head * 2 > this.chunks.length) {
+      this.chunks.splice(0, this.head)
+      this.head = 0
+    }
+  }
+
+  private taken(count: number): void {
+    this.size -= count
+    this.searched = Math.max(0, this.searched - count)
+  }
+}
+
+const empty = new Uint8Array(0)

@@ -1,0 +1,440 @@
+/**
+ * The state of one socket stream: input buffer, output queue, waiting readers and writers, deadlines, and the way to
+ * its end. All transitions are plain synchronous calls; `SocketStream` puts effects around them.
+ *
+ * Readers and writers are resumed synchronously, in the call that takes their bytes: there is no moment at which bytes
+ * have left the buffer and no fiber has them, so interruption cannot lose any.
+ */
+import * as Effect from "effect/Effect"
+import * as NetAddress from "effect/net/NetAddress"
+import type { Connection, ConnectionEvents } from "../Connection.ts"
+import { type Operation, type Reason, SocketError } from "../SocketError.ts"
+import type { SocketStream } from "../SocketStream.ts"
+import { InputBuffer } from "./InputBuffer.ts"
+import { TypeId } from "./typeId.ts"
+
+/** The limits of one stream, times in milliseconds, `Infinity` for none. */
+export interface StreamLimits {
+  readonly readTimeout: number
+  readonly writeTimeout: number
+  readonly lingerTimeout: number
+  readonly lingerBytes: number
+  readonly highWaterMark: number
+}
+
+/** Takes from the buffer what one read wants: the read's outcome, or nothing while there is not enough input. */
+export type ReadAttempt<A> = (core: StreamCore) => Effect.Effect<A, SocketError> | undefined
+
+interface Reader {
+  readonly attempt: ReadAttempt<never>
+  readonly resume: (outcome: Effect.Effect<never, SocketError>) => void
+  readonly deadline: number
+}
+
+/** A write that waits for room, or (without bytes) a flush that waits for the kernel to have what came before it. */
+interface Writer {
+  readonly chunk: Uint8Array | undefined
+  readonly resume: (outcome: Effect.Effect<void, SocketError>) => void
+}
+
+/** One write to the transport at most: it bounds the wait for progress, so that a slow peer is told from a dead one. */
+const largestWrite = 256 * 1024
+/** Small writes are joined up to this size; above it one system call with several arrays is cheaper than the copy. */
+const largestJoin = 16 * 1024
+
+const microtask = Promise.resolve()
+
+export class StreamCore implements ConnectionEvents, SocketStream {
+  readonly [TypeId] = TypeId
+  readonly input = new InputBuffer()
+  readonly connection: Connection
+  limits: StreamLimits
+  /** Runs each time a read starts to wait with nothing buffered either way; a draining server ends such streams. */
+  onIdle: ((core: StreamCore) => void) | undefined
+  /** Runs once, when the descriptor is gone. */
+  onClosed: (() => void) | undefined
+
+  private readonly readers: Array<Reader> = []
+  private paused = false
+  /** The peer's FIN came. */
+  ended = false
+
+  private readonly writers: Array<Writer> = []
+  private pending: Array<Uint8Array> = []
+  private pendingBytes = 0
+  private inFlight = 0
+  private scheduled = false
+  /** When output last moved, while some waits. */
+  private progressAt = 0
+
+  /** `endWrite` or `close` was called: no more output is taken. FIN follows the last byte. */
+  private ending = false
+  private finSent = false
+  private closing = false
+  private drained = 0
+  private lingerUntil = Infinity
+  /** The descriptor is gone. */
+  gone = false
+  /** Why the connection broke, if it did. */
+  private failure: Reason | undefined
+  private closers: Array<() => void> = []
+
+  private armedFor = Infinity
+  private disarm: (() => void) | undefined
+
+  constructor(connection: Connection, limits: StreamLimits) {
+    this.connection = connection
+    this.limits = limits
+    connection.attach(this)
+  }
+
+  get localAddress(): NetAddress.SocketAddress {
+    return this.connection.localAddress
+  }
+
+  get remoteAddress(): NetAddress.SocketAddress {
+    return this.connection.remoteAddress
+  }
+
+  toString(): string {
+    const [local, remote] = [this.localAddress, this.remoteAddress].map(NetAddress.formatSocketAddress)
+    return `SocketStream([${local}] to [${remote}])`
+  }
+
+  error(operation: Operation, reason: Reason): SocketError {
+    return SocketError.make({
+      operation,
+      address: NetAddress.formatSocketAddress(this.connection.remoteAddress),
+      reason
+    })
+  }
+
+  // Input ----------------------------------------------------------------------------------------------------------
+
+  data(chunk: Uint8Array): void {
+    if (this.closing) {
+      this.drained += chunk.length
+      if (this.drained > this.limits.lingerBytes) this.connection.destroy()
+      return
+    }
+    this.input.push(chunk)
+    this.serveReaders()
+    if (!this.paused && this.readers.length === 0 && this.input.size >= this.limits.highWaterMark) {
+      this.paused = true
+      this.connection.pause()
+    }
+  }
+
+  end(): void {
+    this.ended = true
+    this.serveReaders()
+  }
+
+  /** What a read gets that finds too little: nothing yet, or the reason why there will never be more. */
+  inputError(): SocketError | undefined {
+    if (this.closing) return this.error("read", closed)
+    return this.failure === undefined ? undefined : this.error("read", this.failure)
+  }
+
+  read<A>(attempt: ReadAttempt<A>): Effect.Effect<A, SocketError> {
+    return Effect.suspend(() => {
+      if (this.readers.length === 0) {
+        const outcome = attempt(this)
+        if (outcome !== undefined) {
+          this.unpause()
+          return outcome
+        }
+      }
+      return Effect.callback<A, SocketError>((resume) => {
+        const timeout = this.limits.readTimeout
+        const deadline = timeout === Infinity ? Infinity : this.connection.timers.now() + timeout
+        const reader: Reader = { attempt: attempt as ReadAttempt<never>, resume, deadline }
+        this.readers.push(reader)
+        if (deadline !== Infinity) this.arm(deadline)
+        // Input may have come since the attempt above, if the fiber yielded in between.
+        this.serveReaders()
+        // A reader that wants more than the mark holds must still get it.
+        if (this.paused && this.readers.length > 0) {
+          this.paused = false
+          this.connection.resume()
+        }
+        if (this.onIdle !== undefined && this.isIdle) this.onIdle(this)
+        return Effect.sync(() => {
+          remove(this.readers, reader)
+          // The next in the queue may want less than the one that left.
+          this.serveReaders()
+        })
+      })
+    })
+  }
+
+  /** A read waits, nothing is buffered in either direction: between two messages, as far as bytes can tell. */
+  get isIdle(): boolean {
+    return this.readers.length > 0 && this.input.size === 0 && this.inFlight === 0 && this.pendingBytes === 0
+  }
+
+  private serveReaders(): void {
+    while (this.readers.length > 0) {
+      const reader = this.readers[0]
+      const outcome = reader.attempt(this)
+      if (outcome === undefined) return
+      this.readers.shift()
+      reader.resume(outcome)
+    }
+  }
+
+  private unpause(): void {
+    if (this.paused && this.input.size * 2 <= this.limits.highWaterMark) {
+      this.paused = false
+      this.connection.resume()
+    }
+  }
+
+  // Output ---------------------------------------------------------------------------------------------------------
+
+  private outputError(operation: Operation): SocketError | undefined {
+    if (this.failure !== undefined) return this.error(operation, this.failure)
+    return this.ending || this.gone ? this.error(operation, closed) : undefined
+  }
+
+  write(chunk: Uint8Array): Effect.Effect<void, SocketError> {
+    const error = this.outputError("write")
+    if (error !== undefined) return Effect.fail(error)
+    if (chunk.length === 0) return Effect.void
+    if (this.writers.length === 0 && this.pendingBytes + this.inFlight < this.limits.highWaterMark) {
+      this.accept(chunk)
+      return Effect.void
+    }
+    return this.waitForOutput(chunk)
+  }
+
+  flush(operation: Operation): Effect.Effect<void, SocketError> {
+    if (this.failure !== undefined) return Effect.fail(this.error(operation, this.failure))
+    if (this.pendingBytes === 0 && this.inFlight === 0 && this.writers.length === 0) return Effect.void
+    if (this.gone) return Effect.fail(this.error(operation, closed))
+    return this.waitForOutput(undefined)
+  }
+
+  private waitForOutput(chunk: Uint8Array | undefined): Effect.Effect<void, SocketError> {
+    return Effect.callback<void, SocketError>((resume) => {
+      const writer: Writer = { chunk, resume }
+      this.writers.push(writer)
+      // The transport may have moved on since the caller looked, if the fiber yielded in between.
+      if (this.gone) this.failWriters()
+      else this.serveWriters()
+      return Effect.sync(() => {
+        remove(this.writers, writer)
+        this.serveWriters()
+      })
+    })
+  }
+
+  private accept(chunk: Uint8Array): void {
+    this.pending.push(chunk)
+    this.pendingBytes += chunk.length
+    // One send for all that is written before this turn ends.
+    if (!this.scheduled && this.inFlight === 0) {
+      this.scheduled = true
+      void microtask.then(this.send)
+    }
+  }
+
+  private readonly send = (): void => {
+    this.scheduled = false
+    if (this.inFlight > 0 || this.gone) return
+    if (this.pendingBytes === 0) {
+      if (this.ending && !this.finSent && this.writers.length === 0) this.sendFin()
+      return
+    }
+    let batch = this.pending
+    let bytes = this.pendingBytes
+    if (bytes > largestWrite) {
+      batch = this.cut()
+      bytes = largestWrite
+    } else {
+      this.pending = []
+      if (batch.length > 1 && bytes <= largestJoin) batch = [join(batch, bytes)]
+    }
+    this.pendingBytes -= bytes
+    this.inFlight = bytes
+    if (this.limits.writeTimeout !== Infinity) {
+      this.progressAt = this.connection.timers.now()
+      this.arm(this.progressAt + this.limits.writeTimeout)
+    }
+    this.connection.write(batch)
+  }
+
+  /** The first `largestWrite` bytes of what is pending. */
+  private cut(): Array<Uint8Array> {
+    const batch: Array<Uint8Array> = []
+    let room = largestWrite
+    let i = 0
+    while (room > 0) {
+      const chunk = this.pending[i]
+      if (chunk.length > room) {
+        batch.push(chunk.subarray(0, room))
+        this.pending[i] = chunk.subarray(room)
+        break
+      }
+      batch.push(chunk)
+      room -= chunk.length
+      i++
+    }
+    this.pending.splice(0, i)
+    return batch
+  }
+
+  written(): void {
+    this.inFlight = 0
+    if (this.gone) return
+    this.serveWriters()
+    if (this.pendingBytes > 0 || this.ending) this.send()
+    else if (this.onIdle !== undefined && this.isIdle) this.onIdle(this)
+  }
+
+  private serveWriters(): void {
+    while (this.writers.length > 0) {
+      const { chunk, resume } = this.writers[0]
+      const buffered = this.pendingBytes + this.inFlight
+      if (chunk === undefined ? buffered > 0 : buffered >= this.limits.highWaterMark) return
+      this.writers.shift()
+      if (chunk !== undefined) this.accept(chunk)
+      resume(Effect.void)
+    }
+  }
+
+  private failWriters(): void {
+    for (const { resume } of this.writers.splice(0)) {
+      resume(Effect.fail(this.error("write", this.failure ?? closed)))
+    }
+  }
+
+  // The end --------------------------------------------------------------------------------------------------------
+
+  /** No more output: FIN follows what was written. */
+  endWrite(): void {
+    if (this.ending || this.gone) return
+    this.ending = true
+    if (this.inFlight === 0 && !this.scheduled) this.send()
+  }
+
+  private sendFin(): void {
+    this.finSent = true
+    this.connection.end()
+  }
+
+  /** FIN after what was written, then a bounded wait for the peer's FIN, then gone. */
+  beginClose(): void {
+    if (this.closing || this.gone) return
+    this.closing = true
+    this.drained = this.input.size
+    this.input.clear()
+    this.serveReaders()
+    if (this.paused) {
+      this.paused = false
+      this.connection.resume()
+    }
+    this.endWrite()
+    if (this.gone) return
+    this.lingerUntil = this.connection.timers.now() + this.limits.lingerTimeout
+    this.arm(this.lingerUntil)
+  }
+
+  /** Resolves when the descriptor is gone. */
+  awaitGone(): Effect.Effect<void> {
+    if (this.gone) return Effect.void
+    return Effect.callback<void>((resume) => {
+      const closer = (): void => resume(Effect.void)
+      this.closers.push(closer)
+      return Effect.sync(() => remove(this.closers, closer))
+    })
+  }
+
+  /** The reason for which output was lost, if any was. */
+  get lostOutput(): Reason | undefined {
+    return this.finSent ? undefined : this.failure
+  }
+
+  /** Cuts the connection now, as `reason` for whoever still waits. */
+  abort(reason: Reason): void {
+    if (this.gone) return
+    this.failure ??= reason
+    this.connection.reset()
+  }
+
+  /** FIN without a wait for the peer's: for streams between two messages, when a server stops. */
+  endNow(): void {
+    this.beginClose()
+    if (!this.gone && this.finSent) this.connection.destroy()
+  }
+
+  closed(error: SocketError | undefined): void {
+    this.gone = true
+    if (this.failure === undefined) {
+      if (error !== undefined) this.failure = error.reason
+      // Gone without a word from either side's end: an orderly end needs both.
+      else if (!this.finSent && !this.closing) this.failure = { _tag: "ConnectionReset" }
+    }
+    this.disarm?.()
+    this.disarm = undefined
+    this.armedFor = 0
+    this.pending = []
+    this.pendingBytes = 0
+    this.inFlight = 0
+    this.serveReaders()
+    this.failWriters()
+    for (const closer of this.closers.splice(0)) closer()
+    this.onClosed?.()
+  }
+
+  // Deadlines ------------------------------------------------------------------------------------------------------
+
+  /** One timer a stream, set for the earliest deadline and looked at again only when it fires. */
+  private arm(at: number): void {
+    if (at >= this.armedFor) return
+    this.disarm?.()
+    this.armedFor = at
+    this.disarm = this.connection.timers.set(Math.max(0, at - this.connection.timers.now()), this.onTimer)
+  }
+
+  private readonly onTimer = (): void => {
+    this.disarm = undefined
+    this.armedFor = Infinity
+    const now = this.connection.timers.now()
+    let next = Infinity
+    if (this.inFlight > 0) {
+      const stalledAt = this.progressAt + this.limits.writeTimeout
+      if (stalledAt <= now) return this.abort({ _tag: "TimedOut", millis: this.limits.writeTimeout })
+      next = stalledAt
+    }
+    // While output moves, the write's deadline bounds the close; the linger starts with FIN.
+    if (this.closing && this.finSent) {
+      if (this.lingerUntil <= now) return this.connection.destroy()
+      next = Math.min(next, this.lingerUntil)
+    }
+    const late = this.readers.filter((reader) => reader.deadline <= now)
+    for (const reader of late) {
+      remove(this.readers, reader)
+      reader.resume(Effect.fail(this.error("read", { _tag: "TimedOut", millis: this.limits.readTimeout })))
+    }
+    for (const reader of this.readers) next = Math.min(next, reader.deadline)
+    if (next !== Infinity && !this.gone) this.arm(next)
+  }
+}
+
+const closed: Reason = { _tag: "Closed" }
+
+const remove = <A>(items: Array<A>, item: A): void => {
+  const index = items.indexOf(item)
+  if (index !== -1) items.splice(index, 1)
+}
+
+const join = (chunks: ReadonlyArray<Uint8Array>, bytes: number): Uint8Array => {
+  const joined = new Uint8Array(bytes)
+  let at = 0
+  for (const chunk of chunks) {
+    joined.set(chunk, at)
+    at += chunk.length
+  }
+  return joined
+}

@@ -1,0 +1,1 @@
+export const TypeId = "~@effect-sockets/socket/SocketStream" as const

@@ -4,6 +4,9 @@
  * What is served is a regular file that lay inside the folder when it was opened, whatever happens to names and links
  * meanwhile: the file is opened without following its last link and without blocking, then the descriptor is asked
  * what it is and where it is, and that same descriptor is read.
+ *
+ * Linux's /proc says where a descriptor is. Where there is none (macOS), the name is looked up once more instead, which
+ * a local user who may change the folder can outrun: there, serve only what nobody else writes to.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"

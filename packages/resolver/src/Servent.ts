@@ -74,23 +74,28 @@ const find = (
   services: ReadonlyArray<Servent>,
   protocol: Protocol | undefined,
   matches: (service: Servent) => boolean
-): Option.Option<Servent> =>
-  Option.fromUndefinedOr(
-    services.find((service) => (protocol === undefined || service.protocol === protocol) && matches(service))
-  )
+): Option.Option<Servent> => {
+  const found = services.filter(matches)
+  const of = (wanted: Protocol) => found.find((service) => service.protocol === wanted)
+  return Option.fromUndefinedOr(protocol === undefined ? (of("tcp") ?? found[0]) : of(protocol))
+}
 
 /**
- * The first service in a list with that name or alias, of that protocol if one is given. Names are told apart by case,
- * as the C library does.
+ * The service in a list with that name or alias, of that protocol; without one, of TCP if it is there and of any other
+ * otherwise. Case does not matter in names (RFC 6335, section 5.1).
  */
 export const findByName = (
   services: ReadonlyArray<Servent>,
   name: string,
   protocol?: Protocol
-): Option.Option<Servent> =>
-  find(services, protocol, (service) => service.name === name || service.aliases.includes(name))
+): Option.Option<Servent> => {
+  const wanted = name.toLowerCase()
+  return find(services, protocol, (service) =>
+    [service.name, ...service.aliases].some((known) => known.toLowerCase() === wanted)
+  )
+}
 
-/** The first service in a list on that port, of that protocol if one is given. */
+/** The service in a list on that port, of that protocol; without one, as {@link findByName}. */
 export const findByPort = (
   services: ReadonlyArray<Servent>,
   port: number,

@@ -6,6 +6,7 @@ import * as Arbitrary from "effect/Arbitrary"
 import * as Schema from "effect/Schema"
 import * as Ipaddr from "./Ipaddr.ts"
 import * as Ipaddr6 from "./Ipaddr6.ts"
+import type * as ZonedIpaddr6 from "./ZonedIpaddr6.ts"
 
 /** Any IPv4 address as a number; both ends of the space come often. */
 export const ipaddr: Arbitrary.Arbitrary<Ipaddr.Ipaddr> = Arbitrary.schema(Ipaddr.Ipaddr)
@@ -30,4 +31,13 @@ export const ipaddr6: Arbitrary.Arbitrary<Ipaddr6.Ipaddr6> = Arbitrary.map(
     mapped
       ? Ipaddr6.fromIpaddr(v4)
       : Ipaddr6.fromBigIntUnsafe(groups.reduce((value, group) => (value << 16n) | BigInt(group), 0n))
+)
+
+/** An IPv6 address with the name or the index of an interface. */
+export const zonedIpaddr6: Arbitrary.Arbitrary<ZonedIpaddr6.ZonedIpaddr6> = Arbitrary.map(
+  Arbitrary.all([
+    ipaddr6,
+    Arbitrary.schema(Schema.Literals(["eth0", "lo", "wlan0.1", "0", "7", "4294967295", "1e99", "é"]))
+  ]),
+  ([address, zone]) => ({ address, zone })
 )

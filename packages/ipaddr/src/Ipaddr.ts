@@ -112,8 +112,16 @@ export const fromAddress = (address: NetAddress.Ipv4Address): Ipaddr => {
   return (((octets[0] << 24) | (octets[1] << 16) | (octets[2] << 8) | octets[3]) >>> 0) as Ipaddr
 }
 
+const scratch = new Uint8Array(4)
+
 /** The address as Effect's value. */
-export const toAddress = (self: Ipaddr): NetAddress.Ipv4Address => NetAddress.ipv4FromBytesUnsafe(toBytes(self))
+export const toAddress = (self: Ipaddr): NetAddress.Ipv4Address => {
+  scratch[0] = self >>> 24
+  scratch[1] = self >>> 16
+  scratch[2] = self >>> 8
+  scratch[3] = self
+  return NetAddress.ipv4FromBytesUnsafe(scratch)
+}
 
 /** The address that many steps up (down, if negative); none if that leaves the 32 bits or is no whole number. */
 export const offset: {

@@ -85,7 +85,9 @@ export const parseLegacy = (text: string): number => {
 }
 
 const octets = Array.from({ length: 256 }, (_, octet) => String(octet))
+const dotted = octets.map((octet) => `${octet}.`)
 
 /** The dotted text of an unsigned 32-bit number. */
 export const format = (value: number): string =>
-  `${octets[value >>> 24]}.${octets[(value >>> 16) & 255]}.${octets[(value >>> 8) & 255]}.${octets[value & 255]}`
+  // In pairs: V8 joins up to twelve characters at once, so that at most the last step makes a tree.
+  dotted[value >>> 24] + dotted[(value >>> 16) & 255] + (dotted[(value >>> 8) & 255] + octets[value & 255])

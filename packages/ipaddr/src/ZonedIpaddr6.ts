@@ -1,0 +1,69 @@
+/**
+ * An IPv6 address with its zone, `fe80::1%eth0` (RFC 4007, section 11): which of a host's links a link-local address is
+ * on. The zone has a meaning on one host only, so it is no part of the address and of no set of addresses.
+ */
+import type * as NetAddress from "effect/net/NetAddress"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as Failure from "./internal/Failure.ts"
+import * as Hextets from "./internal/Hextets.ts"
+import { Ipaddr6, toText as addressText } from "./Ipaddr6.ts"
+import type { IpaddrError } from "./IpaddrError.ts"
+
+const zoneFailure = Failure.failure("zone")
+
+// What Effect's scoped literals refuse, too: what would end the zone in a URL or a log line.
+const forbidden = /[%[\]/\s\p{Cc}]/u
+
+const isZone = (zone: string): boolean =>
+  /^\d+$/.test(zone)
+    ? /^(0|[1-9]\d{0,9})$/.test(zone) && Number(zone) <= 0xffffffff
+    : zone !== "" && !forbidden.test(zone)
+
+/** An address and its zone: an interface's name, or its index as decimal digits without leading zeros. */
+export const ZonedIpaddr6 = Schema.Struct({
+  address: Ipaddr6,
+  zone: Schema.String.check(Schema.makeFilter(isZone, { expected: "a zone" }))
+}).annotate({ identifier: "ZonedIpaddr6" })
+
+/** An IPv6 address with its zone. */
+export interface ZonedIpaddr6 extends Schema.Schema.Type<typeof ZonedIpaddr6> {}
+
+/**
+ * The address and the zone that a text names: an IPv6 address, `%`, and a zone without white space, control characters,
+ * `%`, `/` or brackets. A zone of digits is an interface's index: at most 4294967295, its leading zeros are dropped.
+ *
+ * **Errors**: `IpaddrError` with the position and the reason; also where there is no zone.
+ */
+export const fromText = (text: string): Result.Result<ZonedIpaddr6, IpaddrError> => {
+  const percent = text.indexOf("%")
+  const end = percent < 0 ? text.length : percent
+  const raw = text.slice(end + 1)
+  const zone = /^\d+$/.test(raw) ? raw.replace(/^0+(?=\d)/, "") : raw
+  const code = Hextets.parse(text, 0, end)
+  return code === 0 && isZone(zone)
+    ? Result.succeed({ address: Hextets.getBigInt() as Ipaddr6, zone })
+    : Result.fail(
+        Failure.toError(
+          "an IPv6 address with a zone",
+          text,
+          code < 0 ? code : zoneFailure(Math.min(end + 1, text.length))
+        )
+      )
+}
+
+/** As `fromText`, for text that is known to be right: throws the `IpaddrError`. */
+export const fromTextUnsafe = (text: string): ZonedIpaddr6 => Result.getOrThrow(fromText(text))
+
+/** The address as RFC 5952 wants it, `%` and the zone. */
+export const toText = (self: ZonedIpaddr6): string => `${addressText(self.address)}%${self.zone}`
+
+/** The address and the zone of Effect's value. */
+export const fromLiteral = (literal: NetAddress.ScopedIpv6Literal): ZonedIpaddr6 => fromTextUnsafe(literal)
+
+/** Effect's value, which is the text. */
+export const toLiteral = (self: ZonedIpaddr6): NetAddress.ScopedIpv6Literal =>
+  toText(self) as NetAddress.ScopedIpv6Literal
+
+/** Text outside (also in JSON), a `ZonedIpaddr6` inside. */
+export const FromText = Failure.textSchema(ZonedIpaddr6, fromText, toText, "ZonedIpaddr6FromText")

@@ -1,8 +1,9 @@
 /**
  * In which order the addresses of a host should be tried: RFC 6724 sorts them, RFC 8305 alternates the families.
  */
-import type * as Arr from "effect/Array"
+import * as Arr from "effect/Array"
 import * as Equal from "effect/Equal"
+import * as Order from "effect/Order"
 import * as NetAddress from "effect/net/NetAddress"
 
 /** A row of the policy table: destinations in `prefix` are preferred by `precedence` and to sources of equal `label`. */
@@ -82,15 +83,14 @@ export interface Source {
 
 // Compares by the first rule that tells the two apart; negative prefers the first.
 type Rule<A> = (a: A, b: A) => number
-const byRules =
-  <A>(rules: ReadonlyArray<Rule<A>>): Rule<A> =>
-  (a, b) => {
+const byRules = <A>(rules: ReadonlyArray<Rule<A>>): Order.Order<A> =>
+  Order.make((a, b) => {
     for (const rule of rules) {
       const order = rule(a, b)
-      if (order !== 0) return order
+      if (order !== 0) return order < 0 ? -1 : 1
     }
     return 0
-  }
+  })
 const first =
   <A>(holds: (a: A) => boolean): Rule<A> =>
   (a, b) =>
@@ -137,11 +137,11 @@ export const selectSource = (
  * only: among IPv4 addresses it says nothing of the distance and undoes the rotation of a name server.
  */
 export const sort = (
-  destinations: ReadonlyArray<NetAddress.IpAddress>,
+  destinations: Arr.NonEmptyReadonlyArray<NetAddress.IpAddress>,
   sourceOf: (destination: NetAddress.IpAddress) => Source | undefined,
   policies = defaultPolicies
-): ReadonlyArray<NetAddress.IpAddress> => {
-  const facts = destinations.map((address) => {
+): Arr.NonEmptyReadonlyArray<NetAddress.IpAddress> => {
+  const facts = Arr.map(destinations, (address) => {
     const source = sourceOf(address)
     const { label, precedence } = policyOf(address, policies)
     const scope = scopeOf(address)
@@ -167,7 +167,7 @@ export const sort = (
     greatest(({ scope }) => -scope),
     (a, b) => (a.address._tag === b.address._tag ? b.shared - a.shared : 0)
   ])
-  return facts.toSorted(preference).map(({ address }) => address)
+  return Arr.map(Arr.sort(facts, preference), ({ address }) => address)
 }
 
 /**

@@ -165,7 +165,9 @@ export const make = (source: ResolverSource): Resolver["Service"] => {
       }
       if (NetAddress.isIpAddress(parsed.success)) return ofFamily([parsed.success])
       return source.forward({ name: parsed.success, family, names: false }).pipe(
-        Effect.mapError(fail),
+        Effect.mapError((error) =>
+          fail(error.reason._tag === "NoAddress" ? { ...error, reason: noAddress(family) } : error)
+        ),
         Effect.flatMap((answer) => ofFamily(answer.addresses))
       )
     },

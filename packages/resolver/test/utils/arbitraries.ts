@@ -1,4 +1,5 @@
 import * as Arbitrary from "effect/Arbitrary"
+import type * as Arr from "effect/Array"
 import * as Schema from "effect/Schema"
 import * as NetAddress from "effect/net/NetAddress"
 
@@ -14,6 +15,8 @@ export const address: Arbitrary.Arbitrary<NetAddress.IpAddress> = Arbitrary.map(
   ([isIpv4, octets]) => (isIpv4 ? NetAddress.ipv4FromBytesUnsafe(octets) : NetAddress.ipv6FromBytesUnsafe(octets))
 )
 
-/** Up to ten addresses, but at least `minLength`. */
-export const addresses = (minLength = 0): Arbitrary.Arbitrary<Array<NetAddress.IpAddress>> =>
-  Arbitrary.array(address, { minLength, maxLength: 10 })
+/** One to ten addresses. */
+export const addresses: Arbitrary.Arbitrary<Arr.NonEmptyArray<NetAddress.IpAddress>> = Arbitrary.map(
+  Arbitrary.all([address, Arbitrary.array(address, { maxLength: 9 })]),
+  ([first, rest]) => [first, ...rest]
+)

@@ -3,9 +3,12 @@
  * that a program which tests nothing does not load the generator machinery.
  */
 import * as Arbitrary from "effect/Arbitrary"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import * as AnyIpaddr from "./AnyIpaddr.ts"
 import * as Ipaddr from "./Ipaddr.ts"
 import * as Ipaddr6 from "./Ipaddr6.ts"
+import * as IpRange from "./IpRange.ts"
 import type * as ZonedIpaddr6 from "./ZonedIpaddr6.ts"
 
 /** Any IPv4 address as a number; both ends of the space come often. */
@@ -40,4 +43,29 @@ export const zonedIpaddr6: Arbitrary.Arbitrary<ZonedIpaddr6.ZonedIpaddr6> = Arbi
     Arbitrary.schema(Schema.Literals(["eth0", "lo", "wlan0.1", "0", "7", "4294967295", "1e99", "é"]))
   ]),
   ([address, zone]) => ({ address, zone })
+)
+
+/** Any address of either family. */
+export const anyIpaddr: Arbitrary.Arbitrary<AnyIpaddr.AnyIpaddr> = Arbitrary.map(
+  Arbitrary.all([ipaddr, ipaddr6, Arbitrary.schema(Schema.Boolean)]),
+  ([v4, v6, isV6]) => (isV6 ? v6 : v4)
+)
+
+const prefixLength = Arbitrary.schema(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 32 })))
+
+/** A CIDR block of any length, in IPv6 every fourth length. */
+export const cidr: Arbitrary.Arbitrary<IpRange.IpRange> = Arbitrary.map(
+  Arbitrary.all([anyIpaddr, prefixLength]),
+  ([address, length]) => Result.getOrThrow(IpRange.block(address, AnyIpaddr.isV4(address) ? length : length * 4))
+)
+
+/** A range of either family: a CIDR block, a single address, or any stretch. */
+export const ipRange: Arbitrary.Arbitrary<IpRange.IpRange> = Arbitrary.map(
+  Arbitrary.all([
+    cidr,
+    anyIpaddr,
+    Arbitrary.schema(IpRange.IpRange),
+    Arbitrary.schema(Schema.Literals(["block", "block", "single", "any"]))
+  ]),
+  ([block, address, any, kind]) => (kind === "block" ? block : kind === "single" ? IpRange.single(address) : any)
 )

@@ -1,0 +1,55 @@
+/**
+ * An address of either family: a number is an IPv4 address, a bigint an IPv6 address.
+ */
+import * as NetAddress from "effect/net/NetAddress"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as Dotted from "./internal/Dotted.ts"
+import * as Failure from "./internal/Failure.ts"
+import * as Hextets from "./internal/Hextets.ts"
+import * as Ipaddr from "./Ipaddr.ts"
+import * as Ipaddr6 from "./Ipaddr6.ts"
+import type { IpaddrError } from "./IpaddrError.ts"
+
+/** An `Ipaddr` or an `Ipaddr6`, in JSON as these are: a number, or decimal digits. */
+export const AnyIpaddr = Schema.Union([Ipaddr.Ipaddr, Ipaddr6.Ipaddr6]).annotate({ identifier: "AnyIpaddr" })
+
+/** An address of either family; `typeof` tells which. */
+export type AnyIpaddr = typeof AnyIpaddr.Type
+
+/** Whether an address is an IPv4 address. */
+export const isV4 = (self: AnyIpaddr): self is Ipaddr.Ipaddr => typeof self === "number"
+
+/**
+ * The address that a text names, strictly: IPv6 if it has a colon, dotted IPv4 otherwise.
+ *
+ * **Errors**: `IpaddrError` with the position and the reason.
+ */
+export const fromText = (text: string): Result.Result<AnyIpaddr, IpaddrError> => {
+  const v6 = text.includes(":")
+  const code = v6 ? Hextets.parse(text, 0, text.length) : Dotted.parse(text, 0, text.length)
+  return code < 0
+    ? Result.fail(Failure.toError("an IP address", text, code))
+    : Result.succeed(v6 ? (Hextets.getBigInt() as Ipaddr6.Ipaddr6) : (code as Ipaddr.Ipaddr))
+}
+
+/** As `fromText`, for text that is known to be right: throws the `IpaddrError`. */
+export const fromTextUnsafe = (text: string): AnyIpaddr => Result.getOrThrow(fromText(text))
+
+/** The text of an address: dotted, or as RFC 5952 wants it. */
+export const toText = (self: AnyIpaddr): string => (isV4(self) ? Ipaddr.toDotted(self) : Ipaddr6.toText(self))
+
+/** The address as a number or bigint. */
+export const fromAddress = (address: NetAddress.IpAddress): AnyIpaddr =>
+  NetAddress.isIpv4Address(address) ? Ipaddr.fromAddress(address) : Ipaddr6.fromAddress(address)
+
+/** The address as Effect's value. */
+export const toAddress = (self: AnyIpaddr): NetAddress.IpAddress =>
+  isV4(self) ? Ipaddr.toAddress(self) : Ipaddr6.toAddress(self)
+
+/** The IPv4 address for a mapped one (`::ffff:10.0.0.1`); every other address as it is. */
+export const unmap = (self: AnyIpaddr): AnyIpaddr =>
+  isV4(self) || self >> 32n !== 0xffffn ? self : (Number(self & 0xffffffffn) as Ipaddr.Ipaddr)
+
+/** Text outside (also in JSON), an `AnyIpaddr` inside. */
+export const FromText = Failure.textSchema(AnyIpaddr, fromText, toText, "AnyIpaddrFromText")

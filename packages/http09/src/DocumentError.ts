@@ -25,14 +25,14 @@ export const Reason = Schema.TaggedUnion({
 /** Why a document could not be had. */
 export type Reason = typeof Reason.Type
 
-const words: { readonly [K in Reason["_tag"]]: (reason: Extract<Reason, { _tag: K }>) => string } = {
+const describe = Reason.match({
   NotFound: ({ detail }) => detail,
   PermissionDenied: () => "permission denied",
   NotAFolder: () => "not a folder",
   OutOfDescriptors: () => "out of file descriptors",
   Truncated: ({ expected, received }) => `ended after ${received} of ${expected} bytes`,
   Unknown: ({ code, detail }) => (detail.includes(code) ? detail : `${detail} (${code})`)
-}
+})
 
 /** A document that could not be had. `message` is one line that names the path. */
 export class DocumentError extends Schema.TaggedError<DocumentError>()("DocumentError", {
@@ -41,7 +41,7 @@ export class DocumentError extends Schema.TaggedError<DocumentError>()("Document
   reason: Reason
 }) {
   override get message(): string {
-    return `${this.path}: ${(words[this.reason._tag] as (reason: Reason) => string)(this.reason)}`
+    return `${this.path}: ${describe(this.reason)}`
   }
 
   /**

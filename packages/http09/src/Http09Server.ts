@@ -1,0 +1,140 @@
+/**
+ * The HTTP/0.9 server: one request line in, one document out, and the end of the connection.
+ */
+import * as Server from "@effect-sockets/socket/Server"
+import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
+import type { Network } from "@effect-sockets/socket/Network"
+import type { SocketError } from "@effect-sockets/socket/SocketError"
+import * as SocketStream from "@effect-sockets/socket/SocketStream"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as NetAddress from "effect/net/NetAddress"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { DocumentError } from "./DocumentError.ts"
+import { type Document, DocumentRoot } from "./DocumentRoot.ts"
+import { CrLf } from "./internal/CrLf.ts"
+import * as RequestLine from "./RequestLine.ts"
+import * as StatusLine from "./StatusLine.ts"
+
+/** What a handler tells of a connection while it serves it. */
+export type Event =
+  /** The request line is there, good or bad. */
+  | { readonly _tag: "Received"; readonly stream: SocketStream.SocketStream }
+  /** The document was found and is sent now. */
+  | { readonly _tag: "Serving"; readonly stream: SocketStream.SocketStream; readonly document: Document }
+  /** The line was no request and is answered with 400. */
+  | { readonly _tag: "Refused"; readonly stream: SocketStream.SocketStream; readonly refusal: RequestLine.Refusal }
+  /** The document is not there and the request is answered with 401. */
+  | { readonly _tag: "NotFound"; readonly stream: SocketStream.SocketStream; readonly error: DocumentError }
+
+/** How requests are answered. */
+export interface HandlerOptions {
+  /**
+   * Sends documents as text, as the book's server does: every line ended by CR LF, the last one too. Default `false`:
+   * documents are sent byte by byte.
+   */
+  readonly text?: boolean | undefined
+  /** Hears what happens, in the connection's fiber. Default: nobody does. */
+  readonly observe?: ((event: Event) => Effect.Effect<void>) | undefined
+}
+
+/** How a server is run. */
+export interface Options extends HandlerOptions, ServerSocket.Options, Server.Options {
+  /** What to listen on. A number is a port of 127.0.0.1; 0 takes a free one. */
+  readonly address: number | NetAddress.SocketAddress
+  /** How long a client may take for its whole request line; then it is reset. Default 15 seconds. */
+  readonly readTimeout?: Duration.Input | undefined
+}
+
+/**
+ * How long a client may take for its request line: for `Server.serve` with `handler`, which reads one line and leaves
+ * the time to its server.
+ */
+export const readTimeout: Duration.Duration = Duration.seconds(15)
+
+const lineFeed = Uint8Array.of(10)
+// One more than a line may have, for its CR.
+const lineLimit = { maxBytes: RequestLine.maxBytes + 1 }
+const tooLong: Result.Result<RequestLine.Request, RequestLine.Refusal> = Result.fail("TooLong")
+const empty = new Uint8Array(0)
+
+/**
+ * Answers one connection: reads its request line and writes the document, or the line that says why there is none.
+ *
+ * It succeeds when everything is written, so that `Server` ends the connection with FIN; and fails when the document
+ * could not be sent whole, so that `Server` resets it and the client can tell.
+ *
+ * **Errors**: `SocketError` when the client is gone, silent or stalled; `DocumentError` when reading failed.
+ */
+export const handler = ({ text = false, observe }: HandlerOptions = {}): ((
+  stream: SocketStream.SocketStream
+) => Effect.Effect<void, SocketError | DocumentError, DocumentRoot | Scope.Scope>) => {
+  const send = text ? sendText : sendBytes
+  return Effect.fnUntraced(function* (stream) {
+    const request = yield* readRequest(stream)
+    if (observe !== undefined) yield* observe({ _tag: "Received", stream })
+    if (Result.isFailure(request)) {
+      if (observe !== undefined) yield* observe({ _tag: "Refused", stream, refusal: request.failure })
+      return yield* SocketStream.write(stream, StatusLine.invalidRequest)
+    }
+    const root = yield* DocumentRoot
+    const found = yield* Effect.result(root.open(request.success.path))
+    if (Result.isFailure(found)) {
+      const error = found.failure
+      if (!error.isNotThere) return yield* error
+      if (observe !== undefined) yield* observe({ _tag: "NotFound", stream, error })
+      return yield* SocketStream.write(stream, StatusLine.notFound)
+    }
+    const document = found.success
+    if (observe !== undefined) yield* observe({ _tag: "Serving", stream, document })
+    return yield* send(stream, document)
+  })
+}
+
+/** The line as soon as it is there: nobody waits for the blank line. */
+const readRequest = (stream: SocketStream.SocketStream) =>
+  SocketStream.readUntil(stream, lineFeed, lineLimit).pipe(
+    Effect.map((line) => RequestLine.decode(Option.getOrElse(line, () => empty))),
+    Effect.catchReason("SocketError", "LineTooLong", () => Effect.succeed(tooLong))
+  )
+
+const sendBytes = (stream: SocketStream.SocketStream, document: Document) =>
+  document._tag === "Whole"
+    ? SocketStream.write(stream, document.bytes)
+    : Stream.runForEach(document.chunks, (chunk) => SocketStream.write(stream, chunk))
+
+const sendText = (stream: SocketStream.SocketStream, document: Document) =>
+  Effect.suspend(() => {
+    const lines = new CrLf()
+    const chunks = document._tag === "Whole" ? Stream.succeed(document.bytes) : document.chunks
+    return Effect.andThen(
+      Stream.runForEach(chunks, (chunk) => SocketStream.write(stream, lines.push(chunk))),
+      Effect.suspend(() => SocketStream.write(stream, lines.end()))
+    )
+  })
+
+/** The running server: its `address`, `connections`, `stop` and `await`. */
+export class Http09Server extends Context.Service<Http09Server, Server.Server>()(
+  "@effect-sockets/http09/Http09Server"
+) {}
+
+/**
+ * Listens and serves the document root until the layer is released, which is the graceful stop: the port closes at
+ * once, downloads get `drainTimeout`, the rest are reset.
+ *
+ * **Errors**: `AddressInUse`, `PermissionDenied` (a privileged port), `AddressNotAvailable`, `InvalidAddress`.
+ */
+export const layer = (options: Options): Layer.Layer<Http09Server, SocketError, Network | DocumentRoot> =>
+  Layer.effect(
+    Http09Server,
+    Effect.gen(function* () {
+      const limits = { ...options, readTimeout: options.readTimeout ?? readTimeout }
+      const socket = yield* ServerSocket.listen(options.address, limits)
+      return yield* Server.start(socket, handler(options), limits)
+    })
+  )

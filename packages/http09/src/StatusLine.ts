@@ -1,0 +1,44 @@
+/**
+ * The lines with which a server says that there is no document, and how a client tells them from one. Pure.
+ */
+
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
+
+/** What a line that is no request gets: `HTTP/0.9 400 Invalid HTTP Request.` CR LF. */
+export const invalidRequest: Uint8Array = bytes("HTTP/0.9 400 Invalid HTTP Request.\r\n")
+
+/** What a request for a document that is not there gets: `HTTP/0.9 401 Not found.` LF. */
+export const notFound: Uint8Array = bytes("HTTP/0.9 401 Not found.\n")
+
+/** A status line, of this protocol's servers or of later ones. */
+export interface StatusLine {
+  /** The version it names, for example `0.9`. */
+  readonly version: string
+  /** Three digits, for example 401. */
+  readonly code: number
+  /** The rest of the line, without control characters. */
+  readonly text: string
+}
+
+/** How many bytes of an answer `decode` looks at: a longer status line is cut there. */
+export const maxBytes = 512
+
+const statusLine = /^HTTP\/(\d+\.\d+) (\d{3}) ([^\r\n]*)/
+const latin1 = new TextDecoder("latin1")
+
+/**
+ * What an answer is that starts with these bytes: a status line, a document, or undefined while more bytes must
+ * decide. `isWhole` says that no more will come.
+ *
+ * It is a status line exactly if it starts with `HTTP/`, digits, a dot, digits, a space, three digits and a space:
+ * RFC 1945, section 6, tells answers of HTTP/1.0 from those of 0.9 so.
+ */
+export const decode = (start: Uint8Array, isWhole: boolean): StatusLine | "document" | undefined => {
+  const head = latin1.decode(start.subarray(0, maxBytes))
+  if (!head.startsWith("HTTP/".slice(0, head.length))) return "document"
+  if (!isWhole && head.length < maxBytes && !head.includes("\n")) return undefined
+  const match = statusLine.exec(head)
+  if (match === null) return "document"
+  const [, version, code, text] = match
+  return { version, code: Number(code), text: text.replace(/\p{Cc}/gu, "").trim() }
+}

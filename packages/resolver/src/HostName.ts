@@ -32,6 +32,9 @@ export const fromString = (text: string): Result.Result<HostName, string> => {
 /** The name without the dot that marks it absolute. */
 export const toRelative: (name: Host.DomainName) => Host.DomainName = Host.toRelative
 
+/** The name with the dot that marks it absolute. */
+export const toAbsolute: (name: Host.DomainName) => Host.DomainName = Host.toFullyQualified
+
 const topLabel = (name: Host.DomainName): string => {
   const relative = toRelative(name)
   return relative.slice(relative.lastIndexOf(".") + 1)

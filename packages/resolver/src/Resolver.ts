@@ -13,7 +13,7 @@ import * as AddressOrder from "./AddressOrder.ts"
 import * as Hostent from "./Hostent.ts"
 import * as HostName from "./HostName.ts"
 import { type Operation, type Reason, noAddress, ResolverError } from "./ResolverError.ts"
-import type { ResolverSource, SourceError } from "./ResolverSource.ts"
+import * as ResolverSource from "./ResolverSource.ts"
 import * as Servent from "./Servent.ts"
 import * as StaticZone from "./StaticZone.ts"
 
@@ -43,7 +43,7 @@ export class Resolver extends Context.Service<
     /** See {@link serviceByPort}. */
     readonly serviceByPort: (port: number, protocol?: Servent.Protocol) => Effect.Effect<Servent.Servent, ResolverError>
     /** What {@link make} built the operations on; layers that wrap a resolver use it. */
-    readonly source?: ResolverSource | undefined
+    readonly source?: ResolverSource.ResolverSource | undefined
   }
 >()("@effect-sockets/resolver/Resolver") {}
 
@@ -96,7 +96,10 @@ export const serviceByPort = (
 ): Effect.Effect<Servent.Servent, ResolverError, Resolver> =>
   Resolver.use((resolver) => resolver.serviceByPort(port, protocol))
 
-const parse = (host: HostInput): Result.Result<HostName.HostName, Reason> => {
+/**
+ * Tells whether a host is an address or a name, as {@link lookup} does; fails with the reason `InvalidName`.
+ */
+export const parseHost = (host: HostInput): Result.Result<HostName.HostName, Reason> => {
   if (NetAddress.isIpAddress(host)) return Result.succeed(host)
   const parsed: Result.Result<HostName.HostName, string> =
     typeof host === "string"
@@ -105,19 +108,20 @@ const parse = (host: HostInput): Result.Result<HostName.HostName, Reason> => {
   return Result.mapError(parsed, (detail) => ({ _tag: "InvalidName", detail }))
 }
 
-const failure = (operation: Operation, query: string) => (error: Pick<SourceError, "reason" | "cause">) =>
-  new ResolverError({
-    operation,
-    query,
-    reason: error.reason,
-    ...(error.cause === undefined ? {} : { cause: error.cause })
-  })
+const failure =
+  (operation: Operation, query: string) => (error: Pick<ResolverSource.SourceError, "reason" | "cause">) =>
+    new ResolverError({
+      operation,
+      query,
+      reason: error.reason,
+      ...(error.cause === undefined ? {} : { cause: error.cause })
+    })
 
 /**
  * Builds a resolver over a source of answers. It tells names from addresses, keeps the family that was asked for, drops
  * repeated addresses, and names the question in every error.
  */
-export const make = (source: ResolverSource): Resolver["Service"] => {
+export const make = (source: ResolverSource.ResolverSource): Resolver["Service"] => {
   const service = (
     operation: Operation,
     query: string,
@@ -137,7 +141,7 @@ export const make = (source: ResolverSource): Resolver["Service"] => {
     source,
     resolveHostIpaddr: (host) => {
       const fail = failure("resolveHostIpaddr", String(host))
-      const parsed = parse(host)
+      const parsed = parseHost(host)
       if (Result.isFailure(parsed)) return Effect.fail(fail({ reason: parsed.failure }))
       const answer = NetAddress.isIpAddress(parsed.success)
         ? source.reverse(NetAddress.toCanonical(parsed.success))
@@ -155,7 +159,7 @@ export const make = (source: ResolverSource): Resolver["Service"] => {
     lookup: (host, options) => {
       const family = options?.family
       const fail = failure("lookup", String(host))
-      const parsed = parse(host)
+      const parsed = parseHost(host)
       if (Result.isFailure(parsed)) return Effect.fail(fail({ reason: parsed.failure }))
       const ofFamily = (addresses: ReadonlyArray<NetAddress.IpAddress>) => {
         const kept = addresses.filter((address) => family === undefined || NetAddress.isFamily(address, family))
@@ -181,6 +185,27 @@ export const make = (source: ResolverSource): Resolver["Service"] => {
       )
   })
 }
+
+/**
+ * The source a resolver was made from, or one that asks the resolver itself if it was made by hand.
+ */
+export const toSource = (resolver: Resolver["Service"]): ResolverSource.ResolverSource => {
+  if (resolver.source !== undefined) return resolver.source
+  const hostent = (host: HostInput) => Effect.mapError(resolver.resolveHostIpaddr(host), toSourceError)
+  return {
+    forward: ({ family, name, names }) =>
+      names && family === undefined
+        ? hostent(name)
+        : Effect.mapBoth(resolver.lookup(name, { family }), {
+            onSuccess: (addresses) => ({ name, aliases: [], addresses }),
+            onFailure: toSourceError
+          }),
+    reverse: hostent,
+    services: Effect.succeed([])
+  }
+}
+
+const toSourceError = ({ cause, reason }: ResolverError) => new ResolverSource.SourceError({ reason, cause })
 
 /**
  * A resolver that answers from fixed data and asks nobody, for tests and for closed systems.

@@ -48,16 +48,16 @@ export const make = (files?: SystemFiles): ResolverSource.ResolverSource => {
   const forward = Effect.fnUntraced(function* ({ family, name, names }: ResolverSource.Question) {
     const relative = HostName.toRelative(name)
     const loopback = HostName.loopbackOf(name, family)
-    const addresses = yield* addressesOf(loopback === undefined ? name : relative, family).pipe(
-      Effect.catchIf(NodeErrors.isAbsence, (error) =>
-        loopback !== undefined
-          ? Effect.succeed(loopback)
-          : family === undefined
-            ? Effect.fail(error)
-            : // getaddrinfo does not tell a host of the other family from no host.
-              Effect.flatMap(addressesOf(name, undefined), () => ResolverSource.fail(noAddress(family)))
-      )
-    )
+    const addresses = yield* loopback !== undefined
+      ? Effect.orElseSucceed(addressesOf(relative, family), () => loopback)
+      : addressesOf(name, family).pipe(
+          Effect.catchIf(NodeErrors.isAbsence, (error) =>
+            // getaddrinfo does not tell a host of the other family from no host.
+            family === undefined
+              ? error
+              : Effect.andThen(addressesOf(name, undefined), ResolverSource.fail(noAddress(family)))
+          )
+        )
     const found = names ? HostsFile.namesOf(yield* hosts, relative) : undefined
     return { name: found?.name ?? relative, aliases: found?.aliases ?? [], addresses }
   })

@@ -1,0 +1,207 @@
+/**
+ * A memory for any resolver.
+ */
+import * as Cache from "effect/Cache"
+import * as Context from "effect/Context"
+import * as Data from "effect/Data"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import type * as Host from "effect/net/Host"
+import * as NetAddress from "effect/net/NetAddress"
+import * as HostName from "./HostName.ts"
+import * as Resolver from "./Resolver.ts"
+import type { Reason } from "./ResolverError.ts"
+import type * as ResolverSource from "./ResolverSource.ts"
+
+/** Options of {@link layerCached}. */
+export interface CacheOptions {
+  /** How many answers are kept; beyond that the one that was not used for longest goes. Default: 1,000. */
+  readonly capacity?: number | undefined
+  /** For answers whose source gives no time, such as the system's. Default: 30 seconds, to follow a change soon. */
+  readonly timeToLive?: Duration.Input | undefined
+  /** The longest for any answer, whatever its source says. Default: 1 day. */
+  readonly maxTimeToLive?: Duration.Input | undefined
+  /** For the absence of a host whose source gives no time. Default: 10 seconds. */
+  readonly negativeTimeToLive?: Duration.Input | undefined
+  /** The longest for any absence. Default: 1 hour; RFC 2308, section 5 finds one to three hours sensible. */
+  readonly maxNegativeTimeToLive?: Duration.Input | undefined
+  /**
+   * For timeouts and failures of servers, so that a crowd of callers does not ask a broken server again at once (RFC
+   * 9520). Default: 1 second; at most 5 minutes (RFC 2308, section 7).
+   */
+  readonly failureTimeToLive?: Duration.Input | undefined
+}
+
+/** How well a cache does: `requests` is `hits` and `misses`; a request that joins a running query is a hit. */
+export interface Statistics {
+  readonly requests: number
+  readonly hits: number
+  readonly misses: number
+  /** Answers kept now, some of which may have expired. */
+  readonly size: number
+}
+
+/** The memory behind a resolver from {@link layerCached}. */
+export class ResolverCache extends Context.Service<
+  ResolverCache,
+  {
+    /** See {@link statistics}. */
+    readonly statistics: Effect.Effect<Statistics>
+    /** See {@link invalidate}. */
+    readonly invalidate: (host: Resolver.HostInput) => Effect.Effect<void>
+    /** See {@link invalidateAll}. */
+    readonly invalidateAll: Effect.Effect<void>
+  }
+>()("@effect-sockets/resolver/ResolverCache") {}
+
+/** Tells how well the cache does. */
+export const statistics: Effect.Effect<Statistics, never, ResolverCache> = ResolverCache.use(
+  (cache) => cache.statistics
+)
+
+/** Forgets what is known of a host: of a name in both families, or of an address. A query under way goes on. */
+export const invalidate = (host: Resolver.HostInput): Effect.Effect<void, never, ResolverCache> =>
+  ResolverCache.use((cache) => cache.invalidate(host))
+
+/** Forgets everything. */
+export const invalidateAll: Effect.Effect<void, never, ResolverCache> = ResolverCache.use(
+  (cache) => cache.invalidateAll
+)
+
+class Forward extends Data.TaggedClass("Forward")<ResolverSource.Question> {}
+class Reverse extends Data.TaggedClass("Reverse")<{ readonly address: NetAddress.IpAddress }> {}
+
+interface Stored {
+  readonly answer: Result.Result<ResolverSource.Answer, ResolverSource.SourceError>
+  readonly ttl: Duration.Duration
+}
+
+const day = Duration.days(1)
+const longestFailure = Duration.minutes(5)
+
+// What may pass by itself; an absence has its own rules, and nothing else is kept.
+const failures: ReadonlySet<Reason["_tag"]> = new Set([
+  "TryAgain",
+  "Timeout",
+  "Refused",
+  "ServerFailure",
+  "InvalidResponse"
+])
+
+interface Bounds {
+  /** For what the source gives no time. */
+  readonly unknown: Duration.Duration
+  readonly longest: Duration.Duration
+}
+
+const duration = (input: Duration.Input | undefined, standard: Duration.Input) =>
+  Duration.fromInputUnsafe(input ?? standard)
+
+const within = (ttl: Duration.Duration | undefined, bounds: Bounds) =>
+  Duration.min(ttl ?? bounds.unknown, bounds.longest)
+
+const make = Effect.fnUntraced(function* (source: ResolverSource.ResolverSource, options: CacheOptions) {
+  const positive: Bounds = {
+    unknown: duration(options.timeToLive, "30 seconds"),
+    longest: duration(options.maxTimeToLive, day)
+  }
+  const negative: Bounds = {
+    unknown: duration(options.negativeTimeToLive, "10 seconds"),
+    longest: duration(options.maxNegativeTimeToLive, "1 hour")
+  }
+  const failure = Duration.min(duration(options.failureTimeToLive, "1 second"), longestFailure)
+
+  const failureTtl = (reason: Reason, name: Host.DomainName | undefined): Effect.Effect<Duration.Duration> => {
+    if (failures.has(reason._tag)) return Effect.succeed(failure)
+    if (reason._tag !== "HostNotFound" && reason._tag !== "NoAddress") return Effect.succeed(Duration.zero)
+    const known = name === undefined ? undefined : source.negativeTtl?.(name)
+    return Effect.map(known ?? Effect.succeedNone, (ttl) => within(Option.getOrUndefined(ttl), negative))
+  }
+
+  let requests = 0
+  let misses = 0
+  const cache = yield* Cache.makeWith(
+    Effect.fnUntraced(function* (key: Forward | Reverse): Effect.fn.Return<Stored> {
+      misses += 1
+      const answer = yield* Effect.result(key._tag === "Forward" ? source.forward(key) : source.reverse(key.address))
+      const name = key._tag === "Forward" ? key.name : undefined
+      const ttl = Result.isSuccess(answer)
+        ? within(answer.success.ttl, positive)
+        : yield* failureTtl(answer.failure.reason, name)
+      return { answer, ttl }
+    }),
+    {
+      capacity: options.capacity ?? 1000,
+      timeToLive: (exit) => (Exit.isSuccess(exit) ? exit.value.ttl : Duration.zero)
+    }
+  )
+
+  const ask = (key: Forward | Reverse) =>
+    Effect.suspend(() => {
+      requests += 1
+      return Effect.flatMap(Cache.get(cache, key), ({ answer }) => Effect.fromResult(answer))
+    })
+
+  const invalidate = (host: Resolver.HostInput) => {
+    const parsed = Resolver.parseHost(host)
+    if (Result.isFailure(parsed)) return Effect.void
+    if (NetAddress.isIpAddress(parsed.success)) {
+      return Cache.invalidate(cache, new Reverse({ address: NetAddress.toCanonical(parsed.success) }))
+    }
+    const relative = HostName.toRelative(parsed.success)
+    return Effect.forEach(
+      [relative, HostName.toAbsolute(relative)].flatMap((name) =>
+        ([undefined, "IPv4", "IPv6"] as const).flatMap((family) =>
+          [true, false].map((names) => new Forward({ name, family, names }))
+        )
+      ),
+      (key) => Cache.invalidate(cache, key),
+      { discard: true }
+    )
+  }
+
+  const cached: ResolverSource.ResolverSource = {
+    ...source,
+    forward: (question) => ask(new Forward(question)),
+    reverse: (address) => ask(new Reverse({ address }))
+  }
+  const control = ResolverCache.of({
+    statistics: Effect.map(Cache.size(cache), (size) => ({ requests, hits: requests - misses, misses, size })),
+    invalidate,
+    invalidateAll: Cache.invalidateAll(cache)
+  })
+  return { cached, control }
+})
+
+/**
+ * Puts a memory in front of a resolver.
+ *
+ * - An answer is kept for as long as its source says, and no longer than `maxTimeToLive`; where the source does not say
+ *   (the system does not), for `timeToLive`. A time of zero is respected: nothing is kept.
+ * - That a host or its address does not exist is kept too: as long as the zone says (RFC 2308), within bounds.
+ * - Callers who ask the same at the same time share one query.
+ *
+ * Addresses written out, and names that are none, never reach the cache. Services are not kept.
+ *
+ * **Interruption** of one caller leaves the others their answer; the query is cancelled when nobody waits any more.
+ *
+ * @example
+ * const resolver = ResolverCache.layerCached({ capacity: 100 }).pipe(Layer.provide(NodeResolver.layer))
+ */
+export const layerCached = (
+  options: CacheOptions = {}
+): Layer.Layer<Resolver.Resolver | ResolverCache, never, Resolver.Resolver> =>
+  Layer.effectContext(
+    Effect.gen(function* () {
+      const upstream = yield* Resolver.Resolver
+      const { cached, control } = yield* make(Resolver.toSource(upstream), options)
+      const { serviceByName, serviceByPort } = upstream
+      return Context.make(Resolver.Resolver, { ...Resolver.make(cached), serviceByName, serviceByPort }).pipe(
+        Context.add(ResolverCache, control)
+      )
+    })
+  )

@@ -2,8 +2,10 @@
  * What a transport gives: one end of an open connection as plain calls. `SocketStream` is built on it; write one of
  * these to bring a transport of your own. No method throws, and none but the constructor's caller owns it.
  */
+import type * as Effect from "effect/Effect"
 import type * as NetAddress from "effect/net/NetAddress"
 import type { SocketError } from "./SocketError.ts"
+import type * as Tls from "./Tls.ts"
 
 /** What a connection reports, outside any fiber. `closed` comes once and last. */
 export interface ConnectionEvents {
@@ -44,4 +46,15 @@ export interface Connection {
   destroy(): void
   /** Cuts the connection so that the peer sees an error (RST), and gives the descriptor back; `closed` follows. */
   reset(): void
+  /**
+   * Takes the handshake on this connection. The result replaces it at once: it reports no more events, and what is
+   * written waits for the handshake. Left out by transports that cannot.
+   */
+  startTls?(options: Tls.Options): SecureConnection
+}
+
+/** A connection under TLS. */
+export interface SecureConnection extends Connection {
+  /** What the handshake agreed on, or why it failed. */
+  readonly handshake: Effect.Effect<Tls.Info, SocketError>
 }

@@ -1,59 +1,78 @@
-/** TCP over `node:net`. */
+/**
+ * TCP, over IPv4 and IPv6, and Unix-domain sockets, over `node:net`; each of them under TLS, over `node:tls`.
+ *
+ * Unix-domain sockets: a path has at most 107 bytes on Linux (103 elsewhere); a first NUL byte makes it a name of Linux's
+ * abstract kind. Listening makes the file and closing removes it; a file that a dead process left is replaced, if it is a
+ * socket and nobody answers. These sockets know no reset: a peer sees the end of input instead, unless it left input
+ * unread. Node does not tell who the peer is (SO_PEERCRED).
+ */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
-import { readFileSync } from "node:fs"
+import { readFileSync, rmSync, statSync } from "node:fs"
 import * as Net from "node:net"
 import type { Connection } from "./Connection.ts"
-import { inetAddress, nativeHost, NodeConnection } from "./internal/NodeConnection.ts"
+import { inetAddress, nativeHost, pathProblem } from "./internal/NodeAddress.ts"
+import { PlainConnection } from "./internal/NodeTls.ts"
 import { type ConnectOptions, type Listener, type ListenerEvents, type ListenOptions, Network } from "./Network.ts"
 import { type Operation, type Reason, reasonFromCause, SocketError } from "./SocketError.ts"
 
 const errorAt = (operation: Operation, address: NetAddress.SocketAddress, reason: Reason): SocketError =>
   SocketError.make({ operation, address: NetAddress.formatSocketAddress(address), reason })
 
-const unsupported = (operation: Operation, address: NetAddress.SocketAddress) =>
-  Effect.fail(errorAt(operation, address, { _tag: "Unsupported", detail: "Unix-domain sockets" }))
-
 const keepAlive = (duration: Duration.Input | undefined): { keepAlive?: true; keepAliveInitialDelay?: number } =>
   duration === undefined ? {} : { keepAlive: true, keepAliveInitialDelay: Duration.toMillis(duration) }
+
+const invalidPath = (operation: Operation, address: NetAddress.SocketAddress): SocketError | undefined => {
+  const detail = address._tag === "UnixPathAddress" ? pathProblem(address.path) : undefined
+  return detail === undefined ? undefined : errorAt(operation, address, { _tag: "InvalidAddress", detail })
+}
+
+/** A path that leads nowhere refuses just as a port that nobody opened. */
+const connectReason = (address: NetAddress.SocketAddress, cause: unknown): Reason => {
+  const reason = reasonFromCause(cause)
+  return address._tag === "UnixPathAddress" && reason._tag === "Unknown" && reason.code === "ENOENT"
+    ? { _tag: "ConnectionRefused" }
+    : reason
+}
 
 const connect = (
   address: NetAddress.SocketAddress,
   options: ConnectOptions = {}
-): Effect.Effect<Connection, SocketError> => {
-  if (!NetAddress.isInetAddress(address)) return unsupported("connect", address)
-  return Effect.callback((resume) => {
-    const fail = (cause: unknown): void => resume(Effect.fail(errorAt("connect", address, reasonFromCause(cause))))
-    const open = (): Net.Socket =>
-      Net.connect({
-        host: nativeHost(address),
-        port: address.port,
+): Effect.Effect<Connection, SocketError> =>
+  Effect.callback((resume) => {
+    const fail = (cause: unknown): void =>
+      resume(Effect.fail(errorAt("connect", address, connectReason(address, cause))))
+    const invalid = invalidPath("connect", address)
+    if (invalid !== undefined) return resume(Effect.fail(invalid))
+    let socket: Net.Socket
+    try {
+      socket = Net.connect({
+        ...(address._tag === "UnixPathAddress"
+          ? { path: address.path }
+          : { host: nativeHost(address), port: address.port, noDelay: options.noDelay ?? true }),
         allowHalfOpen: true,
-        noDelay: options.noDelay ?? true,
         ...keepAlive(options.keepAlive),
         ...(options.localAddress === undefined ? {} : { localAddress: NetAddress.formatIp(options.localAddress) }),
         ...(options.localPort === undefined ? {} : { localPort: options.localPort })
       })
-    let socket: Net.Socket
-    try {
-      socket = open()
     } catch (cause) {
       return fail(cause)
     }
     socket.once("error", fail)
     socket.once("connect", () => {
       socket.off("error", fail)
-      resume(Effect.succeed(new NodeConnection(socket)))
+      const local = address._tag === "UnixPathAddress" ? unnamed : undefined
+      resume(Effect.succeed(new PlainConnection(socket, local, address)))
     })
     return Effect.sync(() => {
       socket.destroy()
     })
   })
-}
 
-const isWildcard = (address: NetAddress.InetAddress): boolean => NetAddress.isUnspecified(address.address)
+/** The address of a Unix-domain socket that was not bound to a path: every client's. */
+const unnamed = NetAddress.unixPathAddress("")
 
 const closeServer = (server: Net.Server): Effect.Effect<void> =>
   Effect.sync(() => {
@@ -61,35 +80,75 @@ const closeServer = (server: Net.Server): Effect.Effect<void> =>
     server.close()
   })
 
-const listen = (address: NetAddress.SocketAddress, events: ListenerEvents, options: ListenOptions = {}) =>
-  Effect.acquireRelease(
-    Effect.suspend(() =>
-      NetAddress.isInetAddress(address) ? open(address, events, options) : unsupported("listen", address)
-    ),
+const listen = (address: NetAddress.SocketAddress, events: ListenerEvents, options: ListenOptions = {}) => {
+  const opened = openPort(address, events, options)
+  return Effect.acquireRelease(
+    address._tag === "UnixPathAddress"
+      ? Effect.catchReason(opened, "SocketError", "AddressInUse", (_, error) =>
+          Effect.flatMap(removeStale(address.path), (removed) => (removed ? opened : Effect.fail(error)))
+        )
+      : opened,
     (listener) => listener.close,
     { interruptible: true }
   )
+}
 
-const open = (
-  address: NetAddress.InetAddress,
+/**
+ * Removes the file that a dead process left: only a socket, and only if nobody answers there. Between the question and
+ * the removal another process could open the path; it would lose its name, not its connections.
+ */
+const removeStale = (path: string): Effect.Effect<boolean> =>
+  Effect.callback((resume) => {
+    const isSocket = statSync(path, { throwIfNoEntry: false })?.isSocket() ?? false
+    if (!isSocket) return resume(Effect.succeed(false))
+    const probe = Net.connect({ path })
+    probe.once("connect", () => {
+      probe.destroy()
+      resume(Effect.succeed(false))
+    })
+    probe.once("error", (cause) => {
+      const refused = reasonFromCause(cause)._tag === "ConnectionRefused"
+      resume(
+        Effect.sync(() => {
+          if (refused) rmSync(path, { force: true })
+          return refused
+        })
+      )
+    })
+    return Effect.sync(() => {
+      probe.destroy()
+    })
+  })
+
+const openPort = (
+  address: NetAddress.SocketAddress,
   events: ListenerEvents,
   options: ListenOptions
 ): Effect.Effect<Listener, SocketError> =>
   Effect.callback((resume) => {
-    let local: NetAddress.InetAddress | undefined
+    const invalid = invalidPath("listen", address)
+    if (invalid !== undefined) return resume(Effect.fail(invalid))
+    const isPath = address._tag === "UnixPathAddress"
+    // Both ends of an accepted connection that are known without asking the kernel each time.
+    let local: NetAddress.SocketAddress | undefined = isPath ? address : undefined
+    const remote = isPath ? unnamed : undefined
     const server = Net.createServer(
       { allowHalfOpen: true, noDelay: options.noDelay ?? true, ...keepAlive(options.keepAlive) },
-      (socket) => events.connection(new NodeConnection(socket, local))
+      (socket) => events.connection(new PlainConnection(socket, local, remote))
     )
     const fail = (cause: unknown): void => resume(Effect.fail(errorAt("listen", address, reasonFromCause(cause))))
     server.once("error", fail)
     try {
       server.listen({
-        host: nativeHost(address),
-        port: address.port,
+        ...(isPath
+          ? { path: address.path }
+          : {
+              host: nativeHost(address),
+              port: address.port,
+              ipv6Only: options.ipv6Only ?? true,
+              reusePort: options.reusePort ?? false
+            }),
         backlog: options.backlog ?? 511,
-        ipv6Only: options.ipv6Only ?? true,
-        reusePort: options.reusePort ?? false,
         exclusive: true
       })
     } catch (cause) {
@@ -97,9 +156,9 @@ const open = (
     }
     server.once("listening", () => {
       server.off("error", fail)
-      const bound = server.address() as Net.AddressInfo
-      const opened = inetAddress(bound.address, bound.port)
-      if (!isWildcard(opened)) local = opened
+      const bound = server.address()
+      const opened = bound === null || typeof bound === "string" ? address : inetAddress(bound.address, bound.port)
+      if (NetAddress.isInetAddress(opened) && !NetAddress.isUnspecified(opened.address)) local = opened
       server.on("error", (cause) => events.error(errorAt("accept", opened, reasonFromCause(cause))))
       resume(Effect.succeed({ address: opened, close: closeServer(server) }))
     })
@@ -126,7 +185,7 @@ const reservedDescriptors = 32
 const capacityOf = (limit: number): number =>
   Math.max(1, Math.min(10_000, Math.floor((limit - reservedDescriptors) / 2)))
 
-/** TCP, over IPv4 and IPv6. */
+/** The network of this machine. */
 export const layer: Layer.Layer<Network> = Layer.sync(Network, () =>
   Network.of({ connect, listen, capacity: capacityOf(descriptorLimit()) })
 )

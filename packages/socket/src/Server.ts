@@ -23,7 +23,7 @@ import * as ServerSocket from "./ServerSocket.ts"
 import { isSocketError, type SocketError } from "./SocketError.ts"
 import { limitsFrom, type Options as StreamOptions, type SocketStream } from "./SocketStream.ts"
 
-/** How connections are served. The options of streams hold for every connection. */
+/** How connections are served. Options of streams that are left out are as `ServerSocket.listen` was told. */
 export interface Options<R = never> extends StreamOptions {
   /**
    * Connections handled at once, at least 1; others wait in the server socket's queue. Default: the network's capacity,
@@ -58,7 +58,7 @@ export interface Server {
   readonly await: Effect.Effect<never, SocketError>
 }
 
-const ordinary: ReadonlySet<string> = new Set(["ConnectionReset", "TimedOut", "Closed"])
+const ordinary: ReadonlySet<string> = new Set(["ConnectionReset", "TimedOut", "Closed", "Tls"])
 
 const logError = (cause: Cause.Cause<unknown>, stream: SocketStream): Effect.Effect<void> => {
   const error = Cause.squash(cause)
@@ -92,7 +92,7 @@ class Loop<R> {
     this.socket = socket
     this.handler = handler
     this.options = options
-    this.limits = limitsFrom(options)
+    this.limits = limitsFrom(options, socket.queue.limits)
     this.permits = Semaphore.makeUnsafe(options.maxConnections ?? socket.capacity)
   }
 
@@ -134,7 +134,7 @@ class Loop<R> {
     const { core } = active
     if (Exit.isSuccess(exit)) core.beginClose()
     else if (active.idle) core.endNow()
-    else core.abort({ _tag: "Closed" })
+    else core.abort()
     return Effect.flatMap(core.awaitGone(), () => {
       this.active.delete(active)
       if (this.active.size === 0) this.empty.openUnsafe()
@@ -158,7 +158,7 @@ class Loop<R> {
     yield* Effect.timeoutOption(this.empty.await, this.options.drainTimeout ?? defaultDrain)
     const aborted = this.active.size
     for (const { core, fiber } of this.active) {
-      core.abort({ _tag: "Closed" })
+      core.abort()
       fiber?.interruptUnsafe()
     }
     yield* Effect.timeoutOption(this.empty.await, abortGrace)

@@ -19,6 +19,7 @@ import { own } from "./internal/own.ts"
 import type { StreamCore } from "./internal/StreamCore.ts"
 import { type ListenOptions, Network } from "./Network.ts"
 import { SocketError } from "./SocketError.ts"
+import type * as Tls from "./Tls.ts"
 import { limitsFrom, type Options as StreamOptions, type SocketStream } from "./SocketStream.ts"
 
 const TypeId = "~@effect-sockets/socket/ServerSocket" as const
@@ -36,6 +37,11 @@ export interface ServerSocket {
 export interface Options extends ListenOptions, StreamOptions {
   /** Connections that wait to be accepted, at least 1. Default 1024, or the network's capacity if that is less. */
   readonly queue?: number | undefined
+  /**
+   * Serve under TLS. Connections are accepted while their handshake goes on, as `SocketStream.handshake` tells; one that
+   * fails or takes longer than `handshakeTimeout` ends only itself. `Unsupported` on a network without TLS.
+   */
+  readonly tls?: Tls.Server | undefined
 }
 
 /** @internal */
@@ -98,7 +104,11 @@ export const listen = Effect.fnUntraced(function* (
 ): Effect.fn.Return<ServerSocket, SocketError, Network | Scope.Scope> {
   const network = yield* Network
   const address = yield* listenAddress(target)
-  const queue = new PendingQueue(options.queue ?? Math.min(defaultQueue, network.capacity), limitsFrom(options))
+  const queue = new PendingQueue(
+    options.queue ?? Math.min(defaultQueue, network.capacity),
+    limitsFrom(options),
+    options.tls
+  )
   // Released in reverse: first the port closes, then what still waits is reset.
   yield* Effect.addFinalizer(() => Effect.sync(() => queue.close(closedError(address))))
   const listener = yield* network.listen(address, queue, options)

@@ -50,7 +50,7 @@ export const Reason = Schema.TaggedUnion({
 export type Reason = typeof Reason.Type
 
 /** What was being done when it failed. */
-export const Operation = Schema.Literals(["connect", "listen", "accept", "read", "write", "close", "open"])
+export const Operation = Schema.Literals(["connect", "listen", "accept", "read", "write", "close", "open", "tls"])
 
 /** What was being done when it failed. */
 export type Operation = typeof Operation.Type
@@ -118,7 +118,9 @@ export const isSocketError = Schema.is(SocketError)
 /** The reason in words, without operation and address. */
 export const describe = (reason: Reason): string => (words[reason._tag] as (reason: Reason) => string)(reason)
 
-const byCode: { readonly [code: string]: Reason } = {
+const badArgument = (detail: string): Reason => ({ _tag: "InvalidAddress", detail })
+
+const byCode: { readonly [code: string]: Reason | ((detail: string) => Reason) } = {
   EADDRINUSE: { _tag: "AddressInUse" },
   EADDRNOTAVAIL: { _tag: "AddressNotAvailable" },
   EACCES: { _tag: "PermissionDenied" },
@@ -135,6 +137,10 @@ const byCode: { readonly [code: string]: Reason } = {
   EMFILE: { _tag: "OutOfDescriptors" },
   ENFILE: { _tag: "OutOfDescriptors" },
   EAFNOSUPPORT: { _tag: "Unsupported", detail: "this address family" },
+  ERR_SOCKET_BAD_PORT: badArgument,
+  ERR_INVALID_IP_ADDRESS: badArgument,
+  ERR_INVALID_ARG_VALUE: badArgument,
+  ERR_OUT_OF_RANGE: badArgument,
   ERR_STREAM_DESTROYED: { _tag: "Closed" },
   ERR_SOCKET_CLOSED: { _tag: "Closed" },
   ERR_SERVER_NOT_RUNNING: { _tag: "Closed" }
@@ -142,7 +148,8 @@ const byCode: { readonly [code: string]: Reason } = {
 
 /** The reason for a system error, by its `code`: the one table from errno to `Reason`. */
 export const reasonFromCause = (cause: unknown): Reason => {
-  const detail = cause instanceof Error ? cause.message : String(cause)
+  const detail = (cause instanceof Error ? cause.message : String(cause)).split("\n", 1)[0]
   const code = typeof cause === "object" && cause !== null && "code" in cause ? String(cause.code) : "UNKNOWN"
-  return byCode[code] ?? { _tag: "Unknown", code, detail }
+  const known = byCode[code] ?? { _tag: "Unknown", code, detail }
+  return typeof known === "function" ? known(detail) : known
 }

@@ -15,9 +15,10 @@ import * as Predicate from "effect/Predicate"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { HostInput, Resolver } from "@effect-sockets/resolver/Resolver"
-import type { Connection } from "./Connection.ts"
+import type { Connection, SecureConnection } from "./Connection.ts"
 import { connect, type RaceOptions } from "./internal/open.ts"
 import { own } from "./internal/own.ts"
+import type * as Tls from "./Tls.ts"
 import { type ReadAttempt, StreamCore, type StreamLimits } from "./internal/StreamCore.ts"
 import { TypeId } from "./internal/typeId.ts"
 import type { Network } from "./Network.ts"
@@ -43,8 +44,9 @@ export interface Options {
    */
   readonly readTimeout?: Duration.Input | undefined
   /**
-   * How long output may stand still because the peer does not read. Then the connection is reset and what waits fails
-   * with `TimedOut`. Default 60 seconds, nginx's `send_timeout`. It is what bounds `close` towards a stalled peer.
+   * How long output may stand still because the peer does not read, seen in steps of 256 KiB. Then the connection is
+   * reset and what waits fails with `TimedOut`. Default 60 seconds, nginx's `send_timeout`. It also bounds `close`
+   * towards a stalled peer.
    */
   readonly writeTimeout?: Duration.Input | undefined
   /**
@@ -61,22 +63,33 @@ export interface Options {
   readonly highWaterMark?: number | undefined
 }
 
+const defaults: StreamLimits = {
+  readTimeout: Infinity,
+  writeTimeout: 60_000,
+  lingerTimeout: 2000,
+  lingerBytes: 16 * 1024 * 1024,
+  highWaterMark: 64 * 1024
+}
+
 const millis = (input: Duration.Input | undefined, otherwise: number): number =>
   input === undefined ? otherwise : Duration.toMillis(input)
 
 /** @internal */
-export const limitsFrom = (options: Options): StreamLimits => ({
-  readTimeout: millis(options.readTimeout, Infinity),
-  writeTimeout: millis(options.writeTimeout, 60_000),
-  lingerTimeout: millis(options.lingerTimeout, 2000),
-  lingerBytes: options.lingerBytes ?? 16 * 1024 * 1024,
-  highWaterMark: options.highWaterMark ?? 64 * 1024
+export const limitsFrom = (options: Options, base: StreamLimits = defaults): StreamLimits => ({
+  readTimeout: millis(options.readTimeout, base.readTimeout),
+  writeTimeout: millis(options.writeTimeout, base.writeTimeout),
+  lingerTimeout: millis(options.lingerTimeout, base.lingerTimeout),
+  lingerBytes: options.lingerBytes ?? base.lingerBytes,
+  highWaterMark: options.highWaterMark ?? base.highWaterMark
 })
 
 const coreOf = (self: SocketStream): StreamCore => self as StreamCore
 
 /** How a connection is opened. */
-export interface OpenOptions extends Options, RaceOptions {}
+export interface OpenOptions extends Options, RaceOptions {
+  /** Take a TLS handshake on the new connection, as its client. `servername` is the host unless it says otherwise. */
+  readonly tls?: Tls.Client | undefined
+}
 
 /**
  * Opens a connection: to a name (`"localhost"`), an address as text (`"127.0.0.1"`, `"::1"`), an ipaddr (2130706433) or
@@ -109,7 +122,12 @@ export const open: {
   return Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(
       restore(connect(NetAddress.isSocketAddress(target) ? target : { host: target, port: second as number }, options)),
-      (connection) => make(connection, options)
+      (connection) => {
+        const stream = make(connection, options)
+        if (options.tls === undefined) return stream
+        const tls = typeof target === "string" ? { servername: target, ...options.tls } : options.tls
+        return Effect.tap(stream, (stream) => restore(upgradeTls(stream, { side: "client", options: tls })))
+      }
     )
   )
 }
@@ -348,8 +366,59 @@ export const close = (self: SocketStream): Effect.Effect<void, SocketError> =>
 export const reset = (self: SocketStream): Effect.Effect<void> =>
   Effect.suspend(() => {
     const core = coreOf(self)
-    core.abort({ _tag: "Closed" })
+    core.abort()
     return core.awaitGone()
+  })
+
+// TLS ----------------------------------------------------------------------------------------------------------------
+
+/**
+ * Takes a TLS handshake on an open connection, as STARTTLS protocols do: on either side, once both have agreed on it in
+ * clear text. What was written leaves first, in clear. Reads and writes afterwards are encrypted.
+ *
+ * **Errors**: `Tls` if bytes of the peer are buffered (they came in clear after it agreed: RFC 3207, section 4.2, and a
+ * known attack), or with OpenSSL's code if the handshake fails; `TimedOut` after `handshakeTimeout`; `Unsupported` by a
+ * network without TLS. The connection cannot be used afterwards. **Interruption** cuts the connection.
+ */
+export const upgradeTls: {
+  (options: Tls.Options): (self: SocketStream) => Effect.Effect<Tls.Info, SocketError>
+  (self: SocketStream, options: Tls.Options): Effect.Effect<Tls.Info, SocketError>
+} = dual(2, (self: SocketStream, options: Tls.Options) =>
+  Effect.suspend(() => {
+    const core = coreOf(self)
+    const { connection } = core
+    if (connection.startTls === undefined) {
+      return Effect.fail(core.error("tls", { _tag: "Unsupported", detail: "TLS on this network" }))
+    }
+    if (core.input.size > 0) {
+      return Effect.fail(
+        core.error("tls", { _tag: "Tls", code: "EARLY_DATA", detail: "input came before the handshake" })
+      )
+    }
+    connection.pause()
+    return core.flush("tls").pipe(
+      Effect.flatMap(() => {
+        const secure = connection.startTls!(options)
+        core.replace(secure)
+        return secure.handshake
+      }),
+      Effect.onError(() => reset(self))
+    )
+  })
+)
+
+/**
+ * What the TLS handshake agreed on, once it has ended.
+ *
+ * **Errors**: why it failed; `Unsupported` on a stream without TLS.
+ */
+export const handshake = (self: SocketStream): Effect.Effect<Tls.Info, SocketError> =>
+  Effect.suspend(() => {
+    const core = coreOf(self)
+    const { connection } = core
+    return "handshake" in connection
+      ? (connection as SecureConnection).handshake
+      : Effect.fail(core.error("tls", { _tag: "Unsupported", detail: "this stream is not under TLS" }))
   })
 
 /** The two pairs of address and port: local, then remote (PORT's `socket-host/port`). */

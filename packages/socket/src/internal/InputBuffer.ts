@@ -2,7 +2,8 @@
 
 /** Below this size, a chunk that joins others is copied into a shared block: a drip of single bytes costs a byte each. */
 const smallChunk = 512
-const blockSize = 4096
+const firstBlock = 512
+const nextBlock = 4096
 
 export class InputBuffer {
   /** Bytes held. */
@@ -25,13 +26,13 @@ export class InputBuffer {
       this.chunks.push(chunk)
       return
     }
-    if (this.block !== undefined && this.blockUsed + chunk.length <= blockSize) {
+    if (this.block !== undefined && this.blockUsed + chunk.length <= this.block.length) {
       this.block.set(chunk, this.blockUsed)
       this.blockUsed += chunk.length
       this.chunks[this.chunks.length - 1] = this.block.subarray(0, this.blockUsed)
       return
     }
-    this.block = new Uint8Array(blockSize)
+    this.block = new Uint8Array(this.block === undefined ? firstBlock : nextBlock)
     this.block.set(chunk, 0)
     this.blockUsed = chunk.length
     this.chunks.push(this.block.subarray(0, chunk.length))

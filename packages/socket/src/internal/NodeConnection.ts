@@ -1,10 +1,10 @@
 /** A `Connection` over a socket of node:net. */
 import * as NetAddress from "effect/net/NetAddress"
 import type * as Net from "node:net"
-import { networkInterfaces } from "node:os"
 import { performance } from "node:perf_hooks"
 import type { Connection, ConnectionEvents, Timers } from "../Connection.ts"
-import { reasonFromCause, SocketError } from "../SocketError.ts"
+import { type Reason, reasonFromCause, SocketError } from "../SocketError.ts"
+import { inetAddress } from "./NodeAddress.ts"
 
 /** Node keeps timers of one length in one list, so setting and clearing one costs well under a microsecond. */
 export const timers: Timers = {
@@ -15,38 +15,23 @@ export const timers: Timers = {
   }
 }
 
-const interfaces = () => NetAddress.scopeIdsFromInterfaces(Object.entries(networkInterfaces()))
-
-/** Node names the zone of a link-local address by its interface; effect's addresses hold the interface's index. */
-const scopeIds = (host: string): ReadonlyMap<string, number> => (host.includes("%") ? interfaces() : new Map())
-
-/** The address that Node describes in words; an IPv4 peer of an IPv6 socket comes out as IPv4. */
-export const inetAddress = (host: string, port: number): NetAddress.InetAddress =>
-  NetAddress.toCanonical(NetAddress.inetAddressFromNativeUnsafe(host, port, scopeIds(host)))
-
-/** The host part in Node's words. */
-export const nativeHost = (address: NetAddress.InetAddress): string =>
-  NetAddress.formatNativeHost(
-    address,
-    NetAddress.isInetAddressV6(address) && address.scopeId !== 0 ? interfaces() : new Map(),
-    process.platform
-  )
-
 const owner = Symbol("@effect-sockets/socket/NodeConnection")
 
-interface OwnedSocket extends Net.Socket {
+export interface OwnedSocket extends Net.Socket {
   [owner]: NodeConnection
 }
 
 // Shared by all sockets, found through `this`: a connection costs no closures but the write callback.
 function onData(this: OwnedSocket, chunk: Uint8Array): void {
-  this[owner].events.data(chunk)
+  this[owner].data(chunk)
 }
 function onEnd(this: OwnedSocket): void {
-  this[owner].events.end()
+  this[owner].ended()
 }
 function onError(this: OwnedSocket, error: Error): void {
-  this[owner].error = error
+  this[owner].cause ??= error
+  // A TLS socket reports an alert of its peer here, and then the end of input as if nothing had been.
+  this.destroy()
 }
 function onClose(this: OwnedSocket): void {
   this[owner].closed()
@@ -54,26 +39,30 @@ function onClose(this: OwnedSocket): void {
 
 export class NodeConnection implements Connection {
   readonly timers = timers
-  declare events: ConnectionEvents
-  error: Error | undefined
-  private readonly socket: OwnedSocket
+  readonly localAddress: NetAddress.SocketAddress
+  protected events: ConnectionEvents | undefined
+  private isClosed = false
+  /** What broke the connection, if anything did. */
+  cause: unknown
+  protected readonly socket: OwnedSocket
   private readonly remoteHost: string
   private readonly remotePort: number
   private remote: NetAddress.SocketAddress | undefined
-  private local: NetAddress.SocketAddress | undefined
 
   /**
-   * The socket must be connected and must not have been paused. `local` is given where it is known without asking the
-   * kernel: on a listener that is bound to one address.
+   * The socket must be connected and must not have been paused. `local` and `remote` are given where they are known
+   * without asking the kernel.
    */
-  constructor(socket: Net.Socket, local?: NetAddress.SocketAddress) {
+  constructor(socket: Net.Socket, local?: NetAddress.SocketAddress, remote?: NetAddress.SocketAddress) {
     this.socket = socket as OwnedSocket
     this.socket[owner] = this
-    // The kernel forgets the peer's address when the peer goes, so it is asked for now.
-    this.remoteHost = socket.remoteAddress ?? ""
-    this.remotePort = socket.remotePort ?? 0
-    this.local =
-      local ?? (socket.localAddress === undefined ? undefined : inetAddress(socket.localAddress, socket.localPort!))
+    this.remote = remote
+    // The kernel forgets the peer's address when the peer goes, so it is asked for now. It is read when it is needed.
+    this.remoteHost = remote === undefined ? (socket.remoteAddress ?? "") : ""
+    this.remotePort = remote === undefined ? (socket.remotePort ?? 0) : 0
+    this.localAddress =
+      local ??
+      (socket.localAddress === undefined ? unknownAddress : inetAddress(socket.localAddress, socket.localPort ?? 0))
     this.socket.on("error", onError)
     this.socket.on("close", onClose)
   }
@@ -82,12 +71,10 @@ export class NodeConnection implements Connection {
     return (this.remote ??= this.remoteHost === "" ? unknownAddress : inetAddress(this.remoteHost, this.remotePort))
   }
 
-  get localAddress(): NetAddress.SocketAddress {
-    return this.local ?? unknownAddress
-  }
-
   attach(events: ConnectionEvents): void {
     this.events = events
+    // Nobody heard it, if the peer left before this.
+    if (this.isClosed) return this.closed()
     this.socket.on("data", onData)
     this.socket.on("end", onEnd)
   }
@@ -102,7 +89,7 @@ export class NodeConnection implements Connection {
 
   private readonly onWritten = (error: Error | null | undefined): void => {
     // A failed write is followed by 'error' and 'close', which report it.
-    if (!error) this.events.written()
+    if (!error) this.events?.written()
   }
 
   write(chunks: ReadonlyArray<Uint8Array>): void {
@@ -126,19 +113,42 @@ export class NodeConnection implements Connection {
   }
 
   reset(): void {
-    // libuv refuses a reset while a shutdown is under way, and Node then never closes the handle.
-    if (this.socket.writableEnded && !this.socket.writableFinished) this.socket.destroy()
+    // Unix-domain sockets know no reset. And libuv refuses one while a shutdown is under way: Node then forgets to close.
+    const ending = this.socket.writableEnded && !this.socket.writableFinished
+    if (ending || this.localAddress._tag === "UnixPathAddress") this.socket.destroy()
     else this.socket.resetAndDestroy()
   }
 
+  /** Hands the socket over to another owner. */
+  protected detach(): OwnedSocket {
+    this.socket.off("data", onData)
+    this.socket.off("end", onEnd)
+    this.socket.off("close", onClose)
+    return this.socket
+  }
+
+  /** Why the connection broke, in the words of this package. */
+  protected reason(): Reason {
+    return reasonFromCause(this.cause)
+  }
+
+  data(chunk: Uint8Array): void {
+    this.events?.data(chunk)
+  }
+
+  ended(): void {
+    if (this.cause === undefined) this.events?.end()
+  }
+
   closed(): void {
-    this.events.closed(
-      this.error === undefined
+    this.isClosed = true
+    this.events?.closed(
+      this.cause === undefined
         ? undefined
         : SocketError.make({
             operation: "read",
             address: NetAddress.formatSocketAddress(this.remoteAddress),
-            reason: reasonFromCause(this.error)
+            reason: this.reason()
           })
     )
   }

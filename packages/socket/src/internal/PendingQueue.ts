@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import type { Connection } from "../Connection.ts"
 import type { ListenerEvents } from "../Network.ts"
 import type { SocketError } from "../SocketError.ts"
+import type * as Tls from "../Tls.ts"
 import { StreamCore, type StreamLimits } from "./StreamCore.ts"
 
 export class PendingQueue implements ListenerEvents {
@@ -11,13 +12,16 @@ export class PendingQueue implements ListenerEvents {
   /** Why no more connections come. */
   failure: SocketError | undefined
   private readonly capacity: number
-  private readonly limits: StreamLimits
+  readonly limits: StreamLimits
   private readonly waiting = new Set<StreamCore>()
   private readonly acceptors = new Set<() => void>()
 
-  constructor(capacity: number, limits: StreamLimits) {
+  private readonly tls: Tls.Server | undefined
+
+  constructor(capacity: number, limits: StreamLimits, tls: Tls.Server | undefined) {
     this.capacity = capacity
     this.limits = limits
+    this.tls = tls
   }
 
   get size(): number {
@@ -25,10 +29,9 @@ export class PendingQueue implements ListenerEvents {
   }
 
   readonly connection = (connection: Connection): void => {
-    const core = new StreamCore(connection, this.limits)
+    const core = new StreamCore(this.secure(connection), this.limits)
     if (this.failure !== undefined || (this.waiting.size >= this.capacity && !this.evict())) {
-      this.refused++
-      core.abort(closed)
+      this.refuse(core)
       return
     }
     this.waiting.add(core)
@@ -36,23 +39,33 @@ export class PendingQueue implements ListenerEvents {
     this.wake()
   }
 
+  /** The handshake goes on while the connection waits here, and harms nobody but itself. */
+  private secure(connection: Connection): Connection {
+    return this.tls === undefined || connection.startTls === undefined
+      ? connection
+      : connection.startTls({ side: "server", options: this.tls })
+  }
+
   readonly error = (error: SocketError): void => this.close(error)
 
   /**
-   * Makes a place by giving up a connection whose peer has ended its output without a byte: most likely it has left.
-   * A place is taken from it only when somebody else needs one, since it may also wait for us to speak first.
+   * Makes a place when one is needed, at the cost of a connection whose peer has most likely left: its output has ended
+   * without a byte, or so much came that no more is read and its end would not be seen.
    */
   private evict(): boolean {
-    for (const core of this.waiting) {
-      if (core.ended && core.input.size === 0) {
-        this.waiting.delete(core)
-        this.refused++
-        core.onClosed = undefined
-        core.abort(closed)
-        return true
-      }
-    }
-    return false
+    const waiting = [...this.waiting]
+    const core =
+      waiting.find(({ ended, input }) => ended && input.size === 0) ?? waiting.find(({ isPaused }) => isPaused)
+    if (core === undefined) return false
+    this.waiting.delete(core)
+    this.refuse(core)
+    return true
+  }
+
+  private refuse(core: StreamCore): void {
+    this.refused++
+    core.onClosed = undefined
+    core.abort()
   }
 
   /** The next connection. Whoever calls owns it. */
@@ -88,14 +101,8 @@ export class PendingQueue implements ListenerEvents {
   close(failure: SocketError): void {
     if (this.failure !== undefined) return
     this.failure = failure
-    for (const core of this.waiting) {
-      this.refused++
-      core.onClosed = undefined
-      core.abort(closed)
-    }
+    for (const core of this.waiting) this.refuse(core)
     this.waiting.clear()
     this.wake()
   }
 }
-
-const closed = { _tag: "Closed" } as const

@@ -42,12 +42,15 @@ const largestWrite = 256 * 1024
 /** Small writes are joined up to this size; above it one system call with several arrays is cheaper than the copy. */
 const largestJoin = 16 * 1024
 
+/** The longest that timers of 32 bits can be set for; a later deadline is looked at again then. */
+const longestTimer = 2 ** 31 - 1
+
 const microtask = Promise.resolve()
 
 export class StreamCore implements ConnectionEvents, SocketStream {
   readonly [TypeId] = TypeId
   readonly input = new InputBuffer()
-  readonly connection: Connection
+  connection: Connection
   limits: StreamLimits
   /** Runs each time a read starts to wait with nothing buffered either way; a draining server ends such streams. */
   onIdle: ((core: StreamCore) => void) | undefined
@@ -109,6 +112,13 @@ export class StreamCore implements ConnectionEvents, SocketStream {
     })
   }
 
+  /** Puts a transport in place of the one below. The old one reports no more. */
+  replace(connection: Connection): void {
+    this.connection = connection
+    this.paused = false
+    connection.attach(this)
+  }
+
   // Input ----------------------------------------------------------------------------------------------------------
 
   data(chunk: Uint8Array): void {
@@ -130,16 +140,24 @@ export class StreamCore implements ConnectionEvents, SocketStream {
     this.serveReaders()
   }
 
+  /** More input came than the mark holds, so no more is asked for: neither FIN nor RST would be seen. */
+  get isPaused(): boolean {
+    return this.paused
+  }
+
   /** What a read gets that finds too little: nothing yet, or the reason why there will never be more. */
   inputError(): SocketError | undefined {
-    if (this.closing) return this.error("read", closed)
     return this.failure === undefined ? undefined : this.error("read", this.failure)
+  }
+
+  private try<A>(attempt: ReadAttempt<A>): Effect.Effect<A, SocketError> | undefined {
+    return this.closing ? Effect.fail(this.error("read", closed)) : attempt(this)
   }
 
   read<A>(attempt: ReadAttempt<A>): Effect.Effect<A, SocketError> {
     return Effect.suspend(() => {
       if (this.readers.length === 0) {
-        const outcome = attempt(this)
+        const outcome = this.try(attempt)
         if (outcome !== undefined) {
           this.unpause()
           return outcome
@@ -176,7 +194,7 @@ export class StreamCore implements ConnectionEvents, SocketStream {
   private serveReaders(): void {
     while (this.readers.length > 0) {
       const reader = this.readers[0]
-      const outcome = reader.attempt(this)
+      const outcome = this.try(reader.attempt)
       if (outcome === undefined) return
       this.readers.shift()
       reader.resume(outcome)
@@ -249,7 +267,7 @@ export class StreamCore implements ConnectionEvents, SocketStream {
     let batch = this.pending
     let bytes = this.pendingBytes
     if (bytes > largestWrite) {
-      batch = this.cut()
+      batch = this.split()
       bytes = largestWrite
     } else {
       this.pending = []
@@ -265,7 +283,7 @@ export class StreamCore implements ConnectionEvents, SocketStream {
   }
 
   /** The first `largestWrite` bytes of what is pending. */
-  private cut(): Array<Uint8Array> {
+  private split(): Array<Uint8Array> {
     const batch: Array<Uint8Array> = []
     let room = largestWrite
     let i = 0
@@ -321,6 +339,12 @@ export class StreamCore implements ConnectionEvents, SocketStream {
   private sendFin(): void {
     this.finSent = true
     this.connection.end()
+    if (this.closing) this.linger()
+  }
+
+  private linger(): void {
+    this.lingerUntil = this.connection.timers.now() + this.limits.lingerTimeout
+    this.arm(this.lingerUntil)
   }
 
   /** FIN after what was written, then a bounded wait for the peer's FIN, then gone. */
@@ -330,14 +354,13 @@ export class StreamCore implements ConnectionEvents, SocketStream {
     this.drained = this.input.size
     this.input.clear()
     this.serveReaders()
+    if (this.gone) return
     if (this.paused) {
       this.paused = false
       this.connection.resume()
     }
-    this.endWrite()
-    if (this.gone) return
-    this.lingerUntil = this.connection.timers.now() + this.limits.lingerTimeout
-    this.arm(this.lingerUntil)
+    if (this.finSent) this.linger()
+    else this.endWrite()
   }
 
   /** Resolves when the descriptor is gone. */
@@ -355,8 +378,15 @@ export class StreamCore implements ConnectionEvents, SocketStream {
     return this.finSent ? undefined : this.failure
   }
 
-  /** Cuts the connection now, as `reason` for whoever still waits. */
-  abort(reason: Reason): void {
+  /** Cuts the connection now: the owner has done with it. */
+  abort(): void {
+    this.closing = true
+    this.input.clear()
+    this.cut(closed)
+  }
+
+  /** Cuts the connection, for `reason`. What came before can still be read. */
+  private cut(reason: Reason): void {
     if (this.gone) return
     this.failure ??= reason
     this.connection.reset()
@@ -394,7 +424,8 @@ export class StreamCore implements ConnectionEvents, SocketStream {
     if (at >= this.armedFor) return
     this.disarm?.()
     this.armedFor = at
-    this.disarm = this.connection.timers.set(Math.max(0, at - this.connection.timers.now()), this.onTimer)
+    const millis = Math.min(Math.max(0, at - this.connection.timers.now()), longestTimer)
+    this.disarm = this.connection.timers.set(millis, this.onTimer)
   }
 
   private readonly onTimer = (): void => {
@@ -404,10 +435,10 @@ export class StreamCore implements ConnectionEvents, SocketStream {
     let next = Infinity
     if (this.inFlight > 0) {
       const stalledAt = this.progressAt + this.limits.writeTimeout
-      if (stalledAt <= now) return this.abort({ _tag: "TimedOut", millis: this.limits.writeTimeout })
+      if (stalledAt <= now) return this.cut({ _tag: "TimedOut", millis: this.limits.writeTimeout })
       next = stalledAt
     }
-    // While output moves, the write's deadline bounds the close; the linger starts with FIN.
+    // Until FIN, the write's deadline bounds the close.
     if (this.closing && this.finSent) {
       if (this.lingerUntil <= now) return this.connection.destroy()
       next = Math.min(next, this.lingerUntil)
@@ -417,6 +448,8 @@ export class StreamCore implements ConnectionEvents, SocketStream {
       remove(this.readers, reader)
       reader.resume(Effect.fail(this.error("read", { _tag: "TimedOut", millis: this.limits.readTimeout })))
     }
+    // The next in the queue may want less than those that left.
+    if (late.length > 0) this.serveReaders()
     for (const reader of this.readers) next = Math.min(next, reader.deadline)
     if (next !== Infinity && !this.gone) this.arm(next)
   }

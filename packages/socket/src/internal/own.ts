@@ -7,12 +7,13 @@ import type { StreamCore } from "./StreamCore.ts"
 export const release = (core: StreamCore, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
   Effect.suspend(() => {
     if (Exit.isSuccess(exit)) core.beginClose()
-    else core.abort({ _tag: "Closed" })
+    else core.abort()
     return core.awaitGone()
   })
 
 /** Gives the stream to the scope. A stream that ends before its scope leaves nothing behind in it. */
 export const own = (core: StreamCore, scope: Scope.Scope): Effect.Effect<StreamCore> => {
+  if (core.gone) return Effect.succeed(core)
   const child = Scope.forkUnsafe(scope)
   core.onClosed = () => {
     // Only takes the child out of its parent: with the connection gone there is nothing left to release.

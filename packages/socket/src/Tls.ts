@@ -1,0 +1,57 @@
+/** TLS as options and facts. The handshake itself is the transport's: `SocketStream.upgradeTls`. */
+import type * as Duration from "effect/Duration"
+
+/** A certificate with its private key, both as PEM text. */
+export interface Identity {
+  readonly cert: string
+  readonly key: string
+}
+
+interface Common {
+  /** Authorities to trust, as PEM text. Default: the system's for a client, none for a server. */
+  readonly ca?: string | ReadonlyArray<string> | undefined
+  /** Protocols to offer or to accept, best first (ALPN, RFC 7301). Default: none. */
+  readonly alpnProtocols?: ReadonlyArray<string> | undefined
+  /** How long the handshake may take; then the connection is cut. Default 10 seconds. */
+  readonly handshakeTimeout?: Duration.Input | undefined
+  /** The oldest version to speak. Default TLS 1.2 (RFC 8996 retires what is older). */
+  readonly minVersion?: "TLSv1.2" | "TLSv1.3" | undefined
+}
+
+/** The client's side of a handshake. */
+export interface Client extends Common {
+  /** The server's name: sent to it (SNI, RFC 6066) and looked for in its certificate. Default: the host of `open`. */
+  readonly servername?: string | undefined
+  /** The certificate to show if the server asks. */
+  readonly identity?: Identity | undefined
+  /** Whether a server without a valid certificate for its name is refused. Default `true`. */
+  readonly rejectUnauthorized?: boolean | undefined
+}
+
+/** The server's side of a handshake. */
+export interface Server extends Common {
+  readonly identity: Identity
+  /** Other identities, by the name that the client asks for. */
+  readonly identities?: { readonly [servername: string]: Identity } | undefined
+  /** Whether the client must show a certificate that one of `ca` signed. Default `"none"`. */
+  readonly clientCertificate?: "none" | "optional" | "required" | undefined
+}
+
+/** Which side of a handshake to take, and how. */
+export type Options =
+  | { readonly side: "client"; readonly options: Client }
+  | { readonly side: "server"; readonly options: Server }
+
+/** What a handshake agreed on. */
+export interface Info {
+  /** `"TLSv1.3"`, for example. */
+  readonly protocol: string
+  /** The protocol agreed on by ALPN. */
+  readonly alpnProtocol: string | undefined
+  /** The name that the client asked for, on the server. */
+  readonly servername: string | undefined
+  /** Whether the peer showed a certificate that one of the authorities signed. */
+  readonly authorized: boolean
+  /** The subject of the peer's certificate, if it showed one: `CN=example.com`, a line for each part. */
+  readonly peerSubject: string | undefined
+}

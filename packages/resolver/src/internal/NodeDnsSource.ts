@@ -2,14 +2,14 @@ import * as Arr from "effect/Array"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Result from "effect/Result"
 import * as Dns from "effect/net/Dns"
-import * as Host from "effect/net/Host"
+import type * as Host from "effect/net/Host"
 import * as NetAddress from "effect/net/NetAddress"
 import * as dns from "node:dns"
 import * as HostName from "../HostName.ts"
 import { noAddress } from "../ResolverError.ts"
 import * as ResolverSource from "../ResolverSource.ts"
+import * as CanonicalName from "./CanonicalName.ts"
 import * as NodeErrors from "./NodeErrors.ts"
 import * as NodeFiles from "./NodeFiles.ts"
 import * as NodeSourceAddress from "./NodeSourceAddress.ts"
@@ -24,9 +24,6 @@ export interface DnsChannelOptions {
 
 /** An answer that lacks a family for a failure that may pass is not to be kept longer. */
 const partialTtl = Duration.seconds(10)
-
-/** More aliases in a row than any name has; recursive servers stop at 8 to 16. */
-const maxAliases = 16
 
 /** Enough to go from a name to its zone without walking up a name of 127 labels. */
 const maxZoneCuts = 4
@@ -127,25 +124,6 @@ export const make = Effect.fnUntraced(function* ({ servers, timeout, tries }: Dn
     return { addresses: Arr.appendAll(addresses, second?.addresses ?? []), ttl: ttls.reduce(Duration.min) }
   })
 
-  // The name, what it is an alias of, and so on: the canonical name is the last.
-  const namesOf = Effect.fnUntraced(function* (channel: Channel, name: string) {
-    const names = [name]
-    while (names.length <= maxAliases) {
-      const last = names[names.length - 1]
-      const targets = yield* Effect.orElseSucceed(
-        query(channel, () => channel.resolveCname(last)),
-        () => []
-      )
-      if (targets.length === 0) return names
-      const target = Host.domainNameFromString(targets[0])
-      if (Result.isFailure(target)) {
-        return yield* ResolverSource.fail({ _tag: "InvalidResponse", detail: "the canonical name is no host name" })
-      }
-      names.push(HostName.toRelative(target.success))
-    }
-    return yield* ResolverSource.fail({ _tag: "InvalidResponse", detail: "too many aliases, or aliases in a circle" })
-  })
-
   const forward: ResolverSource.ResolverSource["forward"] = ({ family, name, names }) => {
     const relative = HostName.toRelative(name)
     const loopback = HostName.loopbackOf(name, family)
@@ -155,18 +133,15 @@ export const make = Effect.fnUntraced(function* ({ servers, timeout, tries }: Dn
       Effect.all(
         [
           family === undefined ? addressesOfBoth(channel, relative) : addressesOfFamily(channel, relative, family),
-          names ? namesOf(channel, relative) : Effect.succeed([relative])
+          names
+            ? CanonicalName.follow(relative, (name) => query(channel, () => channel.resolveCname(name)))
+            : Effect.succeed({ name: relative, aliases: [] })
         ],
         { concurrency: 2 }
       )
     ).pipe(
-      Effect.flatMap(([{ addresses, ttl }, chain]) =>
-        Effect.map(NodeSourceAddress.sort(addresses), (sorted) => ({
-          name: chain[chain.length - 1],
-          aliases: chain.slice(0, -1),
-          addresses: sorted,
-          ttl
-        }))
+      Effect.flatMap(([{ addresses, ttl }, known]) =>
+        Effect.map(NodeSourceAddress.sort(addresses), (sorted) => ({ ...known, addresses: sorted, ttl }))
       )
     )
   }

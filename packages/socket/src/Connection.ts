@@ -4,7 +4,7 @@
  */
 import type * as Effect from "effect/Effect"
 import type * as NetAddress from "effect/net/NetAddress"
-import type { SocketError } from "./SocketError.ts"
+import type { Reason, SocketError } from "./SocketError.ts"
 import type * as Tls from "./Tls.ts"
 
 /** What a connection reports, outside any fiber. `closed` comes once and last. */
@@ -15,8 +15,8 @@ export interface ConnectionEvents {
   end(): void
   /** The bytes of the last `write` are in the kernel. */
   written(): void
-  /** The descriptor is gone: with an error if the connection broke, without one after an orderly end. */
-  closed(error: SocketError | undefined): void
+  /** The descriptor is gone: with a reason if the connection broke, without one after an orderly end. */
+  closed(reason: Reason | undefined): void
 }
 
 /** Timers of the network's own clock, in milliseconds. */

@@ -3,7 +3,7 @@ import * as NetAddress from "effect/net/NetAddress"
 import type * as Net from "node:net"
 import { performance } from "node:perf_hooks"
 import type { Connection, ConnectionEvents, Timers } from "../Connection.ts"
-import { type Reason, reasonFromCause, SocketError } from "../SocketError.ts"
+import { type Reason, reasonFromCause } from "../SocketError.ts"
 import { inetAddress } from "./NodeAddress.ts"
 
 /** Node keeps timers of one length in one list, so setting and clearing one costs well under a microsecond. */
@@ -142,15 +142,7 @@ export class NodeConnection implements Connection {
 
   closed(): void {
     this.isClosed = true
-    this.events?.closed(
-      this.cause === undefined
-        ? undefined
-        : SocketError.make({
-            operation: "read",
-            address: NetAddress.formatSocketAddress(this.remoteAddress),
-            reason: this.reason()
-          })
-    )
+    this.events?.closed(this.cause === undefined ? undefined : this.reason())
   }
 }
 

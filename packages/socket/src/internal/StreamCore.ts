@@ -398,10 +398,10 @@ export class StreamCore implements ConnectionEvents, SocketStream {
     if (!this.gone && this.finSent) this.connection.destroy()
   }
 
-  closed(error: SocketError | undefined): void {
+  closed(reason: Reason | undefined): void {
     this.gone = true
     if (this.failure === undefined) {
-      if (error !== undefined) this.failure = error.reason
+      if (reason !== undefined) this.failure = reason
       // Gone without a word from either side's end: an orderly end needs both.
       else if (!this.finSent && !this.closing) this.failure = { _tag: "ConnectionReset" }
     }

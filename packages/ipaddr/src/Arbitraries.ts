@@ -9,6 +9,7 @@ import * as AnyIpaddr from "./AnyIpaddr.ts"
 import * as Ipaddr from "./Ipaddr.ts"
 import * as Ipaddr6 from "./Ipaddr6.ts"
 import * as IpRange from "./IpRange.ts"
+import * as IpSet from "./IpSet.ts"
 import type * as ZonedIpaddr6 from "./ZonedIpaddr6.ts"
 
 /** Any IPv4 address as a number; both ends of the space come often. */
@@ -68,4 +69,10 @@ export const ipRange: Arbitrary.Arbitrary<IpRange.IpRange> = Arbitrary.map(
     Arbitrary.schema(Schema.Literals(["block", "block", "single", "any"]))
   ]),
   ([block, address, any, kind]) => (kind === "block" ? block : kind === "single" ? IpRange.single(address) : any)
+)
+
+/** A set over both families, of up to a dozen ranges. */
+export const ipSet: Arbitrary.Arbitrary<IpSet.IpSet> = Arbitrary.map(
+  Arbitrary.array(ipRange, { maxLength: 12 }),
+  IpSet.fromRanges
 )

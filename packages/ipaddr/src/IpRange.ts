@@ -232,7 +232,7 @@ export const toInterface = (self: IpRange, address: AnyIpaddr.AnyIpaddr): Option
 export const IpRange: Schema.declare<IpRange> = Schema.declare(isIpRange, {
   identifier: "IpRange",
   expected,
-  toCodecJson: () => Schema.link<IpRange>()(Schema.String, Failure.textCodec(fromText, toText)),
+  toCodecJson: () => Schema.link<IpRange>()(Schema.String, Failure.codec(fromText, toText)),
   toCodecArbitrary: () =>
     Schema.link<IpRange>()(
       Schema.Union([Schema.Tuple([Ipaddr.Ipaddr, Ipaddr.Ipaddr]), Schema.Tuple([Ipaddr6.Ipaddr6, Ipaddr6.Ipaddr6])]),

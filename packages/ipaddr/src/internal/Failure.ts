@@ -53,25 +53,25 @@ export const reason = (code: number): string => reasons[names[(-1 - code) % 32]]
 export const toError = (expected: string, input: string, code: number): IpaddrError =>
   new IpaddrError({ expected, input, position: position(code), reason: reason(code) })
 
-/** A schema's transformation between text and a value, from a parser and a printer. */
-export const textCodec = <A>(fromText: (text: string) => Result.Result<A, IpaddrError>, toText: (value: A) => string) =>
-  SchemaTransformation.transformEffect<A, string>({
-    decode: (text, options) =>
-      Result.match(fromText(text), {
+/** A schema's transformation from a parser and a printer. */
+export const codec = <A, E>(
+  decode: (input: E) => Result.Result<A, { readonly message: string }>,
+  encode: (value: A) => E
+) =>
+  SchemaTransformation.transformEffect<A, E>({
+    decode: (input, options) =>
+      Result.match(decode(input), {
         onSuccess: (value) => Effect.succeed(value),
-        onFailure: (error) => Effect.fail(new SchemaIssue.InvalidValue({ message: error.message }, text, options))
+        onFailure: (error) => Effect.fail(new SchemaIssue.InvalidValue({ message: error.message }, input, options))
       }),
-    encode: (value) => Effect.succeed(toText(value))
+    encode: (value) => Effect.succeed(encode(value))
   })
 
 /** A schema for text outside and a value inside. */
 export const textSchema = <S extends Schema.Constraint>(
   schema: S,
-  fromText: (text: string) => Result.Result<S["Type"], IpaddrError>,
+  fromText: (text: string) => Result.Result<S["Type"], { readonly message: string }>,
   toText: (value: S["Type"]) => string,
   identifier: string
 ) =>
-  Schema.String.pipe(
-    Schema.decodeTo(Schema.toType(schema), textCodec(fromText, toText)),
-    Schema.annotate({ identifier })
-  )
+  Schema.String.pipe(Schema.decodeTo(Schema.toType(schema), codec(fromText, toText)), Schema.annotate({ identifier }))

@@ -1,0 +1,281 @@
+/**
+ * An immutable set of addresses of both families: an access list, an allocation, a routing policy.
+ *
+ * A mapped address (`::ffff:10.0.0.1`, the form in which a socket that listens on `::` reports IPv4 peers) is the IPv4
+ * address, in a set and in a question. Apart from that the families are apart: `0.0.0.0/0` holds no IPv6 address and
+ * `::/0` holds no IPv4 address, mapped or not.
+ */
+import * as Equal from "effect/Equal"
+import { dual } from "effect/Function"
+import * as Hash from "effect/Hash"
+import * as Inspectable from "effect/Inspectable"
+import * as Iterable_ from "effect/Iterable"
+import type * as IpNetwork from "effect/net/IpNetwork"
+import * as NetAddress from "effect/net/NetAddress"
+import { hasProperty } from "effect/Predicate"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as SchemaTransformation from "effect/SchemaTransformation"
+import { AddressListError, maxProblems, type Problem } from "./AddressListError.ts"
+import * as Failure from "./internal/Failure.ts"
+import * as Families from "./internal/Families.ts"
+import * as Hextets from "./internal/Hextets.ts"
+import * as RangeText from "./internal/RangeText.ts"
+import * as Words from "./internal/Words.ts"
+import * as Ipaddr from "./Ipaddr.ts"
+import type { Ipaddr6 } from "./Ipaddr6.ts"
+import type { IpaddrError } from "./IpaddrError.ts"
+import * as IpRange from "./IpRange.ts"
+
+const TypeId = "~@effect-sockets/ipaddr/IpSet"
+
+/** An immutable set of IPv4 and IPv6 addresses; 8 bytes of memory a stretch of IPv4, 32 a stretch of IPv6. */
+export interface IpSet extends Equal.Equal, Inspectable.Inspectable {
+  readonly [TypeId]: typeof TypeId
+  /** Where membership changes, for the operations here; not to be written to. */
+  readonly v4: Uint32Array
+  readonly v6: Uint32Array
+}
+
+class IpSetImpl implements IpSet {
+  readonly [TypeId] = TypeId
+  readonly v4: Uint32Array
+  readonly v6: Uint32Array
+
+  constructor(families: Families.Families) {
+    this.v4 = families.v4
+    this.v6 = families.v6
+  }
+  [Equal.symbol](that: unknown): boolean {
+    return isIpSet(that) && Equal.equals(this.v4, that.v4) && Equal.equals(this.v6, that.v6)
+  }
+  [Hash.symbol](): number {
+    // A sample is enough to tell sets apart, and costs the same for a set of a million ranges.
+    return Hash.array([this.v4.length, this.v6.length, ...this.v4.subarray(0, 8), ...this.v6.subarray(0, 32)])
+  }
+  toString(): string {
+    const shown = Array.from(Iterable_.take(ranges(this), 8), IpRange.toText)
+    return `IpSet(${rangeCount(this) > 8 ? [...shown, "..."].join(", ") : shown.join(", ")})`
+  }
+  toJSON(): unknown {
+    return toCidrs(this)
+  }
+  [Inspectable.NodeInspectSymbol](): unknown {
+    return this.toString()
+  }
+}
+
+/** Whether a value is an `IpSet`. */
+export const isIpSet = (u: unknown): u is IpSet => hasProperty(u, TypeId)
+
+/** The set of no addresses. */
+export const empty: IpSet = new IpSetImpl({ v4: new Uint32Array(0), v6: new Uint32Array(0) })
+
+/** The set of all addresses of both families. */
+export const all: IpSet = new IpSetImpl(Families.all)
+
+/** The set of the addresses of all ranges, which may come in any order and overlap. */
+export const fromRanges = (ranges: Iterable<IpRange.IpRange>): IpSet => {
+  const collector = new Families.Collector()
+  for (const range of ranges) collector.addRange(range)
+  return new IpSetImpl(collector.families())
+}
+
+/** The set of the addresses of Effect's networks. */
+export const fromNetworks = (networks: Iterable<IpNetwork.IpNetwork>): IpSet =>
+  fromRanges(Iterable_.map(networks, IpRange.fromNetwork))
+
+/**
+ * The set of the addresses that texts name, each an address, a CIDR block or a range as `IpRange.fromText` reads it.
+ *
+ * **Errors**: `IpaddrError` for the first text that is wrong.
+ */
+export const fromCidrs = (texts: Iterable<string>): Result.Result<IpSet, IpaddrError> => {
+  const collector = new Families.Collector()
+  for (const text of texts) {
+    const size = RangeText.parse(text, 0, text.length)
+    if (size < 0) return Result.fail(Failure.toError("a range of IP addresses", text, size))
+    collector.add(size, RangeText.first, RangeText.last)
+  }
+  return Result.succeed(new IpSetImpl(collector.families()))
+}
+
+/** As `fromCidrs`, for texts that are known to be right: throws the `IpaddrError`. */
+export const fromCidrsUnsafe = (texts: Iterable<string>): IpSet => Result.getOrThrow(fromCidrs(texts))
+
+const isSpace = (code: number): boolean => code === 32 || (code >= 9 && code <= 13) || code === 0xfeff
+
+/**
+ * The set that a list names, one entry a line: an address, a CIDR block or `first-last`, with white space around it. What
+ * follows `#` or `;` is a comment, blank lines are nothing.
+ *
+ * **Errors**: `AddressListError` with line, column and reason of every wrong line (the first 100, and their number).
+ */
+export const fromText = (text: string): Result.Result<IpSet, AddressListError> => {
+  const collector = new Families.Collector()
+  const problems: Array<Problem> = []
+  let total = 0
+  for (let line = 1, start = 0; start <= text.length; line++) {
+    const newline = text.indexOf("\n", start)
+    const next = newline < 0 ? text.length : newline
+    let from = start
+    while (from < next && isSpace(text.charCodeAt(from))) from++
+    let to = from
+    for (let code; to < next && (code = text.charCodeAt(to)) !== 35 && code !== 59;) to++
+    while (to > from && isSpace(text.charCodeAt(to - 1))) to--
+    if (to > from) {
+      const size = RangeText.parse(text, from, to)
+      if (size > 0) collector.add(size, RangeText.first, RangeText.last)
+      else if (total++ < maxProblems) {
+        const column = Failure.position(size) - start + 1
+        problems.push({ line, column, text: text.slice(from, Math.min(to, from + 80)), reason: Failure.reason(size) })
+      }
+    }
+    start = next + 1
+  }
+  return total === 0
+    ? Result.succeed(new IpSetImpl(collector.families()))
+    : Result.fail(new AddressListError({ problems, total }))
+}
+
+/** As `fromText`, for a list that is known to be right: throws the `AddressListError`. */
+export const fromTextUnsafe = (text: string): IpSet => Result.getOrThrow(fromText(text))
+
+const binary = (
+  keep: (inA: boolean, inB: boolean) => boolean
+): {
+  (that: IpSet): (self: IpSet) => IpSet
+  (self: IpSet, that: IpSet): IpSet
+} => dual(2, (self: IpSet, that: IpSet): IpSet => new IpSetImpl(Families.combine(self, that, keep)))
+
+/** The addresses that are in one of the sets or in both. */
+export const union = binary((a, b) => a || b)
+
+/** The addresses that are in both sets. */
+export const intersection = binary((a, b) => a && b)
+
+/** The addresses that are in the first set and not in the second. */
+export const difference = binary((a, b) => a && !b)
+
+/** All other addresses of both families. */
+export const complement = (self: IpSet): IpSet => difference(all, self)
+
+/** Whether a set has no address. */
+export const isEmpty = (self: IpSet): boolean => self.v4.length === 0 && self.v6.length === 0
+
+/** Whether every address of the first set is in the second. */
+export const isSubset: {
+  (that: IpSet): (self: IpSet) => boolean
+  (self: IpSet, that: IpSet): boolean
+} = dual(2, (self: IpSet, that: IpSet): boolean => isEmpty(difference(self, that)))
+
+/** Whether a number is in a set, as an IPv4 address. */
+export const containsIpaddr: {
+  (address: Ipaddr.Ipaddr): (self: IpSet) => boolean
+  (self: IpSet, address: Ipaddr.Ipaddr): boolean
+} = dual(2, (self: IpSet, address: Ipaddr.Ipaddr): boolean => (Words.countUpTo1(self.v4, address) & 1) === 1)
+
+// The address in the scratch area.
+const containsScratch = (self: IpSet): boolean => {
+  const w0 = Hextets.word(0)
+  const w1 = Hextets.word(1)
+  const w2 = Hextets.word(2)
+  const w3 = Hextets.word(3)
+  const mapped = w0 === 0 && w1 === 0 && w2 === 0xffff
+  return ((mapped ? Words.countUpTo1(self.v4, w3) : Words.countUpTo4(self.v6, w0, w1, w2, w3)) & 1) === 1
+}
+
+/** Whether a bigint is in a set, as an IPv6 address, or as the IPv4 address if it is a mapped one. */
+export const containsIpaddr6: {
+  (address: Ipaddr6): (self: IpSet) => boolean
+  (self: IpSet, address: Ipaddr6): boolean
+} = dual(2, (self: IpSet, address: Ipaddr6): boolean => {
+  Hextets.setBigInt(address)
+  return containsScratch(self)
+})
+
+/** Whether one of Effect's addresses is in a set; a mapped one as the IPv4 address. */
+export const contains: {
+  (address: NetAddress.IpAddress): (self: IpSet) => boolean
+  (self: IpSet, address: NetAddress.IpAddress): boolean
+} = dual(2, (self: IpSet, address: NetAddress.IpAddress): boolean => {
+  if (NetAddress.isIpv4Address(address)) return (Words.countUpTo1(self.v4, Ipaddr.fromAddress(address)) & 1) === 1
+  Hextets.setAddress(address)
+  return containsScratch(self)
+})
+
+/** How many stretches of addresses a set has: the number of its `ranges`. */
+export const rangeCount = (self: IpSet): number => ((self.v4.length + 1) >>> 1) + (((self.v6.length >>> 2) + 1) >>> 1)
+
+/**
+ * The stretches of addresses of a set, as few as there can be, IPv4 first and each family in order. An IPv6 stretch ends
+ * before the mapped addresses, as these are IPv4.
+ */
+export const ranges = (self: IpSet): Iterable<IpRange.IpRange> => stretches(self)
+
+const stretches = (families: Families.Families): Iterable<IpRange.IpRange> => ({
+  *[Symbol.iterator]() {
+    const { v4, v6 } = families
+    for (let index = 0; index < v4.length; index += 2) {
+      const last = index + 1 < v4.length ? v4[index + 1] - 1 : Ipaddr.max
+      yield IpRange.makeUnsafe(v4[index] as Ipaddr.Ipaddr, last as Ipaddr.Ipaddr)
+    }
+    for (let index = 0; index < v6.length; index += 8) {
+      const last = index + 4 < v6.length ? toBigInt(v6, index + 4) - 1n : (1n << 128n) - 1n
+      yield IpRange.makeUnsafe(toBigInt(v6, index) as Ipaddr6, last as Ipaddr6)
+    }
+  }
+})
+
+const toBigInt = (words: Uint32Array, index: number): bigint => {
+  Hextets.setWords(words[index], words[index + 1], words[index + 2], words[index + 3])
+  return Hextets.getBigInt()
+}
+
+/** The number of addresses; a mapped address and its IPv4 address are one. */
+export const size = (self: IpSet): bigint => {
+  let total = 0n
+  for (const range of ranges(self)) total += IpRange.size(range)
+  return total
+}
+
+const blocks = <A>(self: IpSet, f: (range: IpRange.IpRange) => Array<A>): Array<A> => {
+  const exact = Array.from(ranges(self), f).flat()
+  const v6 = Families.withMapped(self.v6)
+  const through = v6 === undefined ? exact : Array.from(stretches({ v4: self.v4, v6 }), f).flat()
+  return through.length < exact.length ? through : exact
+}
+
+/**
+ * The fewest CIDR blocks that make up the set, IPv4 first and each family in order. An IPv6 block may reach over the
+ * mapped addresses (`::/0` does) and has no IPv4 address by that, here as in `fromCidrs`.
+ */
+export const toCidrs = (self: IpSet): Array<string> => blocks(self, IpRange.toCidrs)
+
+/** As `toCidrs`, as Effect's values. */
+export const toNetworks = (self: IpSet): Array<IpNetwork.IpNetwork> => blocks(self, IpRange.toNetworks)
+
+/** A list that `fromText` reads back: the set's CIDR blocks, one a line. */
+export const toText = (self: IpSet): string =>
+  toCidrs(self)
+    .map((cidr) => `${cidr}\n`)
+    .join("")
+
+/** A set; in JSON the array of its CIDR blocks. Any array of addresses, blocks and `first-last` ranges is read. */
+export const IpSet: Schema.declare<IpSet> = Schema.declare(isIpSet, {
+  identifier: "IpSet",
+  expected: "a set of IP addresses",
+  toCodecJson: () =>
+    Schema.link<IpSet>()(Schema.Array(Schema.String), Failure.codec<IpSet, ReadonlyArray<string>>(fromCidrs, toCidrs)),
+  toCodecArbitrary: () =>
+    Schema.link<IpSet>()(
+      Schema.Array(IpRange.IpRange),
+      SchemaTransformation.transform<IpSet, ReadonlyArray<IpRange.IpRange>>({
+        decode: fromRanges,
+        encode: (set) => Array.from(ranges(set))
+      })
+    )
+})
+
+/** The text of a list outside, an `IpSet` inside. */
+export const FromText = Failure.textSchema(IpSet, fromText, toText, "IpSetFromText")

@@ -6,18 +6,19 @@
  */
 import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import { dual } from "effect/Function"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { PendingQueue } from "./internal/PendingQueue.ts"
 import { own } from "./internal/own.ts"
 import type { StreamCore } from "./internal/StreamCore.ts"
-import { type ListenOptions, Network } from "./Network.ts"
+import { type Listener, type ListenOptions, Network } from "./Network.ts"
 import { SocketError } from "./SocketError.ts"
 import type * as Tls from "./Tls.ts"
 import { limitsFrom, type Options as StreamOptions, type SocketStream } from "./SocketStream.ts"
@@ -29,7 +30,7 @@ export interface ServerSocket {
   readonly [TypeId]: typeof TypeId
   /** The address that was opened, with the port that the system chose where 0 was asked for. */
   readonly address: NetAddress.SocketAddress
-  /** Connections reset because the queue was full, so far. */
+  /** Connections that were reset before anybody accepted them, so far. */
   readonly refused: number
 }
 
@@ -37,6 +38,8 @@ export interface ServerSocket {
 export interface Options extends ListenOptions, StreamOptions {
   /** Connections that wait to be accepted, at least 1. Default 1024, or the network's capacity if that is less. */
   readonly queue?: number | undefined
+  /** How long one may wait before it is refused. Default: as long as it takes. */
+  readonly queueTimeout?: Duration.Input | undefined
   /**
    * Serve under TLS. Connections are accepted while their handshake goes on, as `SocketStream.handshake` tells; one that
    * fails or takes longer than `handshakeTimeout` ends only itself. `Unsupported` on a network without TLS.
@@ -50,23 +53,45 @@ export class ServerSocketImpl implements ServerSocket {
   readonly address: NetAddress.SocketAddress
   readonly queue: PendingQueue
   readonly capacity: number
-  readonly closePort: Effect.Effect<void>
+  /** Opens the port again, in the scope that it is given. */
+  readonly reopen: Effect.Effect<Listener, SocketError, Scope.Scope>
+  private readonly scope: Scope.Scope
+  private port: Scope.Closeable | undefined
 
   constructor(
-    address: NetAddress.SocketAddress,
-    queue: PendingQueue,
-    capacity: number,
-    closePort: Effect.Effect<void>
+    listener: Listener,
+    port: Scope.Closeable,
+    parts: Pick<ServerSocketImpl, "queue" | "capacity" | "reopen"> & { readonly scope: Scope.Scope }
   ) {
-    this.address = address
-    this.queue = queue
-    this.capacity = capacity
-    this.closePort = closePort
+    this.address = listener.address
+    this.port = port
+    this.queue = parts.queue
+    this.capacity = parts.capacity
+    this.reopen = parts.reopen
+    this.scope = parts.scope
   }
 
   get refused(): number {
     return this.queue.refused
   }
+
+  readonly suspend: Effect.Effect<void> = Effect.suspend(() => {
+    const { port } = this
+    this.port = undefined
+    return port === undefined ? Effect.void : Scope.close(port, Exit.void)
+  })
+
+  readonly resume: Effect.Effect<void, SocketError> = Effect.suspend(() => {
+    if (this.queue.failure !== undefined) return Effect.fail(this.queue.failure)
+    if (this.port !== undefined) return Effect.void
+    const port = Scope.forkUnsafe(this.scope)
+    this.port = port
+    return this.reopen.pipe(
+      Scope.provide(port),
+      Effect.onError(() => this.suspend),
+      Effect.asVoid
+    )
+  })
 }
 
 /** Whether a value is a `ServerSocket`. */
@@ -103,16 +128,23 @@ export const listen = Effect.fnUntraced(function* (
   options: Options = {}
 ): Effect.fn.Return<ServerSocket, SocketError, Network | Scope.Scope> {
   const network = yield* Network
+  const scope = yield* Effect.scope
   const address = yield* listenAddress(target)
-  const queue = new PendingQueue(
-    options.queue ?? Math.min(defaultQueue, network.capacity),
-    limitsFrom(options),
-    options.tls
-  )
+  const queue = new PendingQueue({
+    capacity: options.queue ?? Math.min(defaultQueue, network.capacity),
+    timeout: options.queueTimeout === undefined ? Infinity : Duration.toMillis(options.queueTimeout),
+    limits: limitsFrom(options),
+    tls: options.tls
+  })
   // Released in reverse: first the port closes, then what still waits is reset.
-  yield* Effect.addFinalizer(() => Effect.sync(() => queue.close(closedError(address))))
-  const listener = yield* network.listen(address, queue, options)
-  return new ServerSocketImpl(listener.address, queue, network.capacity, listener.close)
+  yield* Scope.addFinalizer(
+    scope,
+    Effect.sync(() => queue.close(closedError(address)))
+  )
+  const port = Scope.forkUnsafe(scope)
+  const listener = yield* Scope.provide(network.listen(address, queue, options), port)
+  const reopen = network.listen(listener.address, queue, options)
+  return new ServerSocketImpl(listener, port, { queue, capacity: network.capacity, reopen, scope })
 })
 
 /** @internal */
@@ -190,12 +222,25 @@ export const connections = (self: ServerSocket): Stream.Stream<SocketStream, Soc
     )
   )
 
+/**
+ * Closes the port for a while: new connections are refused by the system, those that wait can still be accepted. May be
+ * run again.
+ */
+export const suspend = (self: ServerSocket): Effect.Effect<void> => implOf(self).suspend
+
+/**
+ * Opens a suspended port again, at the same address. May be run again.
+ *
+ * **Errors**: as `listen`; `Closed` after `close`.
+ */
+export const resume = (self: ServerSocket): Effect.Effect<void, SocketError> => implOf(self).resume
+
 /** Closes the port: new connections are refused, waiting ones are reset, accepted ones live on. May be run again. */
 export const close = (self: ServerSocket): Effect.Effect<void> =>
   Effect.suspend(() => {
     const impl = implOf(self)
     return Effect.andThen(
-      impl.closePort,
+      impl.suspend,
       Effect.sync(() => impl.queue.close(closedError(self.address)))
     )
   })

@@ -31,6 +31,10 @@ export interface SocketStream {
   readonly localAddress: NetAddress.SocketAddress
   /** The peer's address. */
   readonly remoteAddress: NetAddress.SocketAddress
+  /** Bytes of the peer that have come so far, read or not. */
+  readonly bytesRead: number
+  /** Bytes that the kernel has taken so far, in steps of up to 256 KiB. */
+  readonly bytesWritten: number
 }
 
 /** Whether a value is a `SocketStream`. */

@@ -1,27 +1,37 @@
-/** Connections that wait to be accepted: bounded, watched, first come first served. */
+/** Connections that wait to be accepted: admitted by rules, bounded, watched, first come first served. */
 import * as Effect from "effect/Effect"
 import type { Connection } from "../Connection.ts"
 import type { ListenerEvents } from "../Network.ts"
 import type { SocketError } from "../SocketError.ts"
 import type * as Tls from "../Tls.ts"
+import type { Admission, Refusal } from "./Admission.ts"
 import { StreamCore, type StreamLimits } from "./StreamCore.ts"
 
+export interface QueueOptions {
+  readonly capacity: number
+  /** Milliseconds a connection may wait, `Infinity` for as long as it takes. */
+  readonly timeout: number
+  readonly limits: StreamLimits
+  readonly tls: Tls.Server | undefined
+}
+
 export class PendingQueue implements ListenerEvents {
-  /** Connections that found no place. */
+  /** Connections that were not let in, or not for long enough. */
   refused = 0
   /** Why no more connections come. */
   failure: SocketError | undefined
-  private readonly capacity: number
-  readonly limits: StreamLimits
-  private readonly waiting = new Set<StreamCore>()
+  /** The rules of the server that accepts from here, if one does. */
+  admission: Admission | undefined
+  /** Hears of each refusal. */
+  onRefused: ((core: StreamCore, refusal: Refusal) => void) | undefined
+  readonly options: QueueOptions
+  /** Each with the time at which its wait ends, oldest first. */
+  private readonly waiting = new Map<StreamCore, number>()
   private readonly acceptors = new Set<() => void>()
+  private disarm: (() => void) | undefined
 
-  private readonly tls: Tls.Server | undefined
-
-  constructor(capacity: number, limits: StreamLimits, tls: Tls.Server | undefined) {
-    this.capacity = capacity
-    this.limits = limits
-    this.tls = tls
+  constructor(options: QueueOptions) {
+    this.options = options
   }
 
   get size(): number {
@@ -29,48 +39,69 @@ export class PendingQueue implements ListenerEvents {
   }
 
   readonly connection = (connection: Connection): void => {
-    const core = new StreamCore(this.secure(connection), this.limits)
-    if (this.failure !== undefined || (this.waiting.size >= this.capacity && !this.evict())) {
-      this.refuse(core)
-      return
-    }
-    this.waiting.add(core)
+    const core = new StreamCore(this.secure(connection), this.options.limits)
+    const refusal = this.enter(core)
+    if (refusal !== undefined) return this.refuse(core, refusal)
+    const { timeout } = this.options
+    this.waiting.set(core, timeout === Infinity ? Infinity : connection.timers.now() + timeout)
     core.onClosed = () => this.waiting.delete(core)
     this.wake()
+    if (timeout !== Infinity && this.disarm === undefined && this.waiting.size > 0) this.arm(connection, timeout)
+  }
+
+  readonly error = (error: SocketError): void => this.close(error)
+
+  private enter(core: StreamCore): Refusal | undefined {
+    if (this.failure !== undefined) return "Stopped"
+    if (this.waiting.size >= this.options.capacity && !this.evict()) return "QueueFull"
+    return this.admission?.enter(core)
   }
 
   /** The handshake goes on while the connection waits here, and harms nobody but itself. */
   private secure(connection: Connection): Connection {
-    return this.tls === undefined || connection.startTls === undefined
+    const { tls } = this.options
+    return tls === undefined || connection.startTls === undefined
       ? connection
-      : connection.startTls({ side: "server", options: this.tls })
+      : connection.startTls({ side: "server", options: tls })
   }
-
-  readonly error = (error: SocketError): void => this.close(error)
 
   /**
    * Makes a place when one is needed, at the cost of a connection whose peer has most likely left: its output has ended
    * without a byte, or so much came that no more is read and its end would not be seen.
    */
   private evict(): boolean {
-    const waiting = [...this.waiting]
+    const waiting = [...this.waiting.keys()]
     const core =
       waiting.find(({ ended, input }) => ended && input.size === 0) ?? waiting.find(({ isPaused }) => isPaused)
     if (core === undefined) return false
     this.waiting.delete(core)
-    this.refuse(core)
+    this.refuse(core, "QueueFull")
     return true
   }
 
-  private refuse(core: StreamCore): void {
+  private refuse(core: StreamCore, refusal: Refusal): void {
     this.refused++
+    this.onRefused?.(core, refusal)
     core.onClosed = undefined
     core.abort()
   }
 
+  /** One timer for all: the oldest wait ends first. */
+  private arm(connection: Connection, millis: number): void {
+    this.disarm = connection.timers.set(millis, () => {
+      this.disarm = undefined
+      const now = connection.timers.now()
+      for (const [core, until] of this.waiting) {
+        if (until > now) return this.arm(connection, until - now)
+        this.waiting.delete(core)
+        this.refuse(core, "QueueTimeout")
+      }
+    })
+  }
+
   /** The next connection. Whoever calls owns it. */
   shift(): StreamCore | undefined {
-    for (const core of this.waiting) {
+    for (const core of this.waiting.keys()) {
       this.waiting.delete(core)
       core.onClosed = undefined
       return core
@@ -101,7 +132,8 @@ export class PendingQueue implements ListenerEvents {
   close(failure: SocketError): void {
     if (this.failure !== undefined) return
     this.failure = failure
-    for (const core of this.waiting) this.refuse(core)
+    this.disarm?.()
+    for (const core of this.waiting.keys()) this.refuse(core, "Stopped")
     this.waiting.clear()
     this.wake()
   }

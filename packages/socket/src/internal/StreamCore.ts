@@ -56,6 +56,13 @@ export class StreamCore implements ConnectionEvents, SocketStream {
   onIdle: ((core: StreamCore) => void) | undefined
   /** Runs once, when the descriptor is gone. */
   onClosed: (() => void) | undefined
+  /** As `onClosed`, for the count of connections of one peer. */
+  onLeave: (() => void) | undefined
+  bytesRead = 0
+  /** Bytes that the kernel has taken. */
+  bytesWritten = 0
+  /** Whether the peer sent anything since somebody last set this to `false`. */
+  heard = true
 
   private readonly readers: Array<Reader> = []
   private paused = false
@@ -122,6 +129,8 @@ export class StreamCore implements ConnectionEvents, SocketStream {
   // Input ----------------------------------------------------------------------------------------------------------
 
   data(chunk: Uint8Array): void {
+    this.heard = true
+    this.bytesRead += chunk.length
     if (this.closing) {
       this.drained += chunk.length
       if (this.drained > this.limits.lingerBytes) this.connection.destroy()
@@ -303,6 +312,7 @@ export class StreamCore implements ConnectionEvents, SocketStream {
   }
 
   written(): void {
+    this.bytesWritten += this.inFlight
     this.inFlight = 0
     if (this.gone) return
     this.serveWriters()
@@ -415,6 +425,7 @@ export class StreamCore implements ConnectionEvents, SocketStream {
     this.failWriters()
     for (const closer of this.closers.splice(0)) closer()
     this.onClosed?.()
+    this.onLeave?.()
   }
 
   // Deadlines ------------------------------------------------------------------------------------------------------

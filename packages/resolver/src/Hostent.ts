@@ -12,13 +12,13 @@ import * as NetAddress from "effect/net/NetAddress"
  * - `addressType`: the family of the first address. Unlike C's, the list may hold both families.
  * - `addresses`: all addresses, best first, at least one. In a reverse answer the address that was asked for comes first.
  *
- * Hostents with equal fields are equal (`Equal.equals`).
+ * Hostents with equal fields are equal (`Equal.equals`). Encoded, as JSON, the addresses are text.
  */
 export class Hostent extends Schema.Class<Hostent>("@effect-sockets/resolver/Hostent")({
   name: Schema.String,
   aliases: Schema.Array(Schema.String),
   addressType: Schema.Literals(["IPv4", "IPv6"]),
-  addresses: Schema.NonEmptyArray(Schema.IpAddress)
+  addresses: Schema.NonEmptyArray(Schema.IpAddressFromString)
 }) {}
 
 /**

@@ -83,7 +83,12 @@ export class ResolverError extends Schema.TaggedError<ResolverError>("@effect-so
   }
 ) {
   override get message(): string {
-    return `${this.operation} ${printable(this.query)}: ${describe(this.reason)}`
+    return `${this.operation} ${printable(this.query)}: ${this.explanation}`
+  }
+
+  /** The reason in words, as in the message. */
+  get explanation(): string {
+    return describe(this.reason)
   }
 
   /** Whether the same question may be answered if it is asked again. */

@@ -5,10 +5,12 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
+import * as TestClock from "effect/testing/TestClock"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Hostent from "../src/Hostent.ts"
 import * as NodeResolver from "../src/NodeResolver.ts"
 import * as Resolver from "../src/Resolver.ts"
+import * as ResolverCache from "../src/ResolverCache.ts"
 import * as DnsServer from "./utils/DnsServer.ts"
 
 const { a, aaaa, cname, ptr } = DnsServer
@@ -313,6 +315,65 @@ describe("layerDns, interruption and release", () => {
           assert.strictEqual(queries.filter((query) => query.endsWith("slow.example")).length, 2)
         }),
       { timeout: "250 millis", tries: 20 }
+    )
+  )
+})
+
+describe("layerDns under a cache", () => {
+  /** The number of questions after asking now, just before `seconds`, and then. */
+  const keeps = (seconds: number, question: string, handler: Parameters<typeof against>[0]) =>
+    Effect.gen(function* () {
+      const server = yield* DnsServer.make(handler)
+      const dns = NodeResolver.layerDns({ ...quick, servers: [server.address] })
+      yield* Effect.gen(function* () {
+        const ask = Effect.exit(Resolver.lookup(question))
+        yield* ask
+        const { length } = server.queries
+        yield* TestClock.adjust(`${seconds * 1000 - 1} millis`)
+        yield* ask
+        assert.strictEqual(server.queries.length, length, "it was forgotten too early")
+        yield* TestClock.adjust("1 millis")
+        yield* ask
+        assert.isAbove(server.queries.length, length, "it was kept too long")
+      }).pipe(Effect.provide(ResolverCache.layerCached().pipe(Layer.provide(dns))))
+    }).pipe(Effect.scoped)
+
+  it.effect("an answer is kept for the shortest time of its records", () =>
+    keeps(
+      7,
+      "www.example",
+      DnsServer.zone([
+        cname("www.example", "host.example", 90),
+        a("host.example", "192.0.2.1", 8),
+        aaaa("host.example", "2001:db8::1", 7)
+      ])
+    )
+  )
+
+  it.effect("an absence is kept for the time of its zone", () =>
+    keeps(300, "no.host.example", DnsServer.zone([DnsServer.soa("example", 300), a("host.example", "192.0.2.1")]))
+  )
+
+  it.effect("an absence in no zone is kept for ten seconds", () => keeps(10, "no.host.example", DnsServer.zone([])))
+
+  it.effect("an answer that lacks a family for a failure is kept for ten seconds", () =>
+    keeps(10, "both.example", (question) =>
+      question.type === "AAAA" ? { rcode: 2 } : { answers: [a(question.name, "192.0.2.1", 600)] }
+    )
+  )
+
+  it.effect("a time with its highest bit set is zero", () =>
+    against(
+      ({ name }) => ({ answers: [a(name, "192.0.2.1", 2 ** 31)] }),
+      ({ queries }) =>
+        Effect.gen(function* () {
+          const cached = ResolverCache.layerCached().pipe(
+            Layer.provide(Layer.succeed(Resolver.Resolver, yield* Resolver.Resolver))
+          )
+          const ask = Resolver.lookup("host.example", { family: "IPv4" })
+          yield* Effect.provide(Effect.andThen(ask, ask), cached)
+          assert.strictEqual(queries.length, 2)
+        })
     )
   )
 })

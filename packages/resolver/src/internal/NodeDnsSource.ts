@@ -3,7 +3,7 @@ import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Dns from "effect/net/Dns"
-import type * as Host from "effect/net/Host"
+import * as Host from "effect/net/Host"
 import * as NetAddress from "effect/net/NetAddress"
 import * as dns from "node:dns"
 import * as HostName from "../HostName.ts"
@@ -152,7 +152,7 @@ export const make = Effect.fnUntraced(function* ({ servers, timeout, tries }: Dn
       Effect.flatMap(([first, ...others]) =>
         Effect.map(ResolverSource.confirmed(address, first, forward), (answer) => ({
           ...answer,
-          aliases: [...answer.aliases, ...others.map((name) => name.toLowerCase())]
+          aliases: [...answer.aliases, ...Arr.filterMap(others, Host.domainNameFromString).map(HostName.toRelative)]
         }))
       )
     )

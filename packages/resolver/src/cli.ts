@@ -1,0 +1,106 @@
+#!/usr/bin/env node
+/**
+ * The command line: `resolver <name-or-address>…` prints hostents.
+ *
+ * A host that cannot be resolved is one line on standard error; the others are printed all the same, and the exit status
+ * is 1.
+ */
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import * as Cause from "effect/Cause"
+import * as Argument from "effect/cli/Argument"
+import * as CliConfig from "effect/cli/CliConfig"
+import * as CliError from "effect/cli/CliError"
+import * as CliOutput from "effect/cli/CliOutput"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as GlobalFlag from "effect/cli/GlobalFlag"
+import * as Console from "effect/Console"
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Runtime from "effect/Runtime"
+import * as Schema from "effect/Schema"
+import * as fs from "node:fs"
+import * as Hostent from "./Hostent.ts"
+import * as NodeResolver from "./NodeResolver.ts"
+import * as Resolver from "./Resolver.ts"
+
+/** Some hosts could not be resolved, and it has been said which. */
+class Unresolved extends Data.TaggedError("Unresolved")<{}> {}
+
+const complain = (line: string): Effect.Effect<void> => Console.error(`resolver: ${line}`)
+
+const toJson = Schema.encodeSync(Hostent.Hostent)
+
+const resolver = Command.make(
+  "resolver",
+  {
+    hosts: Argument.String("host").pipe(
+      Argument.withDescription("A name, an IPv4 address or an IPv6 address"),
+      Argument.atLeast(1)
+    ),
+    dns: Flag.String("dns").pipe(
+      Flag.withMetavar("server[:port]"),
+      Flag.withDescription("Ask this name server, and nobody else; repeat for more"),
+      Flag.atLeast(0)
+    ),
+    json: Flag.Boolean("json").pipe(Flag.withDescription("Print one JSON object a line"), Flag.withDefault(false))
+  },
+  Effect.fnUntraced(function* ({ dns, hosts, json }) {
+    const show = (host: string) =>
+      Resolver.resolveHostIpaddr(host).pipe(
+        Effect.flatMap((found) => Console.log(json ? JSON.stringify(toJson(found)) : Hostent.format(found))),
+        Effect.as(true),
+        Effect.catch((error) => Effect.as(complain(oneLine(`${host}: ${error.explanation}`)), false))
+      )
+    const shown = yield* Effect.forEach(hosts, show).pipe(
+      Effect.provide(dns.length === 0 ? NodeResolver.layer : NodeResolver.layerDns({ servers: dns }))
+    )
+    if (shown.includes(false)) return yield* new Unresolved()
+  })
+).pipe(
+  Command.withDescription("Print the canonical name, the aliases and the addresses of hosts"),
+  Command.withExamples([
+    { command: "resolver localhost", description: "Ask the system for a name" },
+    { command: "resolver 127.0.0.1 ::1", description: "Ask for the names of addresses" },
+    { command: "resolver --dns 9.9.9.9 --json www.example.org", description: "Ask one name server, print JSON" }
+  ])
+)
+
+/** Help and version on standard output; a bad command line is one line on standard error. */
+const presenter: CliOutput.Presenter = {
+  present: (event) =>
+    event._tag === "Version" || (event._tag === "Help" && event.reason === "Requested")
+      ? CliOutput.defaultPresenter.present(event)
+      : complain(
+          `${event._tag === "Help" ? "a host is missing" : event.errors.map(({ message }) => oneLine(message)).join("; ")} (see resolver --help)`
+        )
+}
+
+const oneLine = (text: string): string => text.replace(/\s*\n\s*/g, " ").trim()
+
+const report = (cause: Cause.Cause<unknown>): Effect.Effect<void> => {
+  const error = Cause.squash(cause)
+  return Cause.hasInterruptsOnly(cause) || CliError.isCliError(error) || error instanceof Unresolved
+    ? Effect.void
+    : complain(oneLine(error instanceof Error ? error.message : String(error)))
+}
+
+const { version } = JSON.parse(fs.readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
+  readonly version: string
+}
+
+const isScript = process.env.npm_lifecycle_event === "start"
+/** pnpm hands `start -- --json` on with its `--`. */
+const args = process.argv.slice(2).filter((arg, index) => !(arg === "--" && index === 0 && isScript))
+
+const main = Command.runWith(resolver, { version })(args).pipe(
+  Effect.tapCause(report),
+  Effect.provideService(CliOutput.Presenter, presenter),
+  Effect.provideService(CliConfig.CliConfig, CliConfig.make({ builtIns: [GlobalFlag.Help, GlobalFlag.Version] })),
+  Effect.provide(NodeServices.layer)
+)
+
+Runtime.makeRunMain(({ fiber }) => {
+  fiber.addObserver((exit) => process.exit(Exit.isSuccess(exit) ? 0 : 1))
+})(main, { disableErrorReporting: true })

@@ -1,0 +1,183 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as NetAddress from "effect/net/NetAddress"
+import * as dns from "node:dns"
+import * as fs from "node:fs"
+import * as path from "node:path"
+import * as os from "node:os"
+import * as NodeResolver from "../src/NodeResolver.ts"
+import * as Resolver from "../src/Resolver.ts"
+import * as System from "./utils/system.ts"
+
+const texts = (addresses: ReadonlyArray<NetAddress.IpAddress>) => addresses.map(NetAddress.formatIp)
+
+/** A layer that reads these files, which are gone when the effect ends. */
+const reading = <A, E>(
+  files: { readonly hosts?: string; readonly services?: string },
+  effect: Effect.Effect<A, E, Resolver.Resolver>
+) =>
+  Effect.acquireUseRelease(
+    Effect.sync(() => fs.mkdtempSync(path.join(os.tmpdir(), "resolver-"))),
+    (folder) => {
+      const [hostsFile, servicesFile] = ["hosts", "services"].map((name) => path.join(folder, name))
+      if (files.hosts !== undefined) fs.writeFileSync(hostsFile, files.hosts)
+      if (files.services !== undefined) fs.writeFileSync(servicesFile, files.services)
+      return Effect.provide(effect, NodeResolver.layerSystem({ hostsFile, servicesFile }))
+    },
+    (folder) => Effect.sync(() => fs.rmSync(folder, { recursive: true }))
+  )
+
+describe("layer", () => {
+  it.live("gives the addresses of getaddrinfo in its order", () =>
+    Effect.gen(function* () {
+      const system = yield* Effect.promise(() => dns.promises.lookup("localhost", { all: true, order: "verbatim" }))
+      const found = yield* Resolver.resolveHostIpaddr("localhost")
+      assert.deepStrictEqual(texts(found.addresses), [...new Set(system.map(({ address }) => address))])
+    }).pipe(Effect.provide(NodeResolver.layer))
+  )
+
+  it.live("gives the name of getnameinfo for an address in each form", () =>
+    Effect.gen(function* () {
+      const system = yield* Effect.promise(() => dns.promises.lookupService("127.0.0.1", 0))
+      for (const host of ["127.0.0.1", 2130706433 as never, NetAddress.ipv4Loopback, "::ffff:127.0.0.1"]) {
+        const found = yield* Resolver.resolveHostIpaddr(host)
+        assert.deepStrictEqual(
+          [found.name, found.addressType, texts(found.addresses)[0]],
+          [system.hostname, "IPv4", "127.0.0.1"]
+        )
+      }
+    }).pipe(Effect.provide(NodeResolver.layer))
+  )
+
+  it.live("localhost and the names in it are never missing, in either family", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(texts(yield* Resolver.lookup("a.localhost", { family: "IPv6" })), ["::1"])
+      assert.deepStrictEqual(texts(yield* Resolver.lookup("localhost.", { family: "IPv6" })), ["::1"])
+      assert.deepStrictEqual(texts(yield* Resolver.lookup("localhost", { family: "IPv4" })), ["127.0.0.1"])
+    }).pipe(Effect.provide(NodeResolver.layer))
+  )
+
+  it.live("concurrent lookups of one name share one call of getaddrinfo", () =>
+    Effect.gen(function* () {
+      const original = dns.promises.lookup
+      let calls = 0
+      const counted = (...args: Parameters<typeof original>) => (calls++, original(...args))
+      yield* Effect.acquireUseRelease(
+        Effect.sync(() => Object.assign(dns.promises, { lookup: counted })),
+        () =>
+          Effect.all(
+            Array.from({ length: 50 }, () => Resolver.lookup("localhost")),
+            { concurrency: "unbounded" }
+          ),
+        () => Effect.sync(() => Object.assign(dns.promises, { lookup: original }))
+      )
+      assert.strictEqual(calls, 1)
+    }).pipe(Effect.provide(NodeResolver.layer))
+  )
+})
+
+describe("layerSystem", () => {
+  it.live("takes the canonical name and the aliases from the hosts file, forward and reverse", () =>
+    reading(
+      { hosts: "127.0.0.1 loop.example localhost lo\n::1 localhost lo6" },
+      Effect.gen(function* () {
+        const forward = yield* Resolver.resolveHostIpaddr("localhost")
+        assert.deepStrictEqual([forward.name, ...forward.aliases], ["loop.example", "localhost", "lo", "lo6"])
+        const reverse = yield* Resolver.resolveHostIpaddr("127.0.0.1")
+        assert.deepStrictEqual(
+          new Set([reverse.name, ...reverse.aliases]),
+          new Set(["loop.example", "localhost", "lo", "lo6"])
+        )
+      })
+    )
+  )
+
+  it.live("services come from the file, and from the built-in list where it does not know them", () =>
+    reading(
+      { services: "http 8080/tcp\nmine 4242/udp my" },
+      Effect.gen(function* () {
+        assert.strictEqual((yield* Resolver.serviceByName("http")).port, 8080)
+        assert.strictEqual((yield* Resolver.serviceByName("MY", "udp")).name, "mine")
+        assert.strictEqual((yield* Resolver.serviceByPort(443)).name, "https")
+        assert.strictEqual((yield* Effect.flip(Resolver.serviceByName("mine", "tcp"))).reason._tag, "ServiceNotFound")
+      })
+    )
+  )
+
+  it.live("missing files are empty files", () =>
+    reading(
+      {},
+      Effect.gen(function* () {
+        assert.deepStrictEqual((yield* Resolver.resolveHostIpaddr("localhost")).aliases, [])
+        assert.strictEqual((yield* Resolver.serviceByName("gopher")).port, 70)
+      })
+    )
+  )
+})
+
+describe("layer, errors", () => {
+  const limited = { withoutDescriptors: true, questions: ["localhost", "127.0.0.1", "nowhere.example"] }
+
+  it.live("without descriptors, names and addresses fail as OutOfDescriptors", () =>
+    Effect.sync(() => {
+      assert.deepStrictEqual(System.askWithLimit(64, limited), Array(3).fill("OutOfDescriptors"))
+    })
+  )
+
+  it.live("without descriptors, DNS fails as OutOfDescriptors", () =>
+    Effect.sync(() => {
+      const request = { ...limited, server: "127.0.0.1:9", questions: ["host.example", "192.0.2.1"] }
+      assert.deepStrictEqual(System.askWithLimit(64, request), Array(2).fill("OutOfDescriptors"))
+    })
+  )
+})
+
+// Needs user and mount namespaces (Linux, unprivileged or root).
+describe.skipIf(!System.canMount)("layer, on a system with these files", () => {
+  const files: System.SystemFiles = {
+    hosts: `127.0.0.1 localhost
+192.0.2.7 db.example db database
+192.0.2.8 db.example
+2001:db8::7 db.example db6
+2001:db8::6 six.example`,
+    "nsswitch.conf": "hosts: files",
+    "host.conf": "multi on"
+  }
+
+  it.live("a host has all its addresses, the first name is canonical, the others are aliases", () =>
+    Effect.sync(() => {
+      const [byName, byAlias, reverse] = System.askWith(files, { questions: ["db.example", "database", "192.0.2.7"] })
+      assert.match(byName, /^#S\(HOSTENT :NAME "db.example" :ALIASES \("db" "database" "db6"\) /)
+      for (const address of ["192.0.2.7", "192.0.2.8", "2001:db8::7"]) assert.include(byName, `"${address}"`)
+      assert.include(byAlias, ':NAME "db.example" :ALIASES ("db" "database")')
+      assert.include(reverse, ':NAME "db.example" :ALIASES ("db" "database" "db6") :ADDR-LIST ("192.0.2.7" ')
+      assert.include(reverse, "2001:db8::7")
+    })
+  )
+
+  it.live("a host, an address or a family that is not there is told apart", () =>
+    Effect.sync(() => {
+      assert.deepStrictEqual(System.askWith(files, { questions: ["nowhere.example", "192.0.2.99"] }), [
+        "HostNotFound",
+        "HostNotFound"
+      ])
+      assert.deepStrictEqual(System.askWith(files, { family: "IPv4", questions: ["six.example", "nowhere.example"] }), [
+        "NoAddress",
+        "HostNotFound"
+      ])
+    })
+  )
+
+  it.live("a system whose name server does not answer says TryAgain", () =>
+    Effect.sync(() => {
+      const broken = {
+        ...files,
+        "nsswitch.conf": "hosts: files dns",
+        "resolv.conf": "nameserver 127.0.0.2\noptions timeout:1 attempts:1\n"
+      }
+      const replies = System.askWith(broken, { questions: ["nowhere.example", "192.0.2.99", "db"] })
+      assert.deepStrictEqual(replies.slice(0, 2), ["TryAgain", "TryAgain"])
+      assert.include(replies[2], "db.example")
+    })
+  )
+})

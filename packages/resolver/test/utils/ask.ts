@@ -1,0 +1,53 @@
+/**
+ * Asks a resolver in a process of its own and prints what came, as JSON: `node ask.ts '{"questions":["localhost"]}'`.
+ */
+import * as Effect from "effect/Effect"
+import * as fs from "node:fs"
+import * as Hostent from "../../src/Hostent.ts"
+import * as NodeResolver from "../../src/NodeResolver.ts"
+import * as Resolver from "../../src/Resolver.ts"
+
+export interface Request {
+  readonly questions: ReadonlyArray<string>
+  /** Only addresses, of this family. */
+  readonly family?: "IPv4" | "IPv6"
+  /** Ask this name server and not the system. */
+  readonly server?: string
+  /** Open files until no more can be opened, and then ask. */
+  readonly withoutDescriptors?: boolean
+}
+
+/** A hostent printed, addresses, or the tag of a reason. */
+export type Reply = string
+
+const request = JSON.parse(process.argv[2]) as Request
+
+const ask = (question: string) =>
+  (request.family === undefined
+    ? Effect.map(Resolver.resolveHostIpaddr(question), Hostent.format)
+    : Effect.map(Resolver.lookup(question, { family: request.family }), String)
+  ).pipe(Effect.catch(({ reason }) => Effect.succeed(reason._tag)))
+
+const exhaust = Effect.sync(() => {
+  try {
+    for (;;) fs.openSync("/dev/null", "r")
+  } catch {
+    // None is left, which was the purpose.
+  }
+})
+
+const program = Effect.gen(function* () {
+  // The first question also loads what the platform loads late.
+  yield* Effect.ignore(Resolver.lookup("localhost"))
+  if (request.withoutDescriptors === true) yield* exhaust
+  return yield* Effect.forEach(request.questions, ask)
+}).pipe(
+  Effect.provide(
+    request.server === undefined ? NodeResolver.layer : NodeResolver.layerDns({ servers: [request.server], tries: 1 })
+  )
+)
+
+Effect.runPromise(program).then((replies) => {
+  fs.writeSync(1, JSON.stringify(replies))
+  process.exit(0)
+})

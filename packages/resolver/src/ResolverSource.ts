@@ -9,7 +9,7 @@ import * as Equal from "effect/Equal"
 import type * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Host from "effect/net/Host"
-import type * as NetAddress from "effect/net/NetAddress"
+import * as NetAddress from "effect/net/NetAddress"
 import type { Reason } from "./ResolverError.ts"
 import type * as Servent from "./Servent.ts"
 
@@ -42,7 +42,8 @@ export class SourceError extends Data.TaggedError("SourceError")<{
  * The operations a resolver is built on.
  *
  * - `forward` is asked for names only, never for addresses written out.
- * - `reverse` gives the answer for an address, which must be the first in its `addresses`.
+ * - `reverse` gives the answer for an address, which must be the first in its `addresses`. It is never asked for a mapped
+ *   IPv4 address, but for the IPv4 address.
  * - `services` lists what is in the services file.
  * - `negativeTtl` tells how long the absence of a name may be remembered (RFC 2308, section 5), where the source knows.
  *
@@ -82,7 +83,7 @@ export const confirmed = (
   const bare: Answer = { name: Host.toRelative(name.success), aliases: [], addresses: [address] }
   return forward({ name: name.success, family: undefined, names: true }).pipe(
     Effect.map((answer): Answer =>
-      answer.addresses.some((other) => Equal.equals(other, address))
+      answer.addresses.some((other) => Equal.equals(NetAddress.toCanonical(other), address))
         ? { name: bare.name, aliases: [answer.name, ...answer.aliases], addresses: [address, ...answer.addresses] }
         : bare
     ),

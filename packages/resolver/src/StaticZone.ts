@@ -75,7 +75,9 @@ export const toSource = (zone: StaticZone): Result.Result<ResolverSource.Resolve
         }))
       },
       reverse: (address) => {
-        const found = [...hosts].find(([, addresses]) => addresses.some((other) => Equal.equals(other, address)))
+        const found = [...hosts].find(([, addresses]) =>
+          addresses.some((other) => Equal.equals(NetAddress.toCanonical(other), address))
+        )
         return found === undefined
           ? ResolverSource.fail({ _tag: "HostNotFound" })
           : Effect.succeed({ name: found[0], aliases: namesOf(found[0]), addresses: [address, ...found[1]] })

@@ -50,3 +50,11 @@ export const askWithLimit = (limit: number, request: Request): ReadonlyArray<Rep
 
 /** Runs the command line. */
 export const command = (...args: ReadonlyArray<string>) => run(process.execPath, [cli, ...args])
+
+/** Runs the command line while this process goes on. */
+export const commandAsync = (...args: ReadonlyArray<string>) =>
+  new Promise<ReturnType<typeof run>>((resolve) => {
+    childProcess.execFile(process.execPath, [cli, ...args], { timeout: 30_000 }, (error, stdout, stderr) =>
+      resolve({ status: error === null ? 0 : Number(error.code), stderr, stdout })
+    )
+  })

@@ -1,0 +1,221 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Equal from "effect/Equal"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import * as NetAddress from "effect/net/NetAddress"
+import * as Ipaddr from "@effect-sockets/ipaddr/Ipaddr"
+import * as Hostent from "../src/Hostent.ts"
+import * as Resolver from "../src/Resolver.ts"
+import * as ResolverError from "../src/ResolverError.ts"
+import * as ResolverSource from "../src/ResolverSource.ts"
+import * as Servent from "../src/Servent.ts"
+import type { StaticZone } from "../src/StaticZone.ts"
+import * as Arbitraries from "./utils/arbitraries.ts"
+
+const ip = NetAddress.ipFromStringUnsafe
+const texts = (addresses: ReadonlyArray<NetAddress.IpAddress>) => addresses.map(NetAddress.formatIp)
+
+const book = Resolver.layerStatic({
+  hosts: {
+    "bibop.alu.org": ["128.18.65.4"],
+    "Both.Example.": ["192.0.2.1", "192.0.2.2", "192.0.2.1", "2001:db8::1"],
+    "bücher.example": ["192.0.2.3"],
+    "empty.example": []
+  },
+  aliases: { "www.lisp.org": "bibop.alu.org", lisp: "BIBOP.alu.org", both: "both.example" },
+  services: [new Servent.Servent({ name: "mine", aliases: ["my"], port: 80, protocol: "tcp" })]
+})
+
+const bibop = Hostent.fromAddresses("bibop.alu.org", ["www.lisp.org", "lisp"], [ip("128.18.65.4")])
+
+describe("resolveHostIpaddr", () => {
+  it.effect.each<[Resolver.HostInput]>([
+    ["bibop.alu.org"],
+    ["BIBOP.ALU.ORG."],
+    ["www.lisp.org"],
+    ["128.18.65.4"],
+    ["::ffff:128.18.65.4"],
+    [Ipaddr.fromDottedUnsafe("128.18.65.4")],
+    [ip("128.18.65.4")]
+  ])("%s is the host of the book", ([host]) =>
+    Effect.gen(function* () {
+      const found = yield* Resolver.resolveHostIpaddr(host)
+      assert.isTrue(Equal.equals(found, bibop), Hostent.format(found))
+    }).pipe(Effect.provide(book))
+  )
+
+  it.effect("an address that is asked for comes first, and none comes twice", () =>
+    Effect.gen(function* () {
+      const found = yield* Resolver.resolveHostIpaddr("2001:db8::1")
+      assert.deepStrictEqual(texts(found.addresses), ["2001:db8::1", "192.0.2.1", "192.0.2.2"])
+      assert.strictEqual(found.addressType, "IPv6")
+    }).pipe(Effect.provide(book))
+  )
+})
+
+describe("lookup", () => {
+  it.effect("alternates the families, from the first address on", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(texts(yield* Resolver.lookup("both")), ["192.0.2.1", "2001:db8::1", "192.0.2.2"])
+    }).pipe(Effect.provide(book))
+  )
+
+  it.effect("keeps to the family that is asked for", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(texts(yield* Resolver.lookup("both", { family: "IPv6" })), ["2001:db8::1"])
+      assert.deepStrictEqual(texts(yield* Resolver.lookup("BÜCHER.example", { family: "IPv4" })), ["192.0.2.3"])
+    }).pipe(Effect.provide(book))
+  )
+
+  it.effect.prop(
+    "an address in any form comes back as itself, and the source is not asked",
+    [Arbitraries.address],
+    ([address]) =>
+      Effect.gen(function* () {
+        for (const host of [address, NetAddress.formatIp(address)]) {
+          assert.deepStrictEqual(yield* Resolver.lookup(host), [address])
+        }
+        if (NetAddress.isIpv4Address(address)) {
+          assert.deepStrictEqual(yield* Resolver.lookup(Ipaddr.fromAddress(address)), [address])
+        }
+      }).pipe(
+        Effect.provideService(
+          Resolver.Resolver,
+          Resolver.make({
+            forward: () => Effect.die("asked"),
+            reverse: () => Effect.die("asked"),
+            services: Effect.die("asked")
+          })
+        )
+      )
+  )
+})
+
+describe("services", () => {
+  it.effect("a resolver's own come before the well-known ones", () =>
+    Effect.gen(function* () {
+      assert.strictEqual((yield* Resolver.serviceByPort(80)).name, "mine")
+      assert.strictEqual((yield* Resolver.serviceByName("My", "tcp")).port, 80)
+      assert.strictEqual((yield* Resolver.serviceByName("domain", "udp")).port, 53)
+    }).pipe(Effect.provide(book))
+  )
+})
+
+const reason = (effect: Effect.Effect<unknown, ResolverError.ResolverError, Resolver.Resolver>) =>
+  Effect.map(Effect.flip(effect), (error) => error.message)
+
+describe("errors name the operation, the question and the reason", () => {
+  it.effect.each<[Effect.Effect<unknown, ResolverError.ResolverError, Resolver.Resolver>, string]>([
+    [Resolver.lookup("no.example"), "lookup no.example: unknown host"],
+    [Resolver.resolveHostIpaddr("192.0.2.99"), "resolveHostIpaddr 192.0.2.99: unknown host"],
+    [Resolver.lookup("empty.example"), "lookup empty.example: the host has no address"],
+    [Resolver.lookup("lisp", { family: "IPv6" }), "lookup lisp: the host has no IPv6 address"],
+    [Resolver.lookup("::1", { family: "IPv4" }), "lookup ::1: the host has no IPv4 address"],
+    [Resolver.lookup(""), 'lookup "": invalid name: the name is empty'],
+    [Resolver.lookup("a\nb"), 'lookup "a\\nb": invalid name: invalid domain name'],
+    [Resolver.lookup(ip("::1"), { family: "IPv4" }), "lookup ::1: the host has no IPv4 address"],
+    [Resolver.serviceByName("nothing", "tcp"), "serviceByName nothing/tcp: unknown service"],
+    [Resolver.serviceByPort(65_536), "serviceByPort 65536: unknown service"]
+  ])("%#: %s", ([effect, message]) =>
+    Effect.gen(function* () {
+      assert.strictEqual(yield* reason(effect), message)
+    }).pipe(Effect.provide(book))
+  )
+
+  it.effect.each([[-1], [1.5], [2 ** 32], [Number.NaN]])("%d is no ipaddr", ([number]) =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(Resolver.lookup(number as Ipaddr.Ipaddr))
+      assert.strictEqual(error.reason._tag, "InvalidName")
+    }).pipe(Effect.provide(book))
+  )
+
+  it.effect("catchReason handles one of them", () =>
+    Effect.gen(function* () {
+      const caught = yield* Resolver.lookup("no.example").pipe(
+        Effect.catchReason("ResolverError", "HostNotFound", () => Effect.succeed("caught"))
+      )
+      assert.strictEqual(caught, "caught")
+    }).pipe(Effect.provide(book))
+  )
+
+  it("what may pass by itself is temporary", () => {
+    const temporary = ["TryAgain", "Timeout", "ServerFailure", "OutOfDescriptors"]
+    const tags = Object.keys(ResolverError.Reason.cases) as ReadonlyArray<ResolverError.Reason["_tag"]>
+    for (const _tag of tags) {
+      const reason = { _tag, detail: "why", code: "EWHAT" } as ResolverError.Reason
+      const error = new ResolverError.ResolverError({ operation: "lookup", query: "x", reason })
+      assert.strictEqual(error.isTemporary, temporary.includes(_tag), _tag)
+    }
+  })
+
+  it.prop("an error survives being written as JSON", [ResolverError.Reason, Schema.String], ([reason, query]) => {
+    const codec = Schema.toCodecJson(ResolverError.ResolverError)
+    const error = new ResolverError.ResolverError({ operation: "lookup", query, reason })
+    const back = Schema.decodeUnknownSync(codec)(JSON.parse(JSON.stringify(Schema.encodeSync(codec)(error))))
+    assert.strictEqual(back.message, error.message)
+    assert.deepStrictEqual(back.reason, error.reason)
+  })
+
+  it.prop("a message is one line of bounded length, whatever was asked", [Schema.String], ([query]) => {
+    const reason: ResolverError.Reason = { _tag: "HostNotFound" }
+    for (const text of [query, query.repeat(100)]) {
+      const { message } = new ResolverError.ResolverError({ operation: "lookup", query: text, reason })
+      assert.notMatch(message, /[\p{Cc}]/u)
+      assert.isBelow(message.length, 2000)
+    }
+  })
+})
+
+describe("layerStatic", () => {
+  it.effect.each<[StaticZone, string]>([
+    [{ hosts: { "a b": [] } }, "a b"],
+    [{ hosts: { a: ["1.2.3"] } }, "1.2.3"],
+    [{ hosts: { a: [] }, aliases: { "-": "a" } }, "-"],
+    [{ aliases: { a: "b" } }, "b"]
+  ])("the zone %j fails and names %j", ([zone, query]) =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(Effect.scoped(Layer.build(Resolver.layerStatic(zone))))
+      assert.deepStrictEqual([error.operation, error.query, error.reason._tag], ["layerStatic", query, "InvalidName"])
+    })
+  )
+
+  it.effect.prop("reverse undoes forward", [Arbitraries.addresses], ([addresses]) =>
+    Effect.gen(function* () {
+      const forward = yield* Resolver.resolveHostIpaddr("host.example")
+      assert.sameMembers(texts(forward.addresses), [...new Set(texts(addresses))])
+      for (const address of addresses) {
+        assert.strictEqual((yield* Resolver.resolveHostIpaddr(address)).name, "host.example")
+      }
+    }).pipe(Effect.provide(Resolver.layerStatic({ hosts: { "host.example": addresses } })))
+  )
+})
+
+describe("Hostent", () => {
+  it("prints as the book does", () => {
+    const host = Hostent.fromAddresses("bibop.alu.org", [], [ip("128.18.65.4")])
+    const printed = '#S(HOSTENT :NAME "bibop.alu.org" :ALIASES NIL :ADDR-LIST ("128.18.65.4") :ADDR-TYPE 2)'
+    assert.strictEqual(Hostent.format(host), printed)
+  })
+
+  it.prop(
+    "survives being written as JSON",
+    [Arbitraries.addresses, Schema.Array(Schema.String)],
+    ([addresses, aliases]) => {
+      const host = Hostent.fromAddresses("host.example", aliases, addresses)
+      const text = JSON.stringify(Schema.encodeSync(Hostent.Hostent)(host))
+      assert.isTrue(Equal.equals(Schema.decodeUnknownSync(Hostent.Hostent)(JSON.parse(text)), host), text)
+    }
+  )
+})
+
+describe("confirmed", () => {
+  it.effect("an address whose name cannot be looked up has that name and nothing more", () =>
+    Effect.gen(function* () {
+      const answer = yield* ResolverSource.confirmed(ip("192.0.2.1"), "Host.Example.", () =>
+        ResolverSource.fail({ _tag: "Timeout" })
+      )
+      assert.deepStrictEqual(answer, { name: "host.example", aliases: [], addresses: [ip("192.0.2.1")] })
+    })
+  )
+})

@@ -10,6 +10,7 @@ import * as Ipaddr from "./Ipaddr.ts"
 import * as Ipaddr6 from "./Ipaddr6.ts"
 import * as IpRange from "./IpRange.ts"
 import * as IpSet from "./IpSet.ts"
+import * as IpTable from "./IpTable.ts"
 import type * as ZonedIpaddr6 from "./ZonedIpaddr6.ts"
 
 /** Any IPv4 address as a number; both ends of the space come often. */
@@ -76,3 +77,9 @@ export const ipSet: Arbitrary.Arbitrary<IpSet.IpSet> = Arbitrary.map(
   Arbitrary.array(ipRange, { maxLength: 12 }),
   IpSet.fromRanges
 )
+
+/** A table over both families, of up to a dozen blocks, some inside others. */
+export const ipTable = <A>(value: Arbitrary.Arbitrary<A>): Arbitrary.Arbitrary<IpTable.IpTable<A>> =>
+  Arbitrary.map(Arbitrary.array(Arbitrary.all([cidr, value]), { maxLength: 12 }), (entries) =>
+    IpTable.fromCidrsUnsafe(entries.map(([block, value]) => [IpRange.toText(block), value]))
+  )

@@ -8,7 +8,7 @@ import * as AnyIpaddr from "../src/AnyIpaddr.ts"
 import * as Arbitraries from "../src/Arbitraries.ts"
 import * as IpRange from "../src/IpRange.ts"
 import * as IpSet from "../src/IpSet.ts"
-import { keys, key, minimalBlocks, smallRange, universe } from "./utils/Model.ts"
+import { around, key, keys, minimalBlocks, smallRange, universe } from "./utils/Model.ts"
 
 const { anyIpaddr, cidr, ipSet } = Arbitraries
 const runs = { arbitrary: { runs: 300 } }
@@ -216,11 +216,3 @@ describe("the two families", () => {
     }
   )
 })
-
-/** The neighbours of a range, where the space has them. */
-const around = (first: AnyIpaddr.AnyIpaddr, last: AnyIpaddr.AnyIpaddr): Array<AnyIpaddr.AnyIpaddr> => {
-  const width = AnyIpaddr.isV4(first) ? 32n : 128n
-  return [BigInt(first) - 1n, BigInt(last) + 1n]
-    .filter((value) => value >= 0n && value < 1n << width)
-    .map((value) => (width === 32n ? Number(value) : value) as AnyIpaddr.AnyIpaddr)
-}

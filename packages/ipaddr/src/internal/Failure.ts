@@ -28,6 +28,7 @@ const reasons = {
   hostBits: "bits are set beyond the prefix",
   family: "both ends of a range are of one family",
   order: "a range ends below its start",
+  block: "a range is not a prefix",
   zone: "a zone is missing, too large or has a character that no zone has"
 } as const
 

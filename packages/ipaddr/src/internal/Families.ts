@@ -34,7 +34,8 @@ export const withMapped = (v6: Uint32Array): Uint32Array | undefined => {
     : undefined
 }
 
-const isMapped = (words: Uint32Array): boolean => words[0] === 0 && words[1] === 0 && words[2] === 0xffff
+/** Whether four words are a mapped address. */
+export const isMapped = (words: Uint32Array): boolean => words[0] === 0 && words[1] === 0 && words[2] === 0xffff
 
 /** Collects ranges of both families. */
 export class Collector {

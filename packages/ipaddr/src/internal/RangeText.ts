@@ -17,6 +17,9 @@ export const first = new Uint32Array(4)
 /** The words of the last address. */
 export const last = new Uint32Array(4)
 
+/** The prefix length that was given, the width of a single address, or -1 for first and last. */
+export let prefixLength = 0
+
 const parsePrefix = (text: string, from: number, to: number, width: number): number => {
   if (from === to || to - from > 3 || (text.charCodeAt(from) === 48 && to - from > 1)) return prefixFailure(from)
   let value = 0
@@ -53,11 +56,13 @@ export const parse = (text: string, from: number, to: number): number => {
   const size = v6 ? 4 : 1
   if (separator === to) {
     last.set(first)
+    prefixLength = size * 32
     return size
   }
   if (text.charCodeAt(separator) === 47) {
     const prefix = parsePrefix(text, separator + 1, to, size * 32)
     if (prefix < 0) return prefix
+    prefixLength = prefix
     for (let index = 0; index < size; index++) {
       const bits = Math.min(Math.max(prefix - index * 32, 0), 32)
       const host = bits === 32 ? 0 : 0xffffffff >>> bits
@@ -66,6 +71,7 @@ export const parse = (text: string, from: number, to: number): number => {
     }
     return size
   }
+  prefixLength = -1
   const other = text.indexOf(":", separator)
   if ((other >= 0 && other < to) !== v6) return familyFailure(separator + 1)
   const end = parseAddress(text, separator + 1, to, v6, last)

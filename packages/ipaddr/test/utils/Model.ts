@@ -63,3 +63,11 @@ export const smallRange: Arbitrary.Arbitrary<IpRange.IpRange> = Arbitrary.map(
     return IpRange.makeUnsafe(addresses[Math.min(a, b)], addresses[Math.max(a, b)])
   }
 )
+
+/** The neighbours of a range, where the space has them. */
+export const around = (first: AnyIpaddr.AnyIpaddr, last: AnyIpaddr.AnyIpaddr): Array<AnyIpaddr.AnyIpaddr> => {
+  const width = AnyIpaddr.isV4(first) ? 32n : 128n
+  return [BigInt(first) - 1n, BigInt(last) + 1n]
+    .filter((value) => value >= 0n && value < 1n << width)
+    .map((value) => (width === 32n ? Number(value) : value) as AnyIpaddr.AnyIpaddr)
+}

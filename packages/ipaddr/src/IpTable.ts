@@ -1,0 +1,220 @@
+/**
+ * An immutable table from CIDR blocks to values, asked by address: the longest block that has the address answers, as in
+ * a routing table.
+ *
+ * As in `IpSet`, a mapped address is the IPv4 address, and a block of mapped addresses is an IPv4 block.
+ */
+import { dual } from "effect/Function"
+import * as IpNetwork from "effect/net/IpNetwork"
+import * as NetAddress from "effect/net/NetAddress"
+import * as Option from "effect/Option"
+import { hasProperty } from "effect/Predicate"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as SchemaTransformation from "effect/SchemaTransformation"
+import { AnyIpaddr, fromAddress, toAddress } from "./AnyIpaddr.ts"
+import * as Failure from "./internal/Failure.ts"
+import { isMapped } from "./internal/Families.ts"
+import * as Hextets from "./internal/Hextets.ts"
+import * as Prefixes from "./internal/Prefixes.ts"
+import * as RangeText from "./internal/RangeText.ts"
+import * as Words from "./internal/Words.ts"
+import * as Ipaddr from "./Ipaddr.ts"
+import type { Ipaddr6 } from "./Ipaddr6.ts"
+import type { IpaddrError } from "./IpaddrError.ts"
+
+const TypeId = "~@effect-sockets/ipaddr/IpTable"
+
+/**
+ * An immutable table from CIDR blocks to values. Beside the values it takes at most 33 bytes of memory a block of IPv4
+ * and 69 a block of IPv6, and while it is made at most three times that.
+ */
+export interface IpTable<out A> {
+  readonly [TypeId]: typeof TypeId
+  /** For the operations here; not to be written to. */
+  readonly v4: Prefixes.Prefixes<A>
+  readonly v6: Prefixes.Prefixes<A>
+}
+
+/** Whether a value is an `IpTable`. */
+export const isIpTable = (u: unknown): u is IpTable<unknown> => hasProperty(u, TypeId)
+
+class Builder<A> {
+  private readonly v4 = new Prefixes.Collector<A>(1)
+  private readonly v6 = new Prefixes.Collector<A>(4)
+
+  // The prefix in the scratch area of `RangeText`.
+  add(size: number, length: number, value: A): void {
+    if (size === 1) this.v4.add(RangeText.first, 0, length, value)
+    else if (isMapped(RangeText.first) && length >= 96) this.v4.add(RangeText.first, 3, length - 96, value)
+    else this.v6.add(RangeText.first, 0, length, value)
+  }
+
+  table(): IpTable<A> {
+    return { [TypeId]: TypeId, v4: this.v4.prefixes(), v6: this.v6.prefixes() }
+  }
+}
+
+const noBlock = Failure.failure("block")
+
+/**
+ * The table of blocks given as text, each an address or a CIDR block without bits beyond its prefix; of equal blocks the
+ * last counts.
+ *
+ * **Errors**: `IpaddrError` for the first text that is wrong.
+ */
+export const fromCidrs = <A>(
+  entries: Iterable<readonly [cidr: string, value: A]>
+): Result.Result<IpTable<A>, IpaddrError> => {
+  const builder = new Builder<A>()
+  for (const [cidr, value] of entries) {
+    const size = RangeText.parse(cidr, 0, cidr.length)
+    const code = size > 0 && RangeText.prefixLength < 0 ? noBlock(0) : size
+    if (code < 0) return Result.fail(Failure.toError("a CIDR block", cidr, code))
+    builder.add(size, RangeText.prefixLength, value)
+  }
+  return Result.succeed(builder.table())
+}
+
+/** As `fromCidrs`, for texts that are known to be right: throws the `IpaddrError`. */
+export const fromCidrsUnsafe = <A>(entries: Iterable<readonly [cidr: string, value: A]>): IpTable<A> =>
+  Result.getOrThrow(fromCidrs(entries))
+
+/** The table of Effect's networks; of equal ones the last counts. */
+export const fromNetworks = <A>(entries: Iterable<readonly [network: IpNetwork.IpNetwork, value: A]>): IpTable<A> => {
+  const builder = new Builder<A>()
+  for (const [{ address, prefixLength }, value] of entries) {
+    if (NetAddress.isIpv4Address(address)) {
+      RangeText.first[0] = Ipaddr.fromAddress(address)
+      builder.add(1, prefixLength, value)
+    } else {
+      Hextets.setAddress(address)
+      for (let index = 0; index < 4; index++) RangeText.first[index] = Hextets.word(index)
+      builder.add(4, prefixLength, value)
+    }
+  }
+  return builder.table()
+}
+
+// The longest prefix of an address, or -1.
+const find4 = (self: IpTable<unknown>, address: number): number => {
+  const count = Words.countUpTo1(self.v4.starts, address)
+  return count === 0 ? -1 : self.v4.owners[count - 1]
+}
+
+// As `find4`, for the IPv6 address in the scratch area, which is not mapped.
+const find6 = (self: IpTable<unknown>): number => {
+  const { starts, owners } = self.v6
+  const count = Words.countUpTo4(starts, Hextets.word(0), Hextets.word(1), Hextets.word(2), Hextets.word(3))
+  return count === 0 ? -1 : owners[count - 1]
+}
+
+const scratchIsMapped = (): boolean => Hextets.word(0) === 0 && Hextets.word(1) === 0 && Hextets.word(2) === 0xffff
+
+const valueAt = <A>(prefixes: Prefixes.Prefixes<A>, index: number): Option.Option<A> =>
+  index < 0 ? Option.none() : Option.some(prefixes.values[index])
+
+const lookupScratch = <A>(self: IpTable<A>): Option.Option<A> =>
+  scratchIsMapped() ? valueAt(self.v4, find4(self, Hextets.word(3))) : valueAt(self.v6, find6(self))
+
+/** The value of the longest block that has an IPv4 address given as a number. */
+export const lookupIpaddr: {
+  (address: Ipaddr.Ipaddr): <A>(self: IpTable<A>) => Option.Option<A>
+  <A>(self: IpTable<A>, address: Ipaddr.Ipaddr): Option.Option<A>
+} = dual(2, <A>(self: IpTable<A>, address: Ipaddr.Ipaddr): Option.Option<A> => valueAt(self.v4, find4(self, address)))
+
+/** The value of the longest block that has an IPv6 address given as a bigint. */
+export const lookupIpaddr6: {
+  (address: Ipaddr6): <A>(self: IpTable<A>) => Option.Option<A>
+  <A>(self: IpTable<A>, address: Ipaddr6): Option.Option<A>
+} = dual(2, <A>(self: IpTable<A>, address: Ipaddr6): Option.Option<A> => {
+  Hextets.setBigInt(address)
+  return lookupScratch(self)
+})
+
+/** The value of the longest block that has one of Effect's addresses; none if no block has it. */
+export const lookup: {
+  (address: NetAddress.IpAddress): <A>(self: IpTable<A>) => Option.Option<A>
+  <A>(self: IpTable<A>, address: NetAddress.IpAddress): Option.Option<A>
+} = dual(2, <A>(self: IpTable<A>, address: NetAddress.IpAddress): Option.Option<A> => {
+  if (NetAddress.isIpv4Address(address)) return valueAt(self.v4, find4(self, Ipaddr.fromAddress(address)))
+  Hextets.setAddress(address)
+  return lookupScratch(self)
+})
+
+const networkAt = (prefixes: Prefixes.Prefixes<unknown>, stride: number, index: number): IpNetwork.IpNetwork => {
+  const words = prefixes.firsts.subarray(index * stride, (index + 1) * stride)
+  if (stride === 4) Hextets.setWords(words[0], words[1], words[2], words[3])
+  const first = (stride === 4 ? Hextets.getBigInt() : words[0]) as AnyIpaddr
+  return IpNetwork.makeUnsafe(toAddress(first), prefixes.lengths[index])
+}
+
+/** All blocks that have an address and their values, the longest block first. */
+export const matches: {
+  (address: NetAddress.IpAddress): <A>(self: IpTable<A>) => Array<readonly [IpNetwork.IpNetwork, A]>
+  <A>(self: IpTable<A>, address: NetAddress.IpAddress): Array<readonly [IpNetwork.IpNetwork, A]>
+} = dual(2, <A>(self: IpTable<A>, address: NetAddress.IpAddress): Array<readonly [IpNetwork.IpNetwork, A]> => {
+  const plain = NetAddress.toCanonical(address)
+  const v4 = NetAddress.isIpv4Address(plain)
+  if (!v4) Hextets.setAddress(plain)
+  const prefixes = v4 ? self.v4 : self.v6
+  const out: Array<readonly [IpNetwork.IpNetwork, A]> = []
+  for (
+    let index = v4 ? find4(self, Ipaddr.fromAddress(plain)) : find6(self);
+    index >= 0;
+    index = prefixes.parents[index]
+  ) {
+    out.push([networkAt(prefixes, v4 ? 1 : 4, index), prefixes.values[index]])
+  }
+  return out
+})
+
+/** The number of blocks. */
+export const size = (self: IpTable<unknown>): number => self.v4.values.length + self.v6.values.length
+
+/** All blocks and their values, IPv4 first, each family by address and then from shorter to longer. */
+export const entries = <A>(self: IpTable<A>): Iterable<readonly [network: IpNetwork.IpNetwork, value: A]> => ({
+  *[Symbol.iterator]() {
+    for (const [prefixes, stride] of [
+      [self.v4, 1],
+      [self.v6, 4]
+    ] as const) {
+      for (let index = 0; index < prefixes.values.length; index++) {
+        yield [networkAt(prefixes, stride, index), prefixes.values[index]] as const
+      }
+    }
+  }
+})
+
+/** A table of values of a schema; in JSON the array of its `[block, value]` pairs. */
+export const IpTable = <A, E>(value: Schema.Codec<A, E>): Schema.declare<IpTable<A>> => {
+  const isValue = Schema.is(value)
+  const isValues = (table: IpTable<unknown>): table is IpTable<A> =>
+    table.v4.values.every(isValue) && table.v6.values.every(isValue)
+  const pairs = Schema.Array(Schema.Tuple([Schema.String, value]))
+  return Schema.declare((u): u is IpTable<A> => isIpTable(u) && isValues(u), {
+    identifier: "IpTable",
+    expected: "a table of CIDR blocks",
+    toCodecJson: () =>
+      Schema.link<IpTable<A>>()(
+        pairs,
+        Failure.codec<IpTable<A>, ReadonlyArray<readonly [string, A]>>(fromCidrs, (table) =>
+          Array.from(entries(table), ([network, value]) => [String(network), value])
+        )
+      ),
+    toCodecArbitrary: () =>
+      Schema.link<IpTable<A>>()(
+        Schema.Array(Schema.Tuple([AnyIpaddr, Schema.toType(value)])),
+        SchemaTransformation.transform<IpTable<A>, ReadonlyArray<readonly [AnyIpaddr, A]>>({
+          // Blocks around generated addresses, of a length that the address itself decides.
+          decode: (pairs) => fromNetworks(pairs.map(([address, value]) => [blockAround(address), value])),
+          encode: (table) => Array.from(entries(table), ([network, value]) => [fromAddress(network.address), value])
+        })
+      )
+  })
+}
+
+const blockAround = (address: AnyIpaddr): IpNetwork.IpNetwork =>
+  typeof address === "number"
+    ? IpNetwork.fromAddressUnsafe(toAddress(address), address % 33)
+    : IpNetwork.fromAddressUnsafe(toAddress(address), Number(address % 129n))

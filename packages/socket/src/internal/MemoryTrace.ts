@@ -1,0 +1,77 @@
+/** What happened on the memory network, in order. */
+
+/**
+ * What happened. With `connect`, `connected`, `accepted`, `refused` a connection begins; `sent` and `delivered` are bytes
+ * that left the sender's kernel and that reached the other program; `FIN` and `RST` alone are sent, `got FIN` and
+ * `got RST` reached the program; `lost RST` met a way that was cut; `timed out` is the kernel that gave up on a silent
+ * peer; `closed` gave the descriptor back. `reset by fault` and `vanished by fault` are the network's own doing. The rest
+ * concerns ports and ways.
+ */
+export type TraceKind =
+  | "connect"
+  | "connected"
+  | "accepted"
+  | "refused"
+  | "sent"
+  | "delivered"
+  | "FIN"
+  | "got FIN"
+  | "RST"
+  | "got RST"
+  | "lost RST"
+  | "timed out"
+  | "closed"
+  | "reset by fault"
+  | "vanished by fault"
+  | "listen"
+  | "stop listening"
+  | "partition"
+  | "heal"
+  | "vanish"
+  | "reset"
+
+/** One event. */
+export interface TraceEvent {
+  /** Milliseconds since the network was made. */
+  readonly at: number
+  /** The number of the connection, from 1, in the order of the attempts; 0 where it is about none. */
+  readonly connection: number
+  readonly kind: TraceKind
+  /** Where it happened: an address, or a host for what concerns ways. */
+  readonly from: string
+  /** The other end, if there is one. */
+  readonly to: string
+  /** Bytes sent or delivered, otherwise 0. */
+  readonly bytes: number
+}
+
+/** A trace that keeps the latest events. */
+export class Trace {
+  private events: Array<TraceEvent> = []
+  private readonly limit: number
+
+  constructor(limit: number) {
+    this.limit = limit
+  }
+
+  add(event: TraceEvent): void {
+    if (this.limit === 0) return
+    this.events.push(event)
+    if (this.events.length >= 2 * this.limit) this.events = this.latest()
+  }
+
+  latest(): Array<TraceEvent> {
+    return this.events.slice(-this.limit)
+  }
+}
+
+/** One line: `    20.000 #1 10.0.0.1:49152 > 10.0.0.2:80 sent 5`. */
+export const formatEvent = ({ at, connection, kind, from, to, bytes }: TraceEvent): string =>
+  [
+    at.toFixed(3).padStart(10),
+    ...(connection === 0 ? [] : [`#${connection}`]),
+    from,
+    ...(to === "" ? [] : [">", to]),
+    kind,
+    ...(bytes === 0 ? [] : [bytes])
+  ].join(" ")

@@ -11,6 +11,7 @@ import * as Ipaddr6 from "./Ipaddr6.ts"
 import * as IpRange from "./IpRange.ts"
 import * as IpSet from "./IpSet.ts"
 import * as IpTable from "./IpTable.ts"
+import * as SpecialPurpose from "./SpecialPurpose.ts"
 import type * as ZonedIpaddr6 from "./ZonedIpaddr6.ts"
 
 /** Any IPv4 address as a number; both ends of the space come often. */
@@ -83,3 +84,9 @@ export const ipTable = <A>(value: Arbitrary.Arbitrary<A>): Arbitrary.Arbitrary<I
   Arbitrary.map(Arbitrary.array(Arbitrary.all([cidr, value]), { maxLength: 12 }), (entries) =>
     IpTable.fromCidrsUnsafe(entries.map(([block, value]) => [IpRange.toText(block), value]))
   )
+
+/** A row of one of the special-purpose registries. */
+export const specialPurpose: Arbitrary.Arbitrary<SpecialPurpose.SpecialPurpose> = Arbitrary.map(
+  Arbitrary.schema(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 49 }))),
+  (index) => [...SpecialPurpose.ipv4, ...SpecialPurpose.ipv6][index]
+)

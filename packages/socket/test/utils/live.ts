@@ -4,7 +4,7 @@ import { it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import type { Network } from "../../src/Network.ts"
 import * as NodeNetwork from "../../src/NodeNetwork.ts"
 import * as ServerSocket from "../../src/ServerSocket.ts"
@@ -33,12 +33,14 @@ export interface PairOptions extends SocketStream.Options {
   readonly server?: ServerSocket.Options
 }
 
-/** A connected pair over whatever `Network` there is. The scope owns both ends. */
+/** A connected pair over whatever `Network` there is. The scope owns both ends, and closes them at the same time. */
 export const pair = ({ client, server, ...both }: PairOptions = {}) =>
   Effect.gen(function* () {
     const listener = yield* ServerSocket.listen(0, { ...both, ...server })
-    const accepting = yield* Effect.forkChild(ServerSocket.accept(listener))
-    const near = yield* SocketStream.open(listener.address, { ...both, ...client })
+    // One after the other, the first to close would wait for the second one's FIN until its linger ends.
+    const ends = yield* Scope.fork(yield* Effect.scope, "parallel")
+    const accepting = yield* Effect.forkChild(ServerSocket.accept(listener).pipe(Scope.provide(ends)))
+    const near = yield* SocketStream.open(listener.address, { ...both, ...client }).pipe(Scope.provide(ends))
     const pair: Pair = [near, yield* Fiber.join(accepting)]
     yield* ServerSocket.close(listener)
     return pair

@@ -19,6 +19,7 @@ import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Random from "effect/Random"
 import * as Result from "effect/Result"
+import * as TestClock from "effect/testing/TestClock"
 import type { Connection } from "./Connection.ts"
 import { MemoryHost } from "./internal/MemoryHost.ts"
 import { MemoryTimers } from "./internal/MemoryTimers.ts"
@@ -281,6 +282,37 @@ export const heal = (a?: string, b?: string): Effect.Effect<void, never, MemoryN
 /** Breaks every connection between two hosts now: both ends see a reset. */
 export const reset = (a: string, b: string): Effect.Effect<void, never, MemoryNetwork> =>
   MemoryNetwork.use((network) => network.reset(a, b))
+
+// Running ------------------------------------------------------------------------------------------------------------
+
+/** A second is short beside what servers wait for, and long beside what a step costs. */
+const step = Duration.seconds(1)
+
+/**
+ * Runs an effect on a `TestClock` of its own, which it moves until the effect ends: what waits for hours takes
+ * milliseconds, and nothing has to say when time passes. Provide the network inside, so that it takes that clock.
+ *
+ * Give the network a latency, a millisecond will do: then traffic and time keep in step. What needs no time at all comes
+ * to rest before the clock moves only as long as no fiber yields.
+ *
+ * An effect that is still running after `limit` (default 1 hour of its own time) hangs: it is interrupted, and that is a
+ * defect. **Interruption** interrupts the effect.
+ */
+export const simulate = <A, E, R>(
+  self: Effect.Effect<A, E, R>,
+  { limit = Duration.hours(1) }: { readonly limit?: Duration.Input | undefined } = {}
+): Effect.Effect<A, E, R> =>
+  Effect.gen(function* () {
+    // Not a child: nobody waits for one that cannot be interrupted.
+    const fiber = yield* Effect.forkDetach(self)
+    const steps = Duration.toMillis(limit) / Duration.toMillis(step)
+    return yield* Effect.gen(function* () {
+      for (let i = 0; i < steps && fiber.pollUnsafe() === undefined; i++) yield* TestClock.adjust(step)
+      const exit = fiber.pollUnsafe()
+      if (exit !== undefined) return yield* exit
+      return yield* Effect.die(new Error(`still running after ${Duration.format(Duration.fromInputUnsafe(limit))}`))
+    }).pipe(Effect.onExit(() => Effect.sync(() => fiber.interruptUnsafe())))
+  }).pipe(Effect.provide(TestClock.layer()))
 
 // Looking ------------------------------------------------------------------------------------------------------------
 

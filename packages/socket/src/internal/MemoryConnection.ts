@@ -55,7 +55,6 @@ export class MemoryConnection implements Connection {
   private ended = false
   private finArrived = false
   private finReported = false
-  private wasReset = false
   private armedFor = Infinity
   private disarm: (() => void) | undefined
   private stopGivingUp: (() => void) | undefined
@@ -161,11 +160,13 @@ export class MemoryConnection implements Connection {
     this.disarm = undefined
     this.armedFor = Infinity
     const now = this.timers.now()
+    // What is delivered may cut the way, or close either end.
     while (!this.circuit.isBlocked()) {
       const segment = this.out.receive(now)
       if (segment === undefined) return this.pump()
       this.peer.receive(segment)
     }
+    if (this.out.nextArrival > now) return this.pump()
     if (this.out.loseResets() > 0) this.circuit.trace(this, "lost RST")
     this.stopGivingUp ??= this.timers.set(this.circuit.giveUp, () => {
       this.circuit.trace(this, "timed out")
@@ -196,7 +197,7 @@ export class MemoryConnection implements Connection {
         return this.deliver()
       case "data": {
         if (!this.open) {
-          if (!this.wasReset) this.sendReset()
+          if (!this.out.isResetting) this.sendReset()
           return
         }
         const { strike } = this
@@ -216,10 +217,11 @@ export class MemoryConnection implements Connection {
     this.circuit.trace(this, "connected")
     opening(Result.succeed(this))
     this.strikeNow()
+    this.peer.strikeNow()
   }
 
   /** The fault strikes if its byte has arrived. */
-  strikeNow(): void {
+  private strikeNow(): void {
     const { strike } = this
     if (strike === undefined || strike.after > 0) return
     this.strike = undefined
@@ -268,7 +270,6 @@ export class MemoryConnection implements Connection {
   }
 
   private sendReset(): void {
-    this.wasReset = true
     this.out.dropUnsent()
     this.send("RST")
   }

@@ -65,6 +65,11 @@ export class Wire {
     return this.flight.length === 0 ? Infinity : this.flight[0].at
   }
 
+  /** A reset is under way. */
+  get isResetting(): boolean {
+    return this.flight.at(-1)?.kind === "RST"
+  }
+
   /** The sender's kernel takes bytes: at most `room` of them, and an array that nobody changes. */
   take(bytes: Uint8Array): void {
     this.unsent.push(bytes)

@@ -285,7 +285,6 @@ class CircuitImpl implements Circuit {
       if (!port.backlog.delete(server) || !server.open) return
       this.trace(server, "accepted")
       port.events.connection(server)
-      server.strikeNow()
     }
     if (world.nature.acceptDelay === 0) accept()
     else this.timers.set(world.nature.acceptDelay, accept)

@@ -21,16 +21,14 @@ import { CrLf } from "./internal/CrLf.ts"
 import * as RequestLine from "./RequestLine.ts"
 import * as StatusLine from "./StatusLine.ts"
 
-/** What a handler tells of a connection while it serves it. */
+/** What became of a request. A handler tells it once, before it answers. */
 export type Event =
-  /** The request line is there, good or bad. */
-  | { readonly _tag: "Received"; readonly stream: SocketStream.SocketStream }
   /** The document was found and is sent now. */
   | { readonly _tag: "Serving"; readonly stream: SocketStream.SocketStream; readonly document: Document }
-  /** The line was no request and is answered with 400. */
-  | { readonly _tag: "Refused"; readonly stream: SocketStream.SocketStream; readonly refusal: RequestLine.Refusal }
   /** The document is not there and the request is answered with 401. */
   | { readonly _tag: "NotFound"; readonly stream: SocketStream.SocketStream; readonly error: DocumentError }
+  /** The line was no request and is answered with 400. */
+  | { readonly _tag: "Refused"; readonly stream: SocketStream.SocketStream; readonly refusal: RequestLine.Refusal }
 
 /** How requests are answered. */
 export interface HandlerOptions {
@@ -39,9 +37,14 @@ export interface HandlerOptions {
    * documents are sent byte by byte.
    */
   readonly text?: boolean | undefined
-  /** Hears what happens, in the connection's fiber. Default: nobody does. */
+  /** Hears of every request, in the connection's fiber. Default: nobody does. */
   readonly observe?: ((event: Event) => Effect.Effect<void>) | undefined
 }
+
+/** Answers one connection. */
+export type Handler = (
+  stream: SocketStream.SocketStream
+) => Effect.Effect<void, SocketError | DocumentError, DocumentRoot | Scope.Scope>
 
 /** How a server is run. */
 export interface Options extends HandlerOptions, ServerSocket.Options, Server.Options {
@@ -60,7 +63,6 @@ export const readTimeout: Duration.Duration = Duration.seconds(15)
 const lineFeed = Uint8Array.of(10)
 // One more than a line may have, for its CR.
 const lineLimit = { maxBytes: RequestLine.maxBytes + 1 }
-const tooLong: Result.Result<RequestLine.Request, RequestLine.Refusal> = Result.fail("TooLong")
 const empty = new Uint8Array(0)
 
 /**
@@ -71,37 +73,41 @@ const empty = new Uint8Array(0)
  *
  * **Errors**: `SocketError` when the client is gone, silent or stalled; `DocumentError` when reading failed.
  */
-export const handler = ({ text = false, observe }: HandlerOptions = {}): ((
-  stream: SocketStream.SocketStream
-) => Effect.Effect<void, SocketError | DocumentError, DocumentRoot | Scope.Scope>) => {
-  const send = text ? sendText : sendBytes
-  return Effect.fnUntraced(function* (stream) {
-    const request = yield* readRequest(stream)
-    if (observe !== undefined) yield* observe({ _tag: "Received", stream })
-    if (Result.isFailure(request)) {
-      if (observe !== undefined) yield* observe({ _tag: "Refused", stream, refusal: request.failure })
-      return yield* SocketStream.write(stream, StatusLine.invalidRequest)
-    }
-    const root = yield* DocumentRoot
-    const found = yield* Effect.result(root.open(request.success.path))
-    if (Result.isFailure(found)) {
-      const error = found.failure
-      if (!error.isNotThere) return yield* error
-      if (observe !== undefined) yield* observe({ _tag: "NotFound", stream, error })
-      return yield* SocketStream.write(stream, StatusLine.notFound)
-    }
-    const document = found.success
-    if (observe !== undefined) yield* observe({ _tag: "Serving", stream, document })
-    return yield* send(stream, document)
-  })
+export const handler = (options: HandlerOptions = {}): Handler => {
+  const answer = answerer(options)
+  return (stream) => Effect.flatMap(DocumentRoot, (root) => answer(stream, root))
 }
 
-/** The line as soon as it is there: nobody waits for the blank line. */
-const readRequest = (stream: SocketStream.SocketStream) =>
-  SocketStream.readUntil(stream, lineFeed, lineLimit).pipe(
-    Effect.map((line) => RequestLine.decode(Option.getOrElse(line, () => empty))),
-    Effect.catchReason("SocketError", "LineTooLong", () => Effect.succeed(tooLong))
-  )
+type Answer = Effect.Effect<void, SocketError | DocumentError, Scope.Scope>
+
+/** Few effects and no generator: they are a tenth of what a small document costs. */
+const answerer = ({ text = false, observe }: HandlerOptions) => {
+  const send = text ? sendText : sendBytes
+  const tell = (event: Event, then: Answer): Answer =>
+    observe === undefined ? then : Effect.andThen(observe(event), then)
+
+  const refuse = (stream: SocketStream.SocketStream, refusal: RequestLine.Refusal): Answer =>
+    tell({ _tag: "Refused", stream, refusal }, SocketStream.write(stream, StatusLine.invalidRequest))
+
+  const serve = (stream: SocketStream.SocketStream, root: DocumentRoot["Service"], path: string): Answer =>
+    Effect.matchEffect(root.open(path), {
+      onSuccess: (document) => tell({ _tag: "Serving", stream, document }, send(stream, document)),
+      onFailure: (error) =>
+        error.isNotThere
+          ? tell({ _tag: "NotFound", stream, error }, SocketStream.write(stream, StatusLine.notFound))
+          : Effect.fail(error)
+    })
+
+  // The answer starts when the line is there: nobody waits for the blank line.
+  return (stream: SocketStream.SocketStream, root: DocumentRoot["Service"]): Answer =>
+    Effect.matchEffect(SocketStream.readUntil(stream, lineFeed, lineLimit), {
+      onSuccess: (line) => {
+        const request = RequestLine.decode(Option.getOrElse(line, () => empty))
+        return Result.isSuccess(request) ? serve(stream, root, request.success.path) : refuse(stream, request.failure)
+      },
+      onFailure: (error) => (error.reason._tag === "LineTooLong" ? refuse(stream, "TooLong") : Effect.fail(error))
+    })
+}
 
 const sendBytes = (stream: SocketStream.SocketStream, document: Document) =>
   document._tag === "Whole"
@@ -134,7 +140,9 @@ export const layer = (options: Options): Layer.Layer<Http09Server, SocketError, 
     Http09Server,
     Effect.gen(function* () {
       const limits = { ...options, readTimeout: options.readTimeout ?? readTimeout }
+      const root = yield* DocumentRoot
+      const answer = answerer(options)
       const socket = yield* ServerSocket.listen(options.address, limits)
-      return yield* Server.start(socket, handler(options), limits)
+      return yield* Server.start(socket, (stream) => answer(stream, root), limits)
     })
   )

@@ -24,6 +24,13 @@ export interface Options {
    * may be the better choice.
    */
   readonly wholeBytes?: number | undefined
+  /**
+   * Memory in which the bytes of files up to `wholeBytes` are kept. Default 8,388,608; 0 keeps none.
+   *
+   * Each request asks the system whether the file changed, so a change is served from the next request on. A file is
+   * kept only once it has rested for 2 seconds, so that no two changes can have one time.
+   */
+  readonly cacheBytes?: number | undefined
   /** The bytes of one read of a longer file. A download has two such chunks in memory at most. Default 131,072. */
   readonly chunkBytes?: number | undefined
 }
@@ -43,6 +50,7 @@ export const layer = (root: string, options: Options = {}): Layer.Layer<Document
         NodeFolder.make(root, {
           wholeBytes: options.wholeBytes ?? 65_536,
           chunkBytes: options.chunkBytes ?? 131_072,
+          cacheBytes: options.cacheBytes ?? 8_388_608,
           proc: fs.existsSync("/proc/self/fd")
         }),
       catch: (cause) => fromCause(root, cause)

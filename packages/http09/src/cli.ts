@@ -7,6 +7,7 @@
 import * as Resolver from "@effect-sockets/resolver/Resolver"
 import * as NodeResolver from "@effect-sockets/resolver/NodeResolver"
 import * as NodeNetwork from "@effect-sockets/socket/NodeNetwork"
+import { isSocketError } from "@effect-sockets/socket/SocketError"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Cause from "effect/Cause"
 import * as Argument from "effect/cli/Argument"
@@ -51,16 +52,8 @@ const signal: Effect.Effect<void> = Effect.callback((resume) => {
 })
 
 const observe = (event: Http09Server.Event): Effect.Effect<void> => {
-  switch (event._tag) {
-    case "Received":
-      return NodeOutput.log(
-        `> Received request from host ${NetAddress.formatSocketAddress(event.stream.remoteAddress)}`
-      )
-    case "Serving":
-      return NodeOutput.log(`> Serving file ${event.document.name}...`)
-    default:
-      return Effect.void
-  }
+  const received = `> Received request from host ${NetAddress.formatSocketAddress(event.stream.remoteAddress)}`
+  return NodeOutput.log(event._tag === "Serving" ? `${received}\n> Serving file ${event.document.name}...` : received)
 }
 
 const serve = Command.make(
@@ -92,7 +85,7 @@ const serve = Command.make(
       address: NetAddress.inetAddressUnsafe(address, port),
       text,
       observe,
-      onError: (cause, stream) => report(`${NetAddress.formatSocketAddress(stream.remoteAddress)}: `)(cause)
+      onError: (cause) => (isDisconnect(Cause.squash(cause)) ? Effect.void : report(cause))
     })
     yield* NodeOutput.keepLogging
     yield* Effect.gen(function* () {
@@ -110,6 +103,11 @@ const serve = Command.make(
     { command: "http09 serve public --port 9000", description: "Serve the folder public on 127.0.0.1:9000" }
   ])
 )
+
+const disconnects: ReadonlySet<string> = new Set(["ConnectionReset", "TimedOut", "Closed"])
+
+/** A client that left, fell silent or stopped reading: every server has those. */
+const isDisconnect = (error: unknown): boolean => isSocketError(error) && disconnects.has(error.reason._tag)
 
 const portOf = (address: NetAddress.SocketAddress): number => ("port" in address ? address.port : 0)
 
@@ -169,14 +167,13 @@ const presenter: CliOutput.Presenter = {
 
 const oneLine = (text: string): string => text.replace(/\s*\n\s*/g, " ").trim()
 
-/** Prints why it failed, unless the presenter already did or nobody needs to know. */
-const report =
-  (prefix = "") =>
-  (cause: Cause.Cause<unknown>): Effect.Effect<void> => {
-    const error = Cause.squash(cause)
-    if (Cause.hasInterruptsOnly(cause) || CliError.isCliError(error)) return Effect.void
-    return NodeOutput.tell(`http09: ${prefix}${oneLine(error instanceof Error ? error.message : String(error))}`)
-  }
+/** Prints why it failed, unless the presenter already did. */
+const report = (cause: Cause.Cause<unknown>): Effect.Effect<void> => {
+  const error = Cause.squash(cause)
+  return CliError.isCliError(error)
+    ? Effect.void
+    : NodeOutput.tell(`http09: ${oneLine(error instanceof Error ? error.message : String(error))}`)
+}
 
 const isScript = process.env.npm_lifecycle_event === "start"
 /** pnpm hands `start -- --port 9000` on with its `--`, which would make operands of all that follows. */
@@ -185,7 +182,7 @@ const args = process.argv.slice(2).filter((arg, index) => !(arg === "--" && inde
 const { version } = JSON.parse(fs.readFileSync(inPackage("package.json"), "utf8")) as { readonly version: string }
 
 const main = Command.runWith(http09, { version })(args).pipe(
-  Effect.tapCause(report()),
+  Effect.tapCause(report),
   Effect.provideService(CliOutput.Presenter, presenter),
   Effect.provideService(CliConfig.CliConfig, CliConfig.make({ builtIns: [GlobalFlag.Help, GlobalFlag.Version] })),
   Effect.provide(Layer.merge(NodeServices.layer, NodeResolver.layer))

@@ -57,7 +57,9 @@ const text = (path: string) =>
 const layers = {
   "with /proc": (root: string) => NodeDocumentRoot.layer(root),
   "without /proc": (root: string) =>
-    Layer.sync(DocumentRoot, () => NodeFolder.make(root, { wholeBytes: 65_536, chunkBytes: 131_072, proc: false }))
+    Layer.sync(DocumentRoot, () =>
+      NodeFolder.make(root, { wholeBytes: 65_536, chunkBytes: 131_072, cacheBytes: 0, proc: false })
+    )
 }
 
 for (const [name, layer] of Object.entries(layers)) {

@@ -8,6 +8,7 @@ import * as Path from "node:path"
 import { DocumentError, fromCause, notFound, truncated } from "../DocumentError.ts"
 import * as DocumentRoot from "../DocumentRoot.ts"
 import * as NodeOpenFile from "./NodeOpenFile.ts"
+import { SmallFiles, type Stamp } from "./SmallFiles.ts"
 
 /** How files are found and read. */
 export interface Options {
@@ -15,14 +16,17 @@ export interface Options {
   readonly wholeBytes: number
   /** Longer ones are read in chunks of so many. */
   readonly chunkBytes: number
+  /** Memory for the bytes of files that were read at once. */
+  readonly cacheBytes: number
   /** Whether Linux's /proc says where an open file is. */
   readonly proc: boolean
 }
 
 /** The service for a folder. Throws if the folder cannot be used. */
 export const make = (root: string, options: Options): DocumentRoot.DocumentRoot["Service"] => {
-  const open = opener(root, options)
-  const { chunkBytes } = options
+  const { chunkBytes, cacheBytes } = options
+  const cache = new SmallFiles(cacheBytes)
+  const open = opener(root, options, cache)
   const toDocument = (
     path: string,
     found: DocumentRoot.Whole | Opened
@@ -37,10 +41,22 @@ export const make = (root: string, options: Options): DocumentRoot.DocumentRoot[
   }
   return {
     open: (path) =>
-      Effect.try({ try: () => open(path), catch: (cause) => fromCause(path, cause) }).pipe(
-        Effect.flatMap((found) => toDocument(path, found)),
-        Effect.uninterruptible
-      )
+      Effect.suspend(() => {
+        const kept = cache.get(path, stampOf)
+        if (kept !== undefined) return Effect.succeed(kept)
+        return Effect.try({ try: () => open(path), catch: (cause) => fromCause(path, cause) }).pipe(
+          Effect.flatMap((found) => toDocument(path, found)),
+          Effect.uninterruptible
+        )
+      })
+  }
+}
+
+const stampOf = (name: string): Stamp | undefined => {
+  try {
+    return fs.statSync(name, { throwIfNoEntry: false })
+  } catch {
+    return undefined
   }
 }
 
@@ -56,7 +72,11 @@ const { O_RDONLY, O_NONBLOCK, O_NOFOLLOW, O_NOCTTY } = fs.constants
 const flags = O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY
 const linkCodes: ReadonlySet<unknown> = new Set(["ELOOP", "EMLINK"])
 
-const opener = (root: string, { wholeBytes, proc }: Options): ((path: string) => DocumentRoot.Whole | Opened) => {
+const opener = (
+  root: string,
+  { wholeBytes, proc }: Options,
+  cache: SmallFiles
+): ((path: string) => DocumentRoot.Whole | Opened) => {
   const prefix = Path.resolve(root).replace(/^\/$/, "")
   let realPrefix = realFolder(root, prefix)
   const where = proc ? whereByProc : whereByName
@@ -85,10 +105,15 @@ const opener = (root: string, { wholeBytes, proc }: Options): ((path: string) =>
     const fd = openFile(path, name)
     let kept = false
     try {
+      const now = Date.now()
       const stats = fs.fstatSync(fd)
       if (!stats.isFile()) throw notFound(path, "not a regular file")
       if (!isInside(where(fd, name, stats))) throw notFound(path, "outside the root")
-      if (stats.size <= wholeBytes) return { _tag: "Whole", name, bytes: readWhole(path, fd, stats.size) }
+      if (stats.size <= wholeBytes) {
+        const document = { _tag: "Whole", name, bytes: readWhole(path, fd, stats.size) } as const
+        cache.set(path, document, stats, now)
+        return document
+      }
       kept = true
       return { _tag: "Opened", name, fd, size: stats.size }
     } finally {
@@ -127,7 +152,7 @@ const whereByName = (_fd: number, name: string, opened: fs.Stats): string => {
 }
 
 const readWhole = (path: string, fd: number, size: number): Uint8Array => {
-  const bytes = Buffer.allocUnsafe(size)
+  const bytes = Buffer.allocUnsafeSlow(size)
   let length = 0
   while (length < size) {
     const more = fs.readSync(fd, bytes, length, size - length, length)

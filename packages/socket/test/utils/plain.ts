@@ -50,29 +50,31 @@ const destroyed = (socket: Net.Socket): Effect.Effect<void> =>
     socket.destroy()
   })
 
-/** A plain client. The scope destroys it. */
-export const plainClient = (port: number, { reads = true, host = "127.0.0.1" } = {}) =>
+/** A plain client. The scope destroys it. Unless it is `halfOpen`, it answers FIN with FIN. */
+export const plainClient = (port: number, { reads = true, host = "127.0.0.1", halfOpen = false } = {}) =>
   Effect.acquireRelease(
     Effect.callback<PlainPeer, Error>((resume) => {
-      const socket = Net.connect({ host, port, allowHalfOpen: true })
+      const socket = Net.connect({ host, port, allowHalfOpen: halfOpen })
       socket.once("error", (error) => resume(Effect.fail(error)))
       socket.once("connect", () => resume(Effect.succeed(new PlainPeer(socket, reads))))
     }),
     (peer) => destroyed(peer.socket)
   )
 
-/** A plain server. The scope closes it with all its connections. */
+/** A plain server. The scope closes it with all its connections. Unless it is `halfOpen`, it answers FIN with FIN. */
 export const plainServer = ({
   host = "127.0.0.1",
   reads = true,
+  halfOpen = false,
   onPeer
 }: {
   readonly host?: string
   readonly reads?: boolean
+  readonly halfOpen?: boolean
   readonly onPeer?: (peer: PlainPeer) => void
 } = {}): Effect.Effect<{ readonly port: number; readonly peers: Array<PlainPeer> }, Error, Scope.Scope> => {
   const peers: Array<PlainPeer> = []
-  const server = Net.createServer({ allowHalfOpen: true }, (socket) => {
+  const server = Net.createServer({ allowHalfOpen: halfOpen }, (socket) => {
     const peer = new PlainPeer(socket, reads)
     peers.push(peer)
     onPeer?.(peer)

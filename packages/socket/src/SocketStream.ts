@@ -244,12 +244,20 @@ export const readUntil: {
 const lf = Uint8Array.of(10)
 const cr = 13
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
-const encoder = new TextEncoder()
 
 const decodeLine = (bytes: Uint8Array): string =>
   decoder.decode(bytes.length > 0 && bytes[bytes.length - 1] === cr ? bytes.subarray(0, -1) : bytes)
 
-const defaultLine = until(lf, defaultMaxBytes, true, decodeLine)
+const line = (limit: number): ReadAttempt<Option.Option<string>> => {
+  const general = until(lf, limit, true, decodeLine)
+  return (core) => {
+    const text = core.input.line(limit)
+    if (text === undefined) return general(core)
+    return Effect.succeedSome(text.charCodeAt(text.length - 1) === cr ? text.slice(0, -1) : text)
+  }
+}
+
+const defaultLine = line(defaultMaxBytes)
 
 /**
  * The next line as UTF-8 text, without its LF or CR LF; the last line may lack either. None at the end of input.
@@ -263,7 +271,7 @@ export const readLine: {
 } = dual(
   (args) => isSocketStream(args[0]),
   (self: SocketStream, options?: DelimitedOptions) =>
-    coreOf(self).read(options?.maxBytes === undefined ? defaultLine : until(lf, options.maxBytes, true, decodeLine))
+    coreOf(self).read(options?.maxBytes === undefined ? defaultLine : line(options.maxBytes))
 )
 
 const all =
@@ -319,9 +327,7 @@ export const lines: {
 export const write: {
   (chunk: Uint8Array | string): (self: SocketStream) => Effect.Effect<void, SocketError>
   (self: SocketStream, chunk: Uint8Array | string): Effect.Effect<void, SocketError>
-} = dual(2, (self: SocketStream, chunk: Uint8Array | string) =>
-  Effect.suspend(() => coreOf(self).write(typeof chunk === "string" ? encoder.encode(chunk) : chunk))
-)
+} = dual(2, (self: SocketStream, chunk: Uint8Array | string) => Effect.suspend(() => coreOf(self).write(chunk)))
 
 /** Writes a line of text, ended by CR LF. As `write` otherwise. */
 export const writeLine: {

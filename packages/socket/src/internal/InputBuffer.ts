@@ -5,6 +5,10 @@ const smallChunk = 512
 const firstBlock = 512
 const nextBlock = 4096
 
+/** A line keeps the text that it was cut from alive, in V8: a small window bounds what one kept line costs. */
+const textWindow = 4096
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
+
 export class InputBuffer {
   /** Bytes held. */
   size = 0
@@ -15,6 +19,11 @@ export class InputBuffer {
   /** The block behind the last chunk, while that is one that `push` copies into, and how much of it is used. */
   private block: Uint8Array | undefined
   private blockUsed = 0
+  /** The text of the first bytes, where it is ASCII: as many characters as bytes. What is taken of one goes from both. */
+  private text = ""
+  private textAt = 0
+  /** Bytes from the front that are known not to be ASCII text for `line`, so that they are not decoded again. */
+  private notText = 0
   /** The delimiter of the last search, and how many bytes from the front cannot start it. */
   private sought: Uint8Array | undefined
   private searched = 0
@@ -73,6 +82,48 @@ export class InputBuffer {
     return bytes
   }
 
+  /**
+   * The next line without its LF, if it is ASCII, no longer than `limit` and in one piece; otherwise nothing, which says
+   * nothing of the input. Lines that came together are decoded together: that is most of the cost of a short line.
+   */
+  line(limit: number): string | undefined {
+    if (this.textAt === this.text.length && !this.decode()) return undefined
+    const end = this.text.indexOf("\n", this.textAt)
+    if (end === -1 || end - this.textAt > limit) {
+      // What is left of the window joins the next one.
+      if (end === -1) this.forgetText()
+      return undefined
+    }
+    const line = this.text.slice(this.textAt, end)
+    const count = end + 1 - this.textAt
+    this.offset += count
+    if (this.offset === this.chunks[this.head].length) this.drop()
+    this.taken(count)
+    return line
+  }
+
+  private decode(): boolean {
+    if (this.size === 0 || this.notText > 0) return false
+    const chunk = this.chunks[this.head]
+    const window = chunk.subarray(this.offset, this.offset + textWindow)
+    // A line that is alone is cheaper decoded alone.
+    const lineFeed = window.indexOf(10)
+    if (lineFeed === -1 || window.indexOf(10, lineFeed + 1) === -1) return false
+    const text = decoder.decode(window)
+    if (text.length !== window.length || text.includes("\uFFFD")) {
+      this.notText = window.length
+      return false
+    }
+    this.text = text
+    this.textAt = 0
+    return true
+  }
+
+  private forgetText(): void {
+    this.text = ""
+    this.textAt = 0
+  }
+
   /** Forgets the first `count` bytes. There must be as many. */
   skip(count: number): void {
     let left = count
@@ -100,6 +151,8 @@ export class InputBuffer {
     this.offset = 0
     this.block = undefined
     this.searched = 0
+    this.notText = 0
+    this.forgetText()
   }
 
   /**
@@ -164,6 +217,9 @@ export class InputBuffer {
   private taken(count: number): void {
     this.size -= count
     this.searched = Math.max(0, this.searched - count)
+    this.notText = Math.max(0, this.notText - count)
+    this.textAt += count
+    if (this.textAt >= this.text.length) this.forgetText()
   }
 }
 

@@ -33,7 +33,7 @@ interface Reader {
 
 /** A write that waits for room, or (without bytes) a flush that waits for the kernel to have what came before it. */
 interface Writer {
-  readonly chunk: Uint8Array | undefined
+  readonly chunk: Uint8Array | string | undefined
   readonly resume: (outcome: Effect.Effect<void, SocketError>) => void
 }
 
@@ -44,6 +44,10 @@ const largestJoin = 16 * 1024
 
 /** The longest that timers of 32 bits can be set for; a later deadline is looked at again then. */
 const longestTimer = 2 ** 31 - 1
+
+/** UTF-8 bytes of one UTF-16 unit, at most. */
+const longestUtf8 = 3
+const encoder = new TextEncoder()
 
 const microtask = Promise.resolve()
 
@@ -70,7 +74,8 @@ export class StreamCore implements ConnectionEvents, SocketStream {
   ended = false
 
   private readonly writers: Array<Writer> = []
-  private pending: Array<Uint8Array> = []
+  private pending: Array<Uint8Array | string> = []
+  /** At least the bytes that are pending: text is counted at its longest until it is encoded. */
   private pendingBytes = 0
   private inFlight = 0
   private scheduled = false
@@ -224,7 +229,7 @@ export class StreamCore implements ConnectionEvents, SocketStream {
     return this.ending || this.gone ? this.error(operation, closed) : undefined
   }
 
-  write(chunk: Uint8Array): Effect.Effect<void, SocketError> {
+  write(chunk: Uint8Array | string): Effect.Effect<void, SocketError> {
     const error = this.outputError("write")
     if (error !== undefined) return Effect.fail(error)
     if (chunk.length === 0) return Effect.void
@@ -242,7 +247,7 @@ export class StreamCore implements ConnectionEvents, SocketStream {
     return this.waitForOutput(undefined)
   }
 
-  private waitForOutput(chunk: Uint8Array | undefined): Effect.Effect<void, SocketError> {
+  private waitForOutput(chunk: Uint8Array | string | undefined): Effect.Effect<void, SocketError> {
     return Effect.callback<void, SocketError>((resume) => {
       const writer: Writer = { chunk, resume }
       this.writers.push(writer)
@@ -256,9 +261,13 @@ export class StreamCore implements ConnectionEvents, SocketStream {
     })
   }
 
-  private accept(chunk: Uint8Array): void {
-    this.pending.push(chunk)
-    this.pendingBytes += chunk.length
+  private accept(chunk: Uint8Array | string): void {
+    const { pending } = this
+    const last = pending.length - 1
+    // Texts that leave together are encoded together: that is most of the cost of a short one.
+    if (typeof chunk === "string" && last >= 0 && typeof pending[last] === "string") pending[last] += chunk
+    else pending.push(chunk)
+    this.pendingBytes += typeof chunk === "string" ? chunk.length * longestUtf8 : chunk.length
     // One send for all that is written before this turn ends.
     if (!this.scheduled && this.inFlight === 0) {
       this.scheduled = true
@@ -273,42 +282,16 @@ export class StreamCore implements ConnectionEvents, SocketStream {
       if (this.ending && !this.finSent && this.writers.length === 0) this.sendFin()
       return
     }
-    let batch = this.pending
-    let bytes = this.pendingBytes
-    if (bytes > largestWrite) {
-      batch = this.split()
-      bytes = largestWrite
-    } else {
-      this.pending = []
-      if (batch.length > 1 && bytes <= largestJoin) batch = [join(batch, bytes)]
-    }
-    this.pendingBytes -= bytes
-    this.inFlight = bytes
+    const chunks = this.pending.map((chunk) => (typeof chunk === "string" ? encoder.encode(chunk) : chunk))
+    const rest = splitOff(chunks, largestWrite)
+    this.pending = rest
+    this.pendingBytes = sizeOf(rest)
+    this.inFlight = sizeOf(chunks)
     if (this.limits.writeTimeout !== Infinity) {
       this.progressAt = this.connection.timers.now()
       this.arm(this.progressAt + this.limits.writeTimeout)
     }
-    this.connection.write(batch)
-  }
-
-  /** The first `largestWrite` bytes of what is pending. */
-  private split(): Array<Uint8Array> {
-    const batch: Array<Uint8Array> = []
-    let room = largestWrite
-    let i = 0
-    while (room > 0) {
-      const chunk = this.pending[i]
-      if (chunk.length > room) {
-        batch.push(chunk.subarray(0, room))
-        this.pending[i] = chunk.subarray(room)
-        break
-      }
-      batch.push(chunk)
-      room -= chunk.length
-      i++
-    }
-    this.pending.splice(0, i)
-    return batch
+    this.connection.write(chunks.length > 1 && this.inFlight <= largestJoin ? [join(chunks, this.inFlight)] : chunks)
   }
 
   written(): void {
@@ -471,6 +454,25 @@ const closed: Reason = { _tag: "Closed" }
 const remove = <A>(items: Array<A>, item: A): void => {
   const index = items.indexOf(item)
   if (index !== -1) items.splice(index, 1)
+}
+
+const sizeOf = (chunks: ReadonlyArray<Uint8Array>): number => chunks.reduce((bytes, chunk) => bytes + chunk.length, 0)
+
+/** Cuts `chunks` after `room` bytes and gives what was behind. */
+const splitOff = (chunks: Array<Uint8Array>, room: number): Array<Uint8Array> => {
+  let left = room
+  for (const [i, chunk] of chunks.entries()) {
+    if (chunk.length > left) {
+      const rest = chunks.splice(i)
+      if (left > 0) {
+        chunks.push(chunk.subarray(0, left))
+        rest[0] = chunk.subarray(left)
+      }
+      return rest
+    }
+    left -= chunk.length
+  }
+  return []
 }
 
 const join = (chunks: ReadonlyArray<Uint8Array>, bytes: number): Uint8Array => {

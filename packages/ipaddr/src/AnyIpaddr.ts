@@ -1,7 +1,7 @@
 /**
  * An address of either family: a number is an IPv4 address, a bigint an IPv6 address.
  */
-import * as NetAddress from "effect/net/NetAddress"
+import type * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Dotted from "./internal/Dotted.ts"
@@ -41,7 +41,7 @@ export const toText = (self: AnyIpaddr): string => (isV4(self) ? Ipaddr.toDotted
 
 /** The address as a number or bigint. */
 export const fromAddress = (address: NetAddress.IpAddress): AnyIpaddr =>
-  NetAddress.isIpv4Address(address) ? Ipaddr.fromAddress(address) : Ipaddr6.fromAddress(address)
+  address._tag === "Ipv4Address" ? Ipaddr.fromAddress(address) : Ipaddr6.fromAddress(address)
 
 /** The address as Effect's value. */
 export const toAddress = (self: AnyIpaddr): NetAddress.IpAddress =>

@@ -11,7 +11,7 @@ import * as Hash from "effect/Hash"
 import * as Inspectable from "effect/Inspectable"
 import * as Iterable_ from "effect/Iterable"
 import type * as IpNetwork from "effect/net/IpNetwork"
-import * as NetAddress from "effect/net/NetAddress"
+import type * as NetAddress from "effect/net/NetAddress"
 import { hasProperty } from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
@@ -21,7 +21,7 @@ import * as Failure from "./internal/Failure.ts"
 import * as Families from "./internal/Families.ts"
 import * as Hextets from "./internal/Hextets.ts"
 import * as RangeText from "./internal/RangeText.ts"
-import * as Words from "./internal/Words.ts"
+import * as Search from "./internal/Search.ts"
 import * as Ipaddr from "./Ipaddr.ts"
 import type { Ipaddr6 } from "./Ipaddr6.ts"
 import type { IpaddrError } from "./IpaddrError.ts"
@@ -29,29 +29,31 @@ import * as IpRange from "./IpRange.ts"
 
 const TypeId = "~@effect-sockets/ipaddr/IpSet"
 
-/** An immutable set of IPv4 and IPv6 addresses; 8 bytes of memory a stretch of IPv4, 32 a stretch of IPv6. */
+/** An immutable set of IPv4 and IPv6 addresses; 8 bytes of memory a stretch of IPv4, 32 a stretch of IPv6, and an
+ * index of at most 512 KiB. */
 export interface IpSet extends Equal.Equal, Inspectable.Inspectable {
   readonly [TypeId]: typeof TypeId
   /** Where membership changes, for the operations here; not to be written to. */
-  readonly v4: Uint32Array
-  readonly v6: Uint32Array
+  readonly v4: Search.Search
+  readonly v6: Search.Search
 }
 
 class IpSetImpl implements IpSet {
   readonly [TypeId] = TypeId
-  readonly v4: Uint32Array
-  readonly v6: Uint32Array
+  readonly v4: Search.Search
+  readonly v6: Search.Search
 
   constructor(families: Families.Families) {
-    this.v4 = families.v4
-    this.v6 = families.v6
+    this.v4 = Search.make(families.v4, 1)
+    this.v6 = Search.make(families.v6, 4)
   }
   [Equal.symbol](that: unknown): boolean {
-    return isIpSet(that) && Equal.equals(this.v4, that.v4) && Equal.equals(this.v6, that.v6)
+    return isIpSet(that) && Equal.equals(this.v4.list, that.v4.list) && Equal.equals(this.v6.list, that.v6.list)
   }
   [Hash.symbol](): number {
+    const { v4, v6 } = lists(this)
     // A sample is enough to tell sets apart, and costs the same for a set of a million ranges.
-    return Hash.array([this.v4.length, this.v6.length, ...this.v4.subarray(0, 8), ...this.v6.subarray(0, 32)])
+    return Hash.array([v4.length, v6.length, ...v4.subarray(0, 8), ...v6.subarray(0, 32)])
   }
   toString(): string {
     const shown = Array.from(Iterable_.take(ranges(this), 8), IpRange.toText)
@@ -64,6 +66,8 @@ class IpSetImpl implements IpSet {
     return this.toString()
   }
 }
+
+const lists = (self: IpSet): Families.Families => ({ v4: self.v4.list, v6: self.v6.list })
 
 /** Whether a value is an `IpSet`. */
 export const isIpSet = (u: unknown): u is IpSet => hasProperty(u, TypeId)
@@ -146,7 +150,7 @@ const binary = (
 ): {
   (that: IpSet): (self: IpSet) => IpSet
   (self: IpSet, that: IpSet): IpSet
-} => dual(2, (self: IpSet, that: IpSet): IpSet => new IpSetImpl(Families.combine(self, that, keep)))
+} => dual(2, (self: IpSet, that: IpSet): IpSet => new IpSetImpl(Families.combine(lists(self), lists(that), keep)))
 
 /** The addresses that are in one of the sets or in both. */
 export const union = binary((a, b) => a || b)
@@ -161,7 +165,7 @@ export const difference = binary((a, b) => a && !b)
 export const complement = (self: IpSet): IpSet => difference(all, self)
 
 /** Whether a set has no address. */
-export const isEmpty = (self: IpSet): boolean => self.v4.length === 0 && self.v6.length === 0
+export const isEmpty = (self: IpSet): boolean => self.v4.list.length === 0 && self.v6.list.length === 0
 
 /** Whether every address of the first set is in the second. */
 export const isSubset: {
@@ -173,7 +177,7 @@ export const isSubset: {
 export const containsIpaddr: {
   (address: Ipaddr.Ipaddr): (self: IpSet) => boolean
   (self: IpSet, address: Ipaddr.Ipaddr): boolean
-} = dual(2, (self: IpSet, address: Ipaddr.Ipaddr): boolean => (Words.countUpTo1(self.v4, address) & 1) === 1)
+} = dual(2, (self: IpSet, address: Ipaddr.Ipaddr): boolean => (Search.countUpTo1(self.v4, address) & 1) === 1)
 
 // The address in the scratch area.
 const containsScratch = (self: IpSet): boolean => {
@@ -182,7 +186,7 @@ const containsScratch = (self: IpSet): boolean => {
   const w2 = Hextets.word(2)
   const w3 = Hextets.word(3)
   const mapped = w0 === 0 && w1 === 0 && w2 === 0xffff
-  return ((mapped ? Words.countUpTo1(self.v4, w3) : Words.countUpTo4(self.v6, w0, w1, w2, w3)) & 1) === 1
+  return ((mapped ? Search.countUpTo1(self.v4, w3) : Search.countUpTo4(self.v6, w0, w1, w2, w3)) & 1) === 1
 }
 
 /** Whether a bigint is in a set, as an IPv6 address, or as the IPv4 address if it is a mapped one. */
@@ -199,19 +203,20 @@ export const contains: {
   (address: NetAddress.IpAddress): (self: IpSet) => boolean
   (self: IpSet, address: NetAddress.IpAddress): boolean
 } = dual(2, (self: IpSet, address: NetAddress.IpAddress): boolean => {
-  if (NetAddress.isIpv4Address(address)) return (Words.countUpTo1(self.v4, Ipaddr.fromAddress(address)) & 1) === 1
+  if (address._tag === "Ipv4Address") return (Search.countUpTo1(self.v4, Ipaddr.fromAddress(address)) & 1) === 1
   Hextets.setAddress(address)
   return containsScratch(self)
 })
 
 /** How many stretches of addresses a set has: the number of its `ranges`. */
-export const rangeCount = (self: IpSet): number => ((self.v4.length + 1) >>> 1) + (((self.v6.length >>> 2) + 1) >>> 1)
+export const rangeCount = (self: IpSet): number =>
+  ((self.v4.list.length + 1) >>> 1) + (((self.v6.list.length >>> 2) + 1) >>> 1)
 
 /**
  * The stretches of addresses of a set, as few as there can be, IPv4 first and each family in order. An IPv6 stretch ends
  * before the mapped addresses, as these are IPv4.
  */
-export const ranges = (self: IpSet): Iterable<IpRange.IpRange> => stretches(self)
+export const ranges = (self: IpSet): Iterable<IpRange.IpRange> => stretches(lists(self))
 
 const stretches = (families: Families.Families): Iterable<IpRange.IpRange> => ({
   *[Symbol.iterator]() {
@@ -242,7 +247,7 @@ export const size = (self: IpSet): bigint => {
 const blocks = <A>(self: IpSet, f: (range: IpRange.IpRange) => Array<A>): Array<A> => {
   const exact = Array.from(ranges(self), f).flat()
   const v6 = Families.withMapped(self.v6)
-  const through = v6 === undefined ? exact : Array.from(stretches({ v4: self.v4, v6 }), f).flat()
+  const through = v6 === undefined ? exact : Array.from(stretches({ v4: self.v4.list, v6 }), f).flat()
   return through.length < exact.length ? through : exact
 }
 

@@ -18,7 +18,7 @@ import { isMapped } from "./internal/Families.ts"
 import * as Hextets from "./internal/Hextets.ts"
 import * as Prefixes from "./internal/Prefixes.ts"
 import * as RangeText from "./internal/RangeText.ts"
-import * as Words from "./internal/Words.ts"
+import * as Search from "./internal/Search.ts"
 import * as Ipaddr from "./Ipaddr.ts"
 import type { Ipaddr6 } from "./Ipaddr6.ts"
 import type { IpaddrError } from "./IpaddrError.ts"
@@ -27,7 +27,7 @@ const TypeId = "~@effect-sockets/ipaddr/IpTable"
 
 /**
  * An immutable table from CIDR blocks to values. Beside the values it takes at most 33 bytes of memory a block of IPv4
- * and 69 a block of IPv6, and while it is made at most three times that.
+ * and 69 a block of IPv6, and an index of at most 512 KiB; while it is made three times that.
  */
 export interface IpTable<out A> {
   readonly [TypeId]: typeof TypeId
@@ -98,14 +98,14 @@ export const fromNetworks = <A>(entries: Iterable<readonly [network: IpNetwork.I
 
 // The longest prefix of an address, or -1.
 const find4 = (self: IpTable<unknown>, address: number): number => {
-  const count = Words.countUpTo1(self.v4.starts, address)
+  const count = Search.countUpTo1(self.v4.starts, address)
   return count === 0 ? -1 : self.v4.owners[count - 1]
 }
 
 // As `find4`, for the IPv6 address in the scratch area, which is not mapped.
 const find6 = (self: IpTable<unknown>): number => {
   const { starts, owners } = self.v6
-  const count = Words.countUpTo4(starts, Hextets.word(0), Hextets.word(1), Hextets.word(2), Hextets.word(3))
+  const count = Search.countUpTo4(starts, Hextets.word(0), Hextets.word(1), Hextets.word(2), Hextets.word(3))
   return count === 0 ? -1 : owners[count - 1]
 }
 
@@ -137,7 +137,7 @@ export const lookup: {
   (address: NetAddress.IpAddress): <A>(self: IpTable<A>) => Option.Option<A>
   <A>(self: IpTable<A>, address: NetAddress.IpAddress): Option.Option<A>
 } = dual(2, <A>(self: IpTable<A>, address: NetAddress.IpAddress): Option.Option<A> => {
-  if (NetAddress.isIpv4Address(address)) return valueAt(self.v4, find4(self, Ipaddr.fromAddress(address)))
+  if (address._tag === "Ipv4Address") return valueAt(self.v4, find4(self, Ipaddr.fromAddress(address)))
   Hextets.setAddress(address)
   return lookupScratch(self)
 })

@@ -6,8 +6,9 @@
 import type { IpRange } from "../IpRange.ts"
 import * as Hextets from "./Hextets.ts"
 import * as RangeText from "./RangeText.ts"
+import * as Search from "./Search.ts"
 import * as Toggles from "./Toggles.ts"
-import { compare, countUpTo } from "./Words.ts"
+import { compare } from "./Words.ts"
 
 /** The places where membership changes, of IPv4 (one word each) and of IPv6 (four words each). */
 export interface Families {
@@ -27,10 +28,10 @@ export const all: Families = { v4: new Uint32Array(1), v6: Toggles.combine(new U
  * The IPv6 list with the mapped block put in, if that can make blocks larger: if the addresses just below it are in. It
  * means the same set, because the mapped part of such a block is left out again wherever it is read.
  */
-export const withMapped = (v6: Uint32Array): Uint32Array | undefined => {
-  const last = (countUpTo(v6, mapped, 0, 4) - 1) * 4
-  return last >= 0 && compare(v6, last, mapped, 0, 4) === 0
-    ? Toggles.combine(v6, mapped, 4, (inA, inB) => inA || inB)
+export const withMapped = (v6: Search.Search): Uint32Array | undefined => {
+  const last = (Search.countUpTo4(v6, 0, 0, 0xffff, 0) - 1) * 4
+  return last >= 0 && compare(v6.list, last, mapped, 0, 4) === 0
+    ? Toggles.combine(v6.list, mapped, 4, (inA, inB) => inA || inB)
     : undefined
 }
 

@@ -52,6 +52,8 @@ for (let digit = 0; digit < 16; digit++) {
   digits[text.toUpperCase().charCodeAt(0)] = digit
 }
 
+const groups = new Uint16Array(8)
+
 /**
  * Reads the address that fills `text` from `from` up to `to` into the scratch area: all forms of RFC 4291, section 2.2,
  * and nothing else. Zero, or a negative failure code.
@@ -60,13 +62,14 @@ export const parse = (text: string, from: number, to: number): number => {
   let position = from
   let count = 0
   let gap = -1
-  view.setBigUint64(0, 0n)
-  view.setBigUint64(8, 0n)
   if (position < to && text.charCodeAt(position) === 58) {
     if (position + 1 >= to || text.charCodeAt(position + 1) !== 58) return groupFailure(position)
     gap = 0
     position += 2
-    if (position === to) return 0
+    if (position === to) {
+      setWords(0, 0, 0, 0)
+      return 0
+    }
   }
   for (;;) {
     const start = position
@@ -85,14 +88,12 @@ export const parse = (text: string, from: number, to: number): number => {
       if (count > 6) return manyFailure(start)
       const embedded = Dotted.parse(text, start, to)
       if (embedded < 0) return embedded
-      view.setUint16(count * 2, embedded >>> 16)
-      view.setUint16(count * 2 + 2, embedded & 0xffff)
-      count += 2
+      groups[count++] = embedded >>> 16
+      groups[count++] = embedded
       break
     }
     if (count === 8) return manyFailure(start)
-    view.setUint16(count * 2, value)
-    count++
+    groups[count++] = value
     if (position === to) break
     if (code !== 58) return colonFailure(position)
     position++
@@ -103,11 +104,21 @@ export const parse = (text: string, from: number, to: number): number => {
       if (position === to) break
     }
   }
-  if (gap < 0) return count === 8 ? 0 : fewFailure(to)
-  if (count === 8) return manyFailure(to)
-  // The groups after the gap move to the end, and what they leave becomes zero.
-  bytes.copyWithin(16 - (count - gap) * 2, gap * 2, count * 2)
-  bytes.fill(0, gap * 2, 16 - (count - gap) * 2)
+  if (gap < 0) {
+    if (count < 8) return fewFailure(to)
+  } else {
+    if (count === 8) return manyFailure(to)
+    // The groups after the gap move to the end, and zeros take their place.
+    let place = 8
+    while (count > gap) groups[--place] = groups[--count]
+    while (place > gap) groups[--place] = 0
+  }
+  setWords(
+    (groups[0] << 16) | groups[1],
+    (groups[2] << 16) | groups[3],
+    (groups[4] << 16) | groups[5],
+    (groups[6] << 16) | groups[7]
+  )
   return 0
 }
 

@@ -2,6 +2,7 @@
  * The prefixes of one family, cut into stretches that have one longest prefix each: a lookup is one binary search over
  * the starts of the stretches, and no tree is walked.
  */
+import * as Search from "./Search.ts"
 import { compare, sort } from "./Words.ts"
 
 /** The prefixes in order (by start, then by length) and the stretches that they cut the space into. */
@@ -11,7 +12,7 @@ export interface Prefixes<A> {
   readonly values: ReadonlyArray<A>
   /** For each prefix the next shorter one around it, or -1. */
   readonly parents: Int32Array
-  readonly starts: Uint32Array
+  readonly starts: Search.Search
   /** For each stretch its longest prefix, or -1. */
   readonly owners: Int32Array
 }
@@ -98,7 +99,7 @@ export class Collector<A> {
       lengths: lengths.slice(0, values.length),
       values,
       parents: parents.slice(0, values.length),
-      starts: starts.slice(0, stretches * stride),
+      starts: Search.make(starts.slice(0, stretches * stride), stride),
       owners: owners.slice(0, stretches)
     }
   }

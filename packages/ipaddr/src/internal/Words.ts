@@ -12,81 +12,55 @@ export const compare = (a: Uint32Array, i: number, b: Uint32Array, j: number, st
   return 0
 }
 
-/** How many of the sorted numbers in `list` are at most the number at index `i` of `value`. */
-export const countUpTo = (list: Uint32Array, value: Uint32Array, i: number, stride: number): number => {
-  let low = 0
-  let high = list.length / stride
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (compare(list, middle * stride, value, i, stride) <= 0) low = middle + 1
-    else high = middle
-  }
-  return low
-}
-
-/** As `countUpTo`, for numbers of one word: the hot half. */
-export const countUpTo1 = (list: Uint32Array, value: number): number => {
-  let low = 0
-  let high = list.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (list[middle] <= value) low = middle + 1
-    else high = middle
-  }
-  return low
-}
-
-/** As `countUpTo`, for a number of four words. */
-export const countUpTo4 = (list: Uint32Array, w0: number, w1: number, w2: number, w3: number): number => {
-  let low = 0
-  let high = list.length >>> 2
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    const at = middle << 2
-    const difference = list[at] - w0 || list[at + 1] - w1 || list[at + 2] - w2 || list[at + 3] - w3
-    if (difference <= 0) low = middle + 1
-    else high = middle
-  }
-  return low
-}
-
-const isSorted = (records: Uint32Array, keyWords: number, stride: number): boolean => {
-  for (let index = stride; index < records.length; index += stride) {
-    if (compare(records, index - stride, records, index, keyWords) > 0) return false
-  }
-  return true
-}
+// Below this many records comparing and moving them one by one is faster than counting.
+const smallEnough = 32
 
 /**
- * The records of `stride` words sorted by their first `keyWords` words; equal ones stay in order. Sorts byte by byte
- * from the lowest, so a million records take a tenth of a second and bytes that are alike in all records take nothing.
+ * Sorts records of `stride` words by their first `keyWords` words, in place; equal ones stay in order. It deals the
+ * records out by their first byte, then each pile by the next one: a million records move three or four times, where
+ * bytes that all have in common cost one look and no move.
  */
 export const sort = (records: Uint32Array, keyWords: number, stride: number): Uint32Array => {
-  if (isSorted(records, keyWords, stride)) return records
-  let from = records.slice()
-  let to = new Uint32Array(records.length)
-  const total = records.length / stride
-  const places = new Uint32Array(256)
-  for (let byte = 0; byte < keyWords * 4; byte++) {
-    const word = keyWords - 1 - (byte >>> 2)
-    const shift = (byte & 3) * 8
-    places.fill(0)
-    for (let index = word; index < from.length; index += stride) places[(from[index] >>> shift) & 255]++
-    if (places[(from[word] >>> shift) & 255] === total) continue
-    for (let value = 0, place = 0; value < 256; value++) {
-      const count = places[value]
-      places[value] = place
-      place += count * stride
+  const spare = new Uint32Array(records.length)
+  const record = new Uint32Array(stride)
+  const counts: Array<Uint32Array> = []
+
+  const insert = (from: number, to: number): void => {
+    for (let next = from + stride; next < to; next += stride) {
+      if (compare(records, next - stride, records, next, keyWords) <= 0) continue
+      for (let word = 0; word < stride; word++) record[word] = records[next + word]
+      let place = next
+      do {
+        for (let word = 0; word < stride; word++) records[place + word] = records[place - stride + word]
+        place -= stride
+      } while (place > from && compare(records, place - stride, record, 0, keyWords) > 0)
+      for (let word = 0; word < stride; word++) records[place + word] = record[word]
     }
-    for (let index = 0; index < from.length; index += stride) {
-      const value = (from[index + word] >>> shift) & 255
-      const place = places[value]
-      for (let offset = 0; offset < stride; offset++) to[place + offset] = from[index + offset]
-      places[value] = place + stride
-    }
-    const sorted = to
-    to = from
-    from = sorted
   }
-  return from
+
+  const deal = (from: number, to: number, byte: number): void => {
+    if (to - from <= smallEnough * stride) return insert(from, to)
+    const word = byte >>> 2
+    if (word === keyWords) return
+    const shift = 24 - (byte & 3) * 8
+    const ends = (counts[byte] ??= new Uint32Array(256)).fill(0)
+    for (let at = from + word; at < to; at += stride) ends[(records[at] >>> shift) & 255] += stride
+    if (ends[(records[from + word] >>> shift) & 255] === to - from) return deal(from, to, byte + 1)
+    for (let value = 0, end = from; value < 256; value++) {
+      const start = end
+      end += ends[value]
+      ends[value] = start
+    }
+    for (let at = from; at < to; at += stride) {
+      const value = (records[at + word] >>> shift) & 255
+      const place = ends[value]
+      for (let offset = 0; offset < stride; offset++) spare[place + offset] = records[at + offset]
+      ends[value] = place + stride
+    }
+    records.set(spare.subarray(from, to), from)
+    for (let value = 0, start = from; value < 256; start = ends[value++]) deal(start, ends[value], byte + 1)
+  }
+
+  deal(0, records.length, 0)
+  return records
 }

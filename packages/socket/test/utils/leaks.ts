@@ -4,17 +4,21 @@ import { existsSync, readdirSync } from "node:fs"
 
 const descriptors = "/proc/self/fd"
 
-/** The handles that sockets and timers are, and how many descriptors are open; vitest's own pipes stay as they are. */
-const held = (): string => {
+/** How many handles of each kind there are, and how many descriptors are open. */
+const held = (): ReadonlyMap<string, number> => {
   const counts = new Map<string, number>()
   for (const resource of process.getActiveResourcesInfo()) counts.set(resource, (counts.get(resource) ?? 0) + 1)
   if (existsSync(descriptors)) counts.set("descriptors", readdirSync(descriptors).length)
-  return [...counts]
-    .filter(([, count]) => count > 0)
-    .map(([resource, count]) => `${resource}: ${count}`)
-    .sort()
-    .join(", ")
+  return counts
 }
+
+/** What there is now and was not before, and what there is no more. The test runner has a timer that comes and goes. */
+const difference = (before: ReadonlyMap<string, number>, now: ReadonlyMap<string, number>): string =>
+  [...new Set([...before.keys(), ...now.keys()])]
+    .map((kind) => [kind, (now.get(kind) ?? 0) - (before.get(kind) ?? 0)] as const)
+    .filter(([kind, count]) => (kind === "Timeout" ? count > 1 : count !== 0))
+    .map(([kind, count]) => `${kind} ${count}`)
+    .join(", ")
 
 /** How long the system may take to report what is closed already. */
 const patience = 3000
@@ -26,8 +30,8 @@ export const leavesNothing = <A, E, R>(test: Effect.Effect<A, E, R>): Effect.Eff
     const before = held()
     const result = yield* test
     const until = performance.now() + patience
-    while (held() !== before) {
-      if (performance.now() > until) return yield* Effect.die(new Error(`left behind: ${held()}; before: ${before}`))
+    for (let left = difference(before, held()); left !== ""; left = difference(before, held())) {
+      if (performance.now() > until) return yield* Effect.die(new Error(`not as it was before: ${left}`))
       yield* Effect.sleep(5)
     }
     return result

@@ -100,6 +100,9 @@ const greatest =
   (a, b) =>
     value(b) - value(a)
 
+// A home address that is in use where the host is, then a home address, and a care-of address last.
+const mobility = ({ careOf, home }: Source): number => (careOf === true ? (home === true ? 2 : 0) : 1)
+
 const sharedPrefix = (source: Source, destination: NetAddress.IpAddress): number =>
   Math.min(commonPrefix(source.address, destination), source.prefixLength ?? 64)
 
@@ -119,8 +122,7 @@ export const selectSource = (
     // Rule 2: the smallest scope that reaches the destination, else the largest.
     greatest(({ address }) => (scopeOf(address) < scope ? scopeOf(address) - 16 : 16 - scopeOf(address))),
     first(({ deprecated }) => deprecated !== true),
-    first(({ careOf, home }) => home === true && careOf === true),
-    first(({ home }) => home === true),
+    greatest(mobility),
     first(({ address }) => policyOf(address, policies).label === label),
     first(({ temporary }) => temporary === true),
     greatest((source) => sharedPrefix(source, destination))
@@ -159,8 +161,7 @@ export const sort = (
     first(({ source }) => source !== undefined),
     first(({ sameScope }) => sameScope),
     first(({ source }) => source?.deprecated !== true),
-    first(({ source }) => source?.home === true && source.careOf === true),
-    first(({ source }) => source?.home === true || source?.careOf !== true),
+    greatest(({ source }) => (source === undefined ? 0 : mobility(source))),
     first(({ sameLabel }) => sameLabel),
     greatest(({ precedence }) => precedence),
     // Rule 7, native transport, needs to know of tunnels; the table already ranks 6to4 and Teredo low.

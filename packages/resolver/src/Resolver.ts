@@ -6,6 +6,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Order from "effect/Order"
 import * as Result from "effect/Result"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Ipaddr from "@effect-sockets/ipaddr/Ipaddr"
@@ -117,6 +118,12 @@ const failure =
       ...(error.cause === undefined ? {} : { cause: error.cause })
     })
 
+// No resolver says which interface such an address is of, without which it cannot be connected to.
+const linkLocalLast = Order.mapInput(
+  Order.Boolean,
+  (address: NetAddress.IpAddress) => NetAddress.isIpv6Address(address) && NetAddress.isLinkLocal(address)
+)
+
 /**
  * Builds a resolver over a source of answers. It tells names from addresses, keeps the family that was asked for, drops
  * repeated addresses, and names the question in every error.
@@ -164,7 +171,7 @@ export const make = (source: ResolverSource.ResolverSource): Resolver["Service"]
       const ofFamily = (addresses: ReadonlyArray<NetAddress.IpAddress>) => {
         const kept = addresses.filter((address) => family === undefined || NetAddress.isFamily(address, family))
         return Arr.isReadonlyArrayNonEmpty(kept)
-          ? Effect.succeed(AddressOrder.interleave(Arr.dedupe(kept)))
+          ? Effect.succeed(AddressOrder.interleave(Arr.sort(Arr.dedupe(kept), linkLocalLast)))
           : Effect.fail(fail({ reason: noAddress(family) }))
       }
       if (NetAddress.isIpAddress(parsed.success)) return ofFamily([parsed.success])

@@ -17,7 +17,7 @@ const source = (text: string): AddressOrder.Source => {
   }
 }
 
-const ips = (texts: ReadonlyArray<string>) => texts.map(ip) as [NetAddress.IpAddress]
+const ips = (texts: ReadonlyArray<string>) => texts.map(ip) as [NetAddress.IpAddress, NetAddress.IpAddress]
 
 const sorted = (destinations: ReadonlyArray<string>, sources: ReadonlyArray<string>, policies?: typeof table) => {
   const candidates = sources.map(source)
@@ -104,6 +104,29 @@ describe("RFC 6724, 10.3 and 10.4: a table of one's own changes the order", () =
 describe("sort", () => {
   it("puts what cannot be reached last", () => {
     assert.deepStrictEqual(sorted([a, b], ["198.51.100.117"]), [b, a])
+  })
+
+  it("puts what cannot be reached last, even if every other rule prefers it", () => {
+    const destinations = ips([a, "2002:c633:6401::1"])
+    const order = AddressOrder.sort(destinations, (address) =>
+      address === destinations[0] ? undefined : source("fe80::2")
+    )
+    assert.deepStrictEqual(order, [destinations[1], destinations[0]])
+  })
+
+  it("prefers a source that is a home and a care-of address to one that is only home", () => {
+    const sources = [source("2001:db8:1::2 home"), source("2001:db8:3::2 home care-of")]
+    const [near, far] = ips([a, "2001:db8:3::1"])
+    assert.strictEqual(AddressOrder.selectSource(near, sources), sources[1])
+    assert.deepStrictEqual(
+      AddressOrder.sort([near, far], (address) => sources[address === near ? 0 : 1]),
+      [far, near]
+    )
+  })
+
+  it("does not count bits beyond the prefix of the source", () => {
+    const order = ["2001:db8:1::ffff", "2001:db8:1::3"]
+    assert.deepStrictEqual(sorted(order, ["2001:db8:1::2"]), order)
   })
 
   it("keeps the rotation of IPv4 addresses", () => {

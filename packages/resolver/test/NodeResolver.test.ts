@@ -7,6 +7,7 @@ import * as path from "node:path"
 import * as os from "node:os"
 import * as NodeResolver from "../src/NodeResolver.ts"
 import * as Resolver from "../src/Resolver.ts"
+import * as DnsServer from "./utils/DnsServer.ts"
 import * as System from "./utils/system.ts"
 
 const texts = (addresses: ReadonlyArray<NetAddress.IpAddress>) => addresses.map(NetAddress.formatIp)
@@ -132,16 +133,17 @@ describe("layer, errors", () => {
   )
 })
 
-// Needs user and mount namespaces (Linux, unprivileged or root).
+// Needs user, mount and network namespaces (Linux, unprivileged or root) and ip (Debian: iproute2).
 describe.skipIf(!System.canMount)("layer, on a system with these files", () => {
   const files: System.SystemFiles = {
     hosts: `127.0.0.1 localhost
 192.0.2.7 db.example db database
 192.0.2.8 db.example
 2001:db8::7 db.example db6
-2001:db8::6 six.example`,
-    "nsswitch.conf": "hosts: files",
-    "host.conf": "multi on"
+2001:db8::6 six.example
+`,
+    "nsswitch.conf": "hosts: files\n",
+    "host.conf": "multi on\n"
   }
 
   it.live("a host has all its addresses, the first name is canonical, the others are aliases", () =>
@@ -172,12 +174,40 @@ describe.skipIf(!System.canMount)("layer, on a system with these files", () => {
     Effect.sync(() => {
       const broken = {
         ...files,
-        "nsswitch.conf": "hosts: files dns",
+        "nsswitch.conf": "hosts: files dns\n",
         "resolv.conf": "nameserver 127.0.0.2\noptions timeout:1 attempts:1\n"
       }
       const replies = System.askWith(broken, { questions: ["nowhere.example", "192.0.2.99", "db"] })
       assert.deepStrictEqual(replies.slice(0, 2), ["TryAgain", "TryAgain"])
       assert.include(replies[2], "db.example")
+    })
+  )
+
+  it.live("of a system that asks a name server, NXDOMAIN is HostNotFound and NODATA is NoAddress", () =>
+    Effect.sync(() => {
+      const asking = {
+        ...files,
+        "nsswitch.conf": "hosts: files dns\n",
+        "resolv.conf": "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n"
+      }
+      const records = [
+        DnsServer.a("host.test", "192.0.2.1"),
+        DnsServer.ptr("1.2.0.192.in-addr.arpa", "host.test"),
+        DnsServer.ptr("2.2.0.192.in-addr.arpa", "text.test"),
+        { type: "TXT" as const, name: "text.test", data: "no address" }
+      ]
+      const questions = ["nowhere.test", "text.test", "192.0.2.1", "192.0.2.2", "192.0.2.3"]
+      assert.deepStrictEqual(System.askWith(asking, { questions, records }), [
+        "HostNotFound",
+        "NoAddress",
+        '#S(HOSTENT :NAME "host.test" :ALIASES NIL :ADDR-LIST ("192.0.2.1") :ADDR-TYPE 2)',
+        '#S(HOSTENT :NAME "text.test" :ALIASES NIL :ADDR-LIST ("192.0.2.2") :ADDR-TYPE 2)',
+        "HostNotFound"
+      ])
+      assert.deepStrictEqual(
+        System.askWith(asking, { family: "IPv6", questions: ["host.test", "text.test"], records }),
+        ["NoAddress", "NoAddress"]
+      )
     })
   )
 })

@@ -61,6 +61,12 @@ describe("lookup", () => {
     }).pipe(Effect.provide(book))
   )
 
+  it.effect("tries link-local IPv6 addresses last, for they have lost their interface", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(texts(yield* Resolver.lookup("local")), ["192.0.2.9", "fe80::9"])
+    }).pipe(Effect.provide(Resolver.layerStatic({ hosts: { local: ["fe80::9", "192.0.2.9"] } })))
+  )
+
   it.effect("keeps to the family that is asked for", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(texts(yield* Resolver.lookup("both", { family: "IPv6" })), ["2001:db8::1"])

@@ -51,8 +51,11 @@ const listen = <A extends net.Server | dgram.Socket>(socket: A, bind: () => void
     bind()
   })
 
-/** A name server on a free port of the loopback, over UDP and TCP, that does what `handler` says. */
-export const make = (handler: (question: Question) => Reply): Effect.Effect<DnsServer, never, Scope.Scope> =>
+/** A name server on the loopback, by default on a free port, over UDP and TCP, that does what `handler` says. */
+export const make = (
+  handler: (question: Question) => Reply,
+  wantedPort = 0
+): Effect.Effect<DnsServer, never, Scope.Scope> =>
   Effect.gen(function* () {
     const queries: Array<string> = []
     const timers = new Set<NodeJS.Timeout>()
@@ -82,7 +85,7 @@ export const make = (handler: (question: Question) => Reply): Effect.Effect<DnsS
             }
           })
         })
-        return listen(server, () => server.listen(0, "127.0.0.1"))
+        return listen(server, () => server.listen(wantedPort, "127.0.0.1"))
       }),
       (server) => Effect.sync(() => server.close())
     )

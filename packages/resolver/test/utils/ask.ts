@@ -2,10 +2,12 @@
  * Asks a resolver in a process of its own and prints what came, as JSON: `node ask.ts '{"questions":["localhost"]}'`.
  */
 import * as Effect from "effect/Effect"
+import type * as packet from "dns-packet"
 import * as fs from "node:fs"
 import * as Hostent from "../../src/Hostent.ts"
 import * as NodeResolver from "../../src/NodeResolver.ts"
 import * as Resolver from "../../src/Resolver.ts"
+import * as DnsServer from "./DnsServer.ts"
 
 export interface Request {
   readonly questions: ReadonlyArray<string>
@@ -13,6 +15,8 @@ export interface Request {
   readonly family?: "IPv4" | "IPv6"
   /** Ask this name server and not the system. */
   readonly server?: string
+  /** Be a name server on port 53 that knows these records. */
+  readonly records?: ReadonlyArray<packet.Answer>
   /** Open files until no more can be opened, and then ask. */
   readonly withoutDescriptors?: boolean
 }
@@ -39,9 +43,11 @@ const exhaust = Effect.sync(() => {
 const program = Effect.gen(function* () {
   // The first question also loads what the platform loads late.
   yield* Effect.ignore(Resolver.lookup("localhost"))
+  if (request.records !== undefined) yield* DnsServer.make(DnsServer.zone(request.records), 53)
   if (request.withoutDescriptors === true) yield* exhaust
   return yield* Effect.forEach(request.questions, ask)
 }).pipe(
+  Effect.scoped,
   Effect.provide(
     request.server === undefined ? NodeResolver.layer : NodeResolver.layerDns({ servers: [request.server], tries: 1 })
   )

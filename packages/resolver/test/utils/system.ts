@@ -18,24 +18,27 @@ const replies = ({ stderr, stdout }: ReturnType<typeof run>): ReadonlyArray<Repl
   return JSON.parse(stdout)
 }
 
-/** Files of the system, by their name in `/etc`. */
+/** Files of the system, by their name in `/etc`. Each must end with a newline, or the C library drops its last line. */
 export type SystemFiles = Readonly<Record<string, string>>
 
-// Mounts each file over its namesake, in a mount namespace of its own, and runs the rest of the arguments.
-const mountAndRun =
-  'for file in "$1"/*; do mount --bind "$file" "/etc/$(basename "$file")" || exit 99; done; shift; exec "$@"'
+// Mounts each file over its namesake and runs the rest of the arguments, in namespaces of its own, where the loopback is
+// the whole network.
+const mountAndRun = `ip link set lo up || exit 98
+for file in "$1"/*; do mount --bind "$file" "/etc/$(basename "$file")" || exit 99; done
+shift
+exec "$@"`
 
 const withFiles = (files: SystemFiles, args: ReadonlyArray<string>) => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "resolver-"))
   try {
     for (const [name, text] of Object.entries(files)) fs.writeFileSync(path.join(folder, name), text)
-    return run("unshare", ["-rm", "sh", "-c", mountAndRun, "sh", folder, ...args])
+    return run("unshare", ["-rmn", "sh", "-c", mountAndRun, "sh", folder, ...args])
   } finally {
     fs.rmSync(folder, { recursive: true })
   }
 }
 
-/** Whether this system lets a process see files of its own in `/etc`. */
+/** Whether this system lets a process see files of its own in `/etc`, and a network of its own. */
 export const canMount =
   process.platform === "linux" &&
   withFiles({ hosts: "", "nsswitch.conf": "", "resolv.conf": "", "host.conf": "" }, ["true"]).status === 0

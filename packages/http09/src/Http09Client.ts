@@ -63,7 +63,8 @@ export class Http09Client extends Context.Service<
 export const layer: Layer.Layer<Http09Client, never, Network | Resolver> = Layer.effect(
   Http09Client,
   Effect.gen(function* () {
-    const context = yield* Effect.context<Network | Resolver>()
+    // No more than these two: the context here has the layer's own scope, but a connection belongs to its stream's.
+    const context = Context.pick(Network, Resolver)(yield* Effect.context<Network | Resolver>())
     return { get: (request) => Stream.unwrap(Effect.provideContext(exchange(request), context)) }
   })
 )

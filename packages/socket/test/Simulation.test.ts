@@ -267,9 +267,9 @@ const drains = (world: World) =>
 
 const perSeed = 500
 
-describe(`on a faulty network, for ${seeds.length} seeds`, () => {
-  const all = (program: Program) => () => Effect.forEach(seeds, (seed) => checkSeed(seed, program), { discard: true })
+const all = (program: Program) => () => Effect.forEach(seeds, (seed) => checkSeed(seed, program), { discard: true })
 
+describe(`on a faulty network, for ${seeds.length} seeds`, () => {
   it.live(
     "an echo brings back every byte in order, or a beginning of them and an error; no handler outlives its connection",
     all(echoes()),
@@ -289,6 +289,17 @@ describe(`on a faulty network, for ${seeds.length} seeds`, () => {
   )
 })
 
+/** Loses a byte now and then, and says nothing. */
+const leaky = (stream: SocketStream.SocketStream): Effect.Effect<unknown, unknown> =>
+  Effect.flatMap(SocketStream.read(stream), (chunk) =>
+    Option.isNone(chunk)
+      ? Effect.void
+      : Effect.andThen(
+          SocketStream.write(stream, chunk.value.subarray(chunk.value[0] % 9 === 0 ? 1 : 0)),
+          leaky(stream)
+        )
+  )
+
 describe("a seed", () => {
   it.live("replays: the same trace each time", () =>
     Effect.gen(function* () {
@@ -301,16 +312,6 @@ describe("a seed", () => {
 
   it.live("that fails is named, and fails again in the same way", () =>
     Effect.gen(function* () {
-      // Loses a byte now and then, and says nothing.
-      const leaky = (stream: SocketStream.SocketStream): Effect.Effect<unknown, unknown> =>
-        Effect.flatMap(SocketStream.read(stream), (chunk) =>
-          Option.isNone(chunk)
-            ? Effect.void
-            : Effect.andThen(
-                SocketStream.write(stream, chunk.value.subarray(chunk.value[0] % 9 === 0 ? 1 : 0)),
-                leaky(stream)
-              )
-        )
       const message = Effect.map(Effect.flip(Effect.catchDefect(checkSeed(3, echoes(leaky)), Effect.fail)), (defect) =>
         Cause.pretty(Cause.die(defect))
       )

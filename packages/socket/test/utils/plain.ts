@@ -51,10 +51,28 @@ const destroyed = (socket: Net.Socket): Effect.Effect<void> =>
   })
 
 /** A plain client. The scope destroys it. Unless it is `halfOpen`, it answers FIN with FIN. */
-export const plainClient = (port: number, { reads = true, host = "127.0.0.1", halfOpen = false } = {}) =>
+export const plainClient = (
+  port: number,
+  {
+    reads = true,
+    host = "127.0.0.1",
+    halfOpen = false,
+    localAddress
+  }: {
+    readonly reads?: boolean
+    readonly host?: string
+    readonly halfOpen?: boolean
+    readonly localAddress?: string
+  } = {}
+) =>
   Effect.acquireRelease(
     Effect.callback<PlainPeer, Error>((resume) => {
-      const socket = Net.connect({ host, port, allowHalfOpen: halfOpen })
+      const socket = Net.connect({
+        host,
+        port,
+        allowHalfOpen: halfOpen,
+        ...(localAddress === undefined ? {} : { localAddress })
+      })
       socket.once("error", (error) => resume(Effect.fail(error)))
       socket.once("connect", () => resume(Effect.succeed(new PlainPeer(socket, reads))))
     }),

@@ -161,7 +161,7 @@ export const sort = (
     first(({ source }) => source !== undefined),
     first(({ sameScope }) => sameScope),
     first(({ source }) => source?.deprecated !== true),
-    greatest(({ source }) => (source === undefined ? 0 : mobility(source))),
+    greatest(({ source }) => (source === undefined ? 1 : mobility(source))),
     first(({ sameLabel }) => sameLabel),
     greatest(({ precedence }) => precedence),
     // Rule 7, native transport, needs to know of tunnels; the table already ranks 6to4 and Teredo low.

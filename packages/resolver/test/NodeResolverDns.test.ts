@@ -223,6 +223,7 @@ const failing: ReadonlyArray<
   ["Unsupported", "NOTIMP", () => ({ rcode: 4 })],
   ["Timeout", "silence", () => "silence"],
   ["Timeout", "an answer that comes too late", () => ({ delay: 2000 })],
+  ["Timeout", "an answer to another question", () => ({ about: "y.example", answers: [a("y.example", "192.0.2.66")] })],
   ["Timeout", "an answer with a wrong id", ({ name }) => ({ idOffset: 1, answers: [a(name, "192.0.2.66")] })],
   [
     "InvalidResponse",

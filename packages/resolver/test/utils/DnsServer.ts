@@ -15,6 +15,8 @@ export type Reply =
       readonly truncated?: boolean
       /** Added to the id of the question. */
       readonly idOffset?: number
+      /** The name that the answer says it was asked for. */
+      readonly about?: string
       readonly delay?: number
     }
 
@@ -40,7 +42,7 @@ const encode = (question: packet.Packet, reply: Exclude<Reply, "silence">): Uint
         id: ((question.id ?? 0) + (reply.idOffset ?? 0)) & 0xffff,
         flags:
           packet.RECURSION_AVAILABLE | (reply.truncated === true ? packet.TRUNCATED_RESPONSE : 0) | (reply.rcode ?? 0),
-        questions: question.questions ?? [],
+        questions: (question.questions ?? []).map((asked) => ({ ...asked, name: reply.about ?? asked.name })),
         answers: reply.answers ?? []
       })
 

@@ -80,7 +80,7 @@ export interface Options extends LinkOptions {
   readonly giveUp?: Duration.Input | undefined
   /** `Network.capacity`. Default 10,000. */
   readonly capacity?: number | undefined
-  /** How many of the latest events the trace keeps at least. Default 100,000. */
+  /** How many of the latest events the trace keeps. Default 10,000: the end of a long test tells more than its beginning. */
   readonly traceLimit?: number | undefined
 }
 
@@ -154,7 +154,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
       giveUp: millis(options.giveUp, 120_000)
     },
     timers,
-    new Trace(options.traceLimit ?? 100_000)
+    new Trace(options.traceLimit ?? 10_000)
   )
   yield* Effect.addFinalizer(() =>
     // Whoever still has a stream hears of the end before time stands still.

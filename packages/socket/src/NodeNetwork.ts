@@ -24,8 +24,18 @@ const errorAt = (operation: Operation, address: NetAddress.SocketAddress, reason
 const keepAlive = (duration: Duration.Input | undefined): { keepAlive?: true; keepAliveInitialDelay?: number } =>
   duration === undefined ? {} : { keepAlive: true, keepAliveInitialDelay: Duration.toMillis(duration) }
 
-const invalidPath = (operation: Operation, address: NetAddress.SocketAddress): SocketError | undefined => {
-  const detail = address._tag === "UnixPathAddress" ? pathProblem(address.path) : undefined
+/** What Node would let pass: it cuts paths and ports to their size without a word. */
+const invalid = (
+  operation: Operation,
+  address: NetAddress.SocketAddress,
+  localPort?: number
+): SocketError | undefined => {
+  const isPort = localPort === undefined || (Number.isInteger(localPort) && localPort >= 1 && localPort <= 65_535)
+  const detail = !isPort
+    ? `local port ${localPort} is not an integer from 1 to 65535`
+    : address._tag === "UnixPathAddress"
+      ? pathProblem(address.path)
+      : undefined
   return detail === undefined ? undefined : errorAt(operation, address, { _tag: "InvalidAddress", detail })
 }
 
@@ -44,8 +54,8 @@ const connect = (
   Effect.callback((resume) => {
     const fail = (cause: unknown): void =>
       resume(Effect.fail(errorAt("connect", address, connectReason(address, cause))))
-    const invalid = invalidPath("connect", address)
-    if (invalid !== undefined) return resume(Effect.fail(invalid))
+    const error = invalid("connect", address, options.localPort)
+    if (error !== undefined) return resume(Effect.fail(error))
     let socket: Net.Socket
     try {
       socket = Net.connect({
@@ -126,8 +136,8 @@ const openPort = (
   options: ListenOptions
 ): Effect.Effect<Listener, SocketError> =>
   Effect.callback((resume) => {
-    const invalid = invalidPath("listen", address)
-    if (invalid !== undefined) return resume(Effect.fail(invalid))
+    const error = invalid("listen", address)
+    if (error !== undefined) return resume(Effect.fail(error))
     const isPath = address._tag === "UnixPathAddress"
     // Both ends of an accepted connection that are known without asking the kernel each time.
     let local: NetAddress.SocketAddress | undefined = isPath ? address : undefined

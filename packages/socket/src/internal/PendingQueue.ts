@@ -20,8 +20,7 @@ export class PendingQueue implements ListenerEvents {
   refused = 0
   /** Why no more connections come. */
   failure: SocketError | undefined
-  /** The rules of the server that accepts from here, if one does. */
-  admission: Admission | undefined
+  private admission: Admission | undefined
   /** Hears of each refusal. */
   onRefused: ((core: StreamCore, refusal: Refusal) => void) | undefined
   readonly options: QueueOptions
@@ -51,10 +50,23 @@ export class PendingQueue implements ListenerEvents {
 
   readonly error = (error: SocketError): void => this.close(error)
 
+  /** Sets the rules of the server that accepts from here. They hold for those that wait already, too. */
+  admit(admission: Admission): void {
+    this.admission = admission
+    for (const core of [...this.waiting.keys()]) {
+      const refusal = admission.enter(core)
+      if (refusal === undefined) continue
+      this.waiting.delete(core)
+      this.refuse(core, refusal)
+    }
+  }
+
   private enter(core: StreamCore): Refusal | undefined {
     if (this.failure !== undefined) return "Stopped"
-    if (this.waiting.size >= this.options.capacity && !this.evict()) return "QueueFull"
-    return this.admission?.enter(core)
+    // The rules first: who may not come in costs nobody a place.
+    const refusal = this.admission?.enter(core)
+    if (refusal !== undefined) return refusal
+    return this.waiting.size >= this.options.capacity && !this.evict() ? "QueueFull" : undefined
   }
 
   /** The handshake goes on while the connection waits here, and harms nobody but itself. */

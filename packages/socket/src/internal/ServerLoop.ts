@@ -86,12 +86,12 @@ export class ServerLoop<R> {
           Effect.sync(() => {
             this.context = context
             this.clock = clock
-            this.socket.queue.admission = new Admission(this.options)
             this.socket.queue.onRefused = (core, refusal) => {
               SocketMetrics.refusedFor[refusal].updateUnsafe(1, context)
               const heard = this.options.onRefused?.(core.remoteAddress, refusal)
               if (heard !== undefined) Effect.runForkWith(context)(heard)
             }
+            this.socket.queue.admit(new Admission(this.options))
           })
         )
       )

@@ -404,11 +404,12 @@ export class StreamCore implements ConnectionEvents, SocketStream {
     this.pending = []
     this.pendingBytes = 0
     this.inFlight = 0
+    // Those who count connections first: whoever waits for the end may ask them.
+    this.onClosed?.()
+    this.onLeave?.()
     this.serveReaders()
     this.failWriters()
     for (const closer of this.closers.splice(0)) closer()
-    this.onClosed?.()
-    this.onLeave?.()
   }
 
   // Deadlines ------------------------------------------------------------------------------------------------------

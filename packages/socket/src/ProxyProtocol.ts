@@ -1,0 +1,273 @@
+/**
+ * HAProxy's PROXY protocol: what a proxy says of the connection that it relays, before the first byte of it. Versions 1
+ * (a line of text) and 2 (binary). Section numbers are those of its specification, `doc/proxy-protocol.txt` of HAProxy.
+ *
+ * A header is believed by nobody but whoever reads it: read one only from peers that are trusted to send it, and then
+ * always, never "if there is one" (section 2): otherwise any client can pass for another.
+ */
+import * as Effect from "effect/Effect"
+import { dual } from "effect/Function"
+import * as NetAddress from "effect/net/NetAddress"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as V1 from "./internal/ProxyV1.ts"
+import * as V2 from "./internal/ProxyV2.ts"
+import type { ReadAttempt, StreamCore } from "./internal/StreamCore.ts"
+import type { SocketError } from "./SocketError.ts"
+import { isSocketStream, type SocketStream } from "./SocketStream.ts"
+
+// The data -----------------------------------------------------------------------------------------------------------
+
+/** What a header says. */
+export type Header = Local | Unknown | Proxied
+
+/** The proxy made the connection for itself, a health check for example: the peer's own address is the right one. */
+export interface Local {
+  readonly _tag: "Local"
+  readonly version: 2
+  readonly tlvs: ReadonlyArray<Tlv>
+}
+
+/** The connection is relayed, for whom cannot be said (`UNKNOWN`, `UNSPEC`): only the proxy's own address is known. */
+export interface Unknown {
+  readonly _tag: "Unknown"
+  readonly version: 1 | 2
+  readonly tlvs: ReadonlyArray<Tlv>
+}
+
+/** The connection is relayed for `source`, which wanted `destination`. */
+export interface Proxied {
+  readonly _tag: "Proxied"
+  readonly version: 1 | 2
+  /** How the client reached the proxy. Version 1 knows only `stream`. */
+  readonly transport: "stream" | "datagram"
+  /**
+   * The client: both ends are internet addresses, or both are paths (version 2; `""` is an end without a name). A mapped
+   * IPv4 address is the IPv4 address. The scope of an IPv6 address is not sent.
+   */
+  readonly source: NetAddress.SocketAddress
+  /** The address that the client connected to. */
+  readonly destination: NetAddress.SocketAddress
+  readonly tlvs: ReadonlyArray<Tlv>
+}
+
+/** A TLV with bytes. */
+export interface Bytes<Tag extends string> {
+  readonly _tag: Tag
+  readonly value: Uint8Array
+}
+
+/** A TLV with text. */
+export interface Text<Tag extends string> {
+  readonly _tag: Tag
+  readonly value: string
+}
+
+/** A TLV of a type without a name here (custom ones are 0xE0 to 0xEF), or whose value has not that type's form. */
+export interface Other extends Bytes<"Other"> {
+  /** From 0 to 255. */
+  readonly type: number
+}
+
+/**
+ * A further fact in a version 2 header, type, length and value on the wire (sections 2.2.1 to 2.2.8).
+ *
+ * - `Alpn`: the protocol above, agreed on by ALPN
+ * - `Authority`: the host name that the client asked for (SNI)
+ * - `Crc32c`: a checksum of the header; computed by `encode`, verified by `decode`
+ * - `Noop`: so many bytes of padding
+ * - `UniqueId`: names the connection, at most 128 bytes
+ * - `Ssl`: the client's TLS
+ * - `Netns`: the network namespace
+ */
+export type Tlv =
+  | Bytes<"Alpn">
+  | Text<"Authority">
+  | { readonly _tag: "Crc32c" }
+  | { readonly _tag: "Noop"; readonly length: number }
+  | Bytes<"UniqueId">
+  | Ssl
+  | Text<"Netns">
+  | Other
+
+/** What the proxy knows of the client's TLS (section 2.2.6). */
+export interface Ssl {
+  readonly _tag: "Ssl"
+  /** The client spoke TLS. */
+  readonly tls: boolean
+  /** The client gave a certificate on this connection. */
+  readonly certificate: boolean
+  /** The client gave a certificate at least once in this TLS session. */
+  readonly sessionCertificate: boolean
+  /** 0 if the certificate was verified, 32 bits. Look at `certificate` too: without one, haproxy sends 0 as well. */
+  readonly verify: number
+  readonly tlvs: ReadonlyArray<SslTlv>
+}
+
+/** A fact of the client's TLS: `Certificate` is DER, `CommonName` the client certificate's, the rest are OpenSSL's names. */
+export type SslTlv =
+  | Text<"Version">
+  | Text<"CommonName">
+  | Text<"Cipher">
+  | Text<"SignatureAlgorithm">
+  | Text<"KeyAlgorithm">
+  | Text<"Group">
+  | Text<"SignatureScheme">
+  | Bytes<"Certificate">
+  | Other
+
+/** A header of version 2 for a stream, without TLVs. */
+export const proxied = (source: NetAddress.SocketAddress, destination: NetAddress.SocketAddress): Proxied => ({
+  _tag: "Proxied",
+  version: 2,
+  transport: "stream",
+  source,
+  destination,
+  tlvs: []
+})
+
+// The codec ----------------------------------------------------------------------------------------------------------
+
+/**
+ * What `decode` made of the first bytes of a connection.
+ *
+ * - `Complete`: a header, which takes the first `length` bytes
+ * - `NeedMore`: it may become a header, which then has `atLeast` bytes or more in all
+ * - `Invalid`: it began as a header; the byte at index `at`, or what begins there, is wrong
+ * - `NotProxy`: something else
+ */
+export type Decoded =
+  | { readonly _tag: "Complete"; readonly header: Header; readonly length: number }
+  | { readonly _tag: "NeedMore"; readonly atLeast: number }
+  | { readonly _tag: "Invalid"; readonly at: number; readonly why: string }
+  | { readonly _tag: "NotProxy" }
+
+/** What is taken for a header. */
+export interface Options {
+  /**
+   * Bytes of a whole header of version 2, at most 65,551. Default 536: both versions are designed to fit the smallest
+   * segment that every host must take (576 - 40 bytes, section 2). Raise it for proxies that send client certificates.
+   * Version 1 has 107 bytes at most, always.
+   */
+  readonly maxBytes?: number | undefined
+}
+
+const defaultMaxBytes = 536
+
+/** `PROXY` (section 2.2, "identifying the protocol version"). */
+const v1Signature = Uint8Array.of(0x50, 0x52, 0x4f, 0x58, 0x59)
+
+/**
+ * Reads a header from the first bytes of a connection, all that have come so far: as soon as they can be no header it
+ * says so, and nothing behind the header is looked at. Keeps no state, and nothing of `bytes`.
+ *
+ * Version 1 is taken strictly: addresses and ports without leading zeros, single spaces, CR LF. Of version 2, TLVs are
+ * data and not judged, but for their lengths and a checksum. `LOCAL` and `UNSPEC` are accepted with whatever they carry.
+ */
+export const decode = (bytes: Uint8Array, options: Options = {}): Decoded => {
+  if (bytes.length === 0) return { _tag: "NeedMore", atLeast: V1.shortest }
+  const isV2 = bytes[0] === V2.signature[0]
+  const signature = isV2 ? V2.signature : v1Signature
+  for (let i = 0; i < signature.length && i < bytes.length; i++) {
+    if (bytes[i] !== signature[i]) return { _tag: "NotProxy" }
+  }
+  return isV2 ? V2.decode(bytes, options.maxBytes ?? defaultMaxBytes) : V1.decode(bytes)
+}
+
+/**
+ * Why there is no header.
+ *
+ * - `NotProxy`: the connection begins with something else
+ * - `Invalid`: it begins as a header, with byte `at` or what begins there wrong
+ * - `Unencodable`: the data has no such form
+ */
+export const Reason = Schema.TaggedUnion({
+  NotProxy: {},
+  Invalid: { at: Schema.Int, why: Schema.String },
+  Unencodable: { why: Schema.String }
+})
+
+/** Why there is no header. */
+export type Reason = typeof Reason.Type
+
+/** A header that is missing or wrong, or that cannot be written. `message` is one line. */
+export class ProxyProtocolError extends Schema.TaggedError<ProxyProtocolError>()("ProxyProtocolError", {
+  /** The peer that should have sent the header, as text. */
+  address: Schema.optionalKey(Schema.String),
+  reason: Reason
+}) {
+  override get message(): string {
+    const { address, reason } = this
+    if (reason._tag === "Unencodable") return `PROXY header: ${reason.why}`
+    const peer = address === undefined ? "" : ` from ${address}`
+    return reason._tag === "NotProxy"
+      ? `no PROXY header${peer}`
+      : `PROXY header${peer}: ${reason.why}, at byte ${reason.at}`
+  }
+}
+
+/** Whether a value is a `ProxyProtocolError`. */
+export const isProxyProtocolError = Schema.is(ProxyProtocolError)
+
+/**
+ * The bytes of a header. Send them first and at once.
+ *
+ * **Errors**: `Unencodable`: in version 1 TLVs, datagrams and paths; addresses of two kinds; a path of more than 108
+ * bytes; a TLV that does not fit.
+ */
+export const encode = (header: Header): Result.Result<Uint8Array, ProxyProtocolError> => {
+  const bytes = header.version === 1 ? V1.encode(header) : V2.encode(header)
+  return typeof bytes === "string"
+    ? Result.fail(ProxyProtocolError.make({ reason: { _tag: "Unencodable", why: bytes } }))
+    : Result.succeed(bytes)
+}
+
+/** As `encode`, for a header that is known to be right: throws the `ProxyProtocolError`. */
+export const encodeUnsafe = (header: Header): Uint8Array => Result.getOrThrow(encode(header))
+
+// Reading from a stream ----------------------------------------------------------------------------------------------
+
+const attempt =
+  (options: Options): ReadAttempt<Header> =>
+  (core) => {
+    const { ended, input } = core
+    const most = Math.max(V1.longest, options.maxBytes ?? defaultMaxBytes)
+    const bytes = new Uint8Array(Math.min(input.size, most))
+    for (let i = 0; i < bytes.length; i++) bytes[i] = input.peek(i)
+    const decoded = decode(bytes, options)
+    if (decoded._tag === "Complete") {
+      input.skip(decoded.length)
+      return Effect.succeed(decoded.header)
+    }
+    if (decoded._tag === "NeedMore") {
+      const { atLeast: expected } = decoded
+      const error = ended
+        ? core.error("read", { _tag: "UnexpectedEof", expected, received: input.size })
+        : core.inputError()
+      return error === undefined ? undefined : Effect.fail(error)
+    }
+    const address = NetAddress.formatSocketAddress(core.remoteAddress)
+    const error: Effect.Effect<never, ProxyProtocolError> = Effect.fail(
+      ProxyProtocolError.make({ address, reason: decoded })
+    )
+    // A stream hands an attempt's outcome on as it is; `read` below names this error.
+    return error as Effect.Effect<never, never>
+  }
+
+const standard = attempt({})
+
+/**
+ * Takes the header off the input of a stream, exactly: the next read begins behind it. Bounded by the stream's
+ * `readTimeout`, for which section 2 advises a few seconds, not less than 3.
+ *
+ * **Errors**: `ProxyProtocolError`, as soon as it is clear; `UnexpectedEof` if the input ends before; `TimedOut`,
+ * `ConnectionReset`, `Closed`. What came stays readable. **Interruption** loses no byte.
+ */
+export const read: {
+  (options?: Options): (self: SocketStream) => Effect.Effect<Header, SocketError | ProxyProtocolError>
+  (self: SocketStream, options?: Options): Effect.Effect<Header, SocketError | ProxyProtocolError>
+} = dual(
+  (args) => isSocketStream(args[0]),
+  (self: SocketStream, options?: Options): Effect.Effect<Header, SocketError | ProxyProtocolError> =>
+    (self as StreamCore).read(options === undefined ? standard : attempt(options))
+)

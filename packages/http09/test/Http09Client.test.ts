@@ -6,29 +6,13 @@ import * as Stream from "effect/Stream"
 import * as net from "node:net"
 import * as DocumentRoot from "../src/DocumentRoot.ts"
 import * as Http09Client from "../src/Http09Client.ts"
-import { client, listening } from "./utils/servers.ts"
+import { client, listening, scripted } from "./utils/servers.ts"
 
 const allBytes = Uint8Array.from({ length: 256 }, (_, index) => index)
 const large = Uint8Array.from({ length: 3_000_000 }, (_, index) => (index * 7) % 251)
 
 const get = (request: Http09Client.Request) =>
   Stream.runCollect(Http09Client.get(request)).pipe(Effect.map((chunks) => Buffer.concat(chunks)))
-
-/** A server of plain node:net that does to each connection what it is told, until the scope closes: its port. */
-const scripted = (script: (socket: net.Socket, request: string) => void) =>
-  Effect.map(
-    Effect.acquireRelease(
-      Effect.callback<net.Server>((resume) => {
-        const server = net.createServer({ allowHalfOpen: true }, (socket) => {
-          socket.on("error", () => {})
-          socket.once("data", (data) => script(socket, data.toString()))
-        })
-        server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
-      }),
-      (server) => Effect.sync(() => server.close())
-    ),
-    (server) => (server.address() as net.AddressInfo).port
-  )
 
 /** Sends the text a byte at a time. */
 const drip = (text: string) => (socket: net.Socket) => {

@@ -36,6 +36,7 @@ export const collect = (socket: net.Socket): Effect.Effect<Answer> =>
     socket.on("end", () => done("fin"))
     socket.on("error", () => done("reset"))
     socket.on("close", () => done("reset"))
+    socket.resume()
   })
 
 /** Sends the pieces, a moment apart, and collects the answer. */

@@ -3,6 +3,7 @@ import * as NodeNetwork from "@effect-sockets/socket/NodeNetwork"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as NetAddress from "effect/net/NetAddress"
+import * as net from "node:net"
 import { type Document, DocumentRoot } from "../../src/DocumentRoot.ts"
 import type { DocumentError } from "../../src/DocumentError.ts"
 import * as Http09Client from "../../src/Http09Client.ts"
@@ -28,3 +29,19 @@ export const always = (open: Effect.Effect<Document, DocumentError>): Layer.Laye
 
 /** The client over the system's network. */
 export const client = Layer.provide(Http09Client.layer, [NodeNetwork.layer, NodeResolver.layer])
+
+/** A server of plain node:net that does to each connection what it is told, until the scope closes: its port. */
+export const scripted = (script: (socket: net.Socket, request: string) => void) =>
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.callback<net.Server>((resume) => {
+        const server = net.createServer({ allowHalfOpen: true }, (socket) => {
+          socket.on("error", () => {})
+          socket.once("data", (data) => script(socket, data.toString()))
+        })
+        server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
+      }),
+      (server) => Effect.sync(() => server.close())
+    ),
+    (server) => (server.address() as net.AddressInfo).port
+  )

@@ -71,7 +71,7 @@ export const invalidateAll: Effect.Effect<void, never, ResolverCache> = Resolver
   (cache) => cache.invalidateAll
 )
 
-// Questions are kept as text: comparing them as structures took three quarters of the time of a hit.
+// Questions are kept as text: comparing them as structures took most of the time of a hit.
 const forwardKey = ({ family, name, names }: ResolverSource.Question): string =>
   `${family ?? "both"} ${names ? "names" : "addresses"} ${name}`
 const reverseKey = (address: NetAddress.IpAddress): string => `reverse ${NetAddress.formatIp(address)}`

@@ -50,7 +50,10 @@ export class MemoryConnection implements Connection {
   private failure: Reason | undefined
   private paused = false
   /** What the kernel had no room for yet. */
-  private waiting: Array<Uint8Array> = []
+  private waiting: ReadonlyArray<Uint8Array> = []
+  private waitingAt = 0
+  /** Taken of the first that waits. */
+  private offset = 0
   private writing = false
   private ended = false
   private finArrived = false
@@ -92,7 +95,9 @@ export class MemoryConnection implements Connection {
 
   write(chunks: ReadonlyArray<Uint8Array>): void {
     if (!this.open) return
-    this.waiting.push(...chunks)
+    this.waiting = chunks
+    this.waitingAt = 0
+    this.offset = 0
     this.writing = true
     this.pump()
   }
@@ -121,17 +126,22 @@ export class MemoryConnection implements Connection {
 
   /** Moves all that can move: from the program to the kernel, from the kernel to the wire. */
   pump(): void {
-    const { out } = this
-    while (this.waiting.length > 0 && out.room > 0) {
-      const chunk = this.waiting[0]
+    const { out, waiting } = this
+    while (this.waitingAt < waiting.length && out.room > 0) {
+      const chunk = waiting[this.waitingAt]
       // The program may change its array once it was told that it is written.
-      const taken = chunk.slice(0, out.room)
+      const taken = chunk.slice(this.offset, this.offset + out.room)
       out.take(taken)
-      if (taken.length === chunk.length) this.waiting.shift()
-      else this.waiting[0] = chunk.subarray(taken.length)
+      this.offset += taken.length
+      if (this.offset === chunk.length) {
+        this.waitingAt++
+        this.offset = 0
+      }
     }
-    if (this.writing && this.waiting.length === 0) {
+    if (this.writing && this.waitingAt === waiting.length) {
       this.writing = false
+      this.waiting = nothing
+      this.waitingAt = 0
       this.later(this.reportWritten)
     }
     for (const { kind, bytes } of out.transmit(this.timers.now())) {
@@ -287,7 +297,8 @@ export class MemoryConnection implements Connection {
   /** Gives the descriptor back. The kernel still sends what it took. */
   private leave(): void {
     this.open = false
-    this.waiting = []
+    this.waiting = nothing
+    this.waitingAt = 0
     this.writing = false
     this.peer.out.arrived.clear()
     this.circuit.trace(this, "closed")
@@ -316,3 +327,5 @@ export class MemoryConnection implements Connection {
     this.out.drop()
   }
 }
+
+const nothing: ReadonlyArray<Uint8Array> = []

@@ -30,6 +30,9 @@ export interface Segment {
   readonly bytes: Uint8Array
 }
 
+/** Arrived segments that are kept before they are cleared away together: `shift` costs the length of a long array. */
+const compactAt = 64
+
 const none = new Uint8Array(0)
 
 /** With a limited bandwidth, bytes arrive about every so many milliseconds. */
@@ -43,6 +46,8 @@ export class Wire {
   private readonly unsent = new InputBuffer()
   private ending = false
   private flight: Array<Segment> = []
+  /** Those before it have arrived. */
+  private head = 0
   private flightBytes = 0
   /** When the wire is free again for the next segment. */
   private freeAt = 0
@@ -62,12 +67,12 @@ export class Wire {
 
   /** When the next segment arrives. */
   get nextArrival(): number {
-    return this.flight.length === 0 ? Infinity : this.flight[0].at
+    return this.head === this.flight.length ? Infinity : this.flight[this.head].at
   }
 
   /** A reset is under way. */
   get isResetting(): boolean {
-    return this.flight.at(-1)?.kind === "RST"
+    return this.head < this.flight.length && this.flight.at(-1)!.kind === "RST"
   }
 
   /** The sender's kernel takes bytes: at most `room` of them, and an array that nobody changes. */
@@ -114,13 +119,16 @@ export class Wire {
   /** The next segment that has arrived by now. Its bytes are the receiver's. */
   receive(now: number): Segment | undefined {
     if (this.nextArrival > now) return undefined
-    const segment = this.flight.shift()!
+    const segment = this.flight[this.head++]
     this.flightBytes -= segment.bytes.length
+    if (this.head === this.flight.length || (this.head > compactAt && this.head * 2 > this.flight.length))
+      this.compact()
     return segment
   }
 
   /** Resets are sent once: those under way are lost if the way is cut, all else is sent again when it is open. */
   loseResets(): number {
+    this.compact()
     const before = this.flight.length
     this.flight = this.flight.filter(({ kind }) => kind !== "RST")
     return before - this.flight.length
@@ -128,6 +136,7 @@ export class Wire {
 
   /** Sends again what waits for the way to be open. */
   retransmit(now: number): void {
+    this.compact()
     this.flight = this.flight.map((segment) => ({ ...segment, at: Math.max(segment.at, now + this.shape.latency) }))
     this.lastArrival = Math.max(this.lastArrival, this.flight.at(-1)?.at ?? 0)
   }
@@ -142,7 +151,13 @@ export class Wire {
   drop(): void {
     this.dropUnsent()
     this.flight = []
+    this.head = 0
     this.flightBytes = 0
+  }
+
+  private compact(): void {
+    this.flight.splice(0, this.head)
+    this.head = 0
   }
 }
 

@@ -171,7 +171,7 @@ export class World {
     for (const circuit of this.circuits) if (keys.has(circuit.pair)) circuit.lose({ _tag: "ConnectionReset" })
   }
 
-  /** Every connection breaks, every port closes. */
+  /** Every connection breaks. Ports are closed with their scopes. */
   close(): void {
     for (const circuit of this.circuits) circuit.lose({ _tag: "Closed" })
   }

@@ -90,4 +90,24 @@ describe("some thousand entries", () => {
     },
     { arbitrary: { runs: 5 } }
   )
+
+  it.prop(
+    "addresses that have their first bits in common, however many, are told from their neighbours",
+    [seed, Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 110 }))],
+    ([seed, common]) => {
+      const random = numbers(seed)
+      const word = () => BigInt(random())
+      const any = () => (word() << 96n) | (word() << 64n) | (word() << 32n) | word()
+      const rest = (1n << BigInt(128 - common)) - 1n
+      const base = any()
+      const members = new Set(Array.from({ length: 2000 }, () => (base & ~rest) | (any() & rest)))
+      const set = IpSet.fromRanges(Array.from(members, (value) => IpRange.single(Ipaddr6.fromBigIntUnsafe(value))))
+      for (const member of members) {
+        for (const value of [member, member ^ 1n, member ^ (1n << BigInt(random() % 128))]) {
+          assert.strictEqual(IpSet.containsIpaddr6(set, Ipaddr6.fromBigIntUnsafe(value)), members.has(value))
+        }
+      }
+    },
+    { arbitrary: { runs: 40 } }
+  )
 })

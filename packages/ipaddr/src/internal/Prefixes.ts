@@ -59,11 +59,8 @@ export class Collector<A> {
     let stretches = 0
     let top = -1
 
+    // Of stretches that begin at the same place the last one counts.
     const begin = (words: Uint32Array, index: number, owner: number): void => {
-      // A stretch that ends where it began gives its place to the next.
-      const replaced = stretches > 0 && compare(starts, (stretches - 1) * stride, words, index, stride) === 0
-      if (replaced) stretches--
-      if (stretches > 0 && owners[stretches - 1] === owner) return
       for (let word = 0; word < stride; word++) starts[stretches * stride + word] = words[index + word]
       owners[stretches++] = owner
     }

@@ -14,6 +14,7 @@
 import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Latch from "effect/Latch"
@@ -121,8 +122,13 @@ export const fromEffectError = ({ reason }: Socket.SocketError, address = "unkno
 const isOrderly = (exit: Exit.Exit<unknown, unknown>): boolean =>
   Exit.isSuccess(exit) || exit.cause.reasons.every((reason) => Cause.isInterruptReason(reason) || isClose(reason))
 
-const isClose = (reason: Cause.Reason<unknown>): boolean =>
-  Cause.isFailReason(reason) && Socket.isSocketError(reason.error) && reason.error.reason._tag === "SocketCloseError"
+/** The error of effect's that a program failed with, or died of: its handlers like `Effect.orDie`. */
+const effectError = (reason: Cause.Reason<unknown>): Socket.SocketError | undefined => {
+  const error = Cause.isFailReason(reason) ? reason.error : Cause.isDieReason(reason) ? reason.defect : undefined
+  return Socket.isSocketError(error) ? error : undefined
+}
+
+const isClose = (reason: Cause.Reason<unknown>): boolean => effectError(reason)?.reason._tag === "SocketCloseError"
 
 // Streams as effect's sockets ----------------------------------------------------------------------------------------
 
@@ -305,7 +311,8 @@ export const make = <R>(
       writeAll: (chunks) => whenConnected((writer) => writer.writeAll(chunks))
     }
     return Socket.make({
-      reader: Effect.provideContext(reader, context) as Socket.Socket["reader"],
+      // The scope is the acquisition's, not the one in which the socket was made.
+      reader: Effect.provideContext(reader, Context.omit(Scope.Scope)(context)) as Socket.Socket["reader"],
       writer: Effect.acquireRelease(Effect.succeed(writer), (_, exit) =>
         Effect.suspend(() => current?.endWrite(exit) ?? Effect.void)
       )
@@ -323,10 +330,8 @@ export const layer = <R>(
 export interface ServerOptions extends ServerSocket.Options, Server.Options {}
 
 const carried = (reason: Cause.Reason<unknown>): SocketError | undefined => {
-  const error = Cause.isFailReason(reason) ? reason.error : Cause.isDieReason(reason) ? reason.defect : undefined
-  return Socket.isSocketError(error) && "cause" in error.reason && isSocketError(error.reason.cause)
-    ? error.reason.cause
-    : undefined
+  const inner = effectError(reason)?.reason
+  return inner !== undefined && "cause" in inner && isSocketError(inner.cause) ? inner.cause : undefined
 }
 
 /** Effect's handlers fail when their peer ends, and die (RPC) when it breaks: neither is the handler's fault. */

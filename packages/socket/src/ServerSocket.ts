@@ -18,6 +18,7 @@ import * as Stream from "effect/Stream"
 import { PendingQueue } from "./internal/PendingQueue.ts"
 import { own } from "./internal/own.ts"
 import type { StreamCore } from "./internal/StreamCore.ts"
+import { unyielding } from "./internal/unyielding.ts"
 import { type Listener, type ListenOptions, Network } from "./Network.ts"
 import { SocketError } from "./SocketError.ts"
 import type * as Tls from "./Tls.ts"
@@ -172,6 +173,13 @@ export const take = (
     return Effect.flatMap(restore(self.queue.awaitConnection), () => take(self, restore))
   })
 
+/** Takes a waiting connection into the scope, if there is one: in one step, so that it always has an owner. */
+const takeInto = (self: ServerSocketImpl, scope: Scope.Scope): Effect.Effect<SocketStream, SocketError> | undefined => {
+  const core = self.queue.shift()
+  if (core !== undefined) return own(core, scope)
+  return self.queue.failure === undefined ? undefined : Effect.fail(self.queue.failure)
+}
+
 /**
  * Waits for a connection and accepts it. The scope owns it: closed with success it ends with FIN, otherwise with RST.
  *
@@ -179,9 +187,13 @@ export const take = (
  * **Interruption**: no connection is lost, the next `accept` gets it.
  */
 export const accept = (self: ServerSocket): Effect.Effect<SocketStream, SocketError, Scope.Scope> =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(Effect.scope, (scope) => Effect.flatMap(take(implOf(self), restore), (core) => own(core, scope)))
-  )
+  Effect.flatMap(Effect.scope, (scope) => {
+    const impl = implOf(self)
+    const next: Effect.Effect<SocketStream, SocketError> = unyielding(
+      () => takeInto(impl, scope) ?? Effect.flatMap(impl.queue.awaitConnection, () => next)
+    )
+    return next
+  })
 
 /**
  * As `accept`, but gives up after `duration` with none (PORT's `:wait`). Zero takes a connection only if one waits.
@@ -199,14 +211,18 @@ export const acceptWithin: {
     self: ServerSocket,
     duration: Duration.Input
   ): Effect.Effect<Option.Option<SocketStream>, SocketError, Scope.Scope> =>
-    Effect.uninterruptibleMask((restore) => {
-      const { queue } = implOf(self)
+    Effect.flatMap(Effect.scope, (scope) => {
+      const impl = implOf(self)
+      const { queue } = impl
       // Only the wait is timed: a connection is taken where nothing can come between it and its scope.
       const ready: Effect.Effect<void> = Effect.suspend(() =>
         queue.size > 0 || queue.failure !== undefined ? Effect.void : Effect.flatMap(queue.awaitConnection, () => ready)
       )
-      return Effect.flatMap(restore(Effect.timeoutOption(ready, duration)), () =>
-        queue.size > 0 || queue.failure !== undefined ? Effect.asSome(accept(self)) : Effect.succeedNone
+      return Effect.flatMap(Effect.timeoutOption(ready, duration), () =>
+        unyielding(() => {
+          const stream = takeInto(impl, scope)
+          return stream === undefined ? Effect.succeedNone : Effect.asSome(stream)
+        })
       )
     })
 )

@@ -106,6 +106,7 @@ export class ServerLoop<R> {
     const active: Active = { core, fiber: undefined, idle: false, until: now + this.maxAge, lastHeard: now }
     this.active.add(active)
     this.empty.closeUnsafe()
+    core.onBroken = () => active.fiber?.interruptUnsafe()
     SocketMetrics.accepted.updateUnsafe(1, this.context)
     SocketMetrics.active.updateUnsafe(this.active.size, this.context)
     const handled = Effect.suspend(() => this.handler(core)).pipe(

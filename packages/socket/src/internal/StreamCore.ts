@@ -12,6 +12,7 @@ import { type Operation, type Reason, SocketError } from "../SocketError.ts"
 import type { SocketStream } from "../SocketStream.ts"
 import { InputBuffer } from "./InputBuffer.ts"
 import { TypeId } from "./typeId.ts"
+import { unyielding } from "./unyielding.ts"
 
 /** The limits of one stream, times in milliseconds, `Infinity` for none. */
 export interface StreamLimits {
@@ -65,6 +66,8 @@ export class StreamCore implements ConnectionEvents, SocketStream {
   bytesRead = 0
   /** Bytes that the kernel has taken. */
   bytesWritten = 0
+  /** Runs when the connection breaks and nobody waits here who would hear of it. */
+  onBroken: (() => void) | undefined
   /** Whether the peer sent anything since somebody last set this to `false`. */
   heard = true
 
@@ -169,7 +172,7 @@ export class StreamCore implements ConnectionEvents, SocketStream {
   }
 
   read<A>(attempt: ReadAttempt<A>): Effect.Effect<A, SocketError> {
-    return Effect.suspend(() => {
+    return unyielding(() => {
       if (this.readers.length === 0) {
         const outcome = this.try(attempt)
         if (outcome !== undefined) {
@@ -407,8 +410,10 @@ export class StreamCore implements ConnectionEvents, SocketStream {
     // Those who count connections first: whoever waits for the end may ask them.
     this.onClosed?.()
     this.onLeave?.()
+    const unheard = !this.closing && this.readers.length === 0 && this.writers.length === 0
     this.serveReaders()
     this.failWriters()
+    if (unheard && this.failure !== undefined) this.onBroken?.()
     for (const closer of this.closers.splice(0)) closer()
   }
 

@@ -45,7 +45,7 @@ const address = (port: number) => NetAddress.inetAddressUnsafe(NetAddress.ipv4Lo
 export class FakeConnection implements Connection {
   readonly localAddress: NetAddress.SocketAddress = address(1)
   readonly remoteAddress: NetAddress.SocketAddress
-  readonly timers = new FakeTimers()
+  readonly timers: FakeTimers
   /** What was asked of it, but for writes. */
   readonly calls: Array<"pause" | "resume" | "end" | "destroy" | "reset"> = []
   /** One entry a write. */
@@ -58,8 +58,9 @@ export class FakeConnection implements Connection {
   private isClosed = false
   private unreported = 0
 
-  constructor(remote: NetAddress.SocketAddress = address(2)) {
+  constructor(remote: NetAddress.SocketAddress = address(2), timers = new FakeTimers()) {
     this.remoteAddress = remote
+    this.timers = timers
   }
 
   get events(): ConnectionEvents {

@@ -6,7 +6,6 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import type * as Stream from "effect/Stream"
 import { type DocumentError, notFound } from "./DocumentError.ts"
 
 /** A document that is in memory. */
@@ -23,10 +22,17 @@ export interface Chunked {
   readonly _tag: "Chunked"
   /** What it is called in logs. */
   readonly name: string
-  /** Its length in bytes when it was opened. The chunks have exactly so many, or fail. */
+  /** Its length in bytes when it was opened. The chunks have exactly so many, or `forEach` fails. */
   readonly size: number
-  /** Its bytes in order, in chunks that belong to the receiver. Valid until the scope of `open` closes. */
-  readonly chunks: Stream.Stream<Uint8Array, DocumentError>
+  /**
+   * Hands out its bytes in order. A chunk is only lent: its memory is used again once the effect of `f` has ended.
+   * Valid until the scope of `open` closes.
+   *
+   * **Errors**: `Truncated` if the document became shorter meanwhile; why it could not be read.
+   */
+  readonly forEach: <E, R>(
+    f: (chunk: Uint8Array) => Effect.Effect<unknown, E, R>
+  ) => Effect.Effect<void, DocumentError | E, R>
 }
 
 /** A document that was found. */

@@ -14,7 +14,6 @@ import type * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
 import type { DocumentError } from "./DocumentError.ts"
 import { type Document, DocumentRoot } from "./DocumentRoot.ts"
 import { CrLf } from "./internal/CrLf.ts"
@@ -109,17 +108,24 @@ const answerer = ({ text = false, observe }: HandlerOptions) => {
     })
 }
 
-const sendBytes = (stream: SocketStream.SocketStream, document: Document) =>
+const sendBytes = (stream: SocketStream.SocketStream, document: Document): Answer =>
   document._tag === "Whole"
     ? SocketStream.write(stream, document.bytes)
-    : Stream.runForEach(document.chunks, (chunk) => SocketStream.write(stream, chunk))
+    : document.forEach((chunk) => writeNow(stream, chunk))
 
-const sendText = (stream: SocketStream.SocketStream, document: Document) =>
+/** A chunk is only lent: the kernel must have it before the next is read. */
+const writeNow = (stream: SocketStream.SocketStream, chunk: Uint8Array) =>
+  Effect.andThen(SocketStream.write(stream, chunk), SocketStream.flush(stream))
+
+const sendText = (stream: SocketStream.SocketStream, document: Document): Answer =>
   Effect.suspend(() => {
     const lines = new CrLf()
-    const chunks = document._tag === "Whole" ? Stream.succeed(document.bytes) : document.chunks
+    const body =
+      document._tag === "Whole"
+        ? SocketStream.write(stream, lines.push(document.bytes))
+        : document.forEach((chunk) => writeNow(stream, lines.push(chunk)))
     return Effect.andThen(
-      Stream.runForEach(chunks, (chunk) => SocketStream.write(stream, lines.push(chunk))),
+      body,
       Effect.suspend(() => SocketStream.write(stream, lines.end()))
     )
   })

@@ -31,7 +31,7 @@ export interface Options {
    * kept only once it has rested for 2 seconds, so that no two changes can have one time.
    */
   readonly cacheBytes?: number | undefined
-  /** The bytes of one read of a longer file. A download has two such chunks in memory at most. Default 131,072. */
+  /** The bytes of one read of a longer file. A download has two of them in memory. Default 131,072. */
   readonly chunkBytes?: number | undefined
 }
 

@@ -1,11 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Stream from "effect/Stream"
 import * as DocumentRoot from "../src/DocumentRoot.ts"
 import * as NodeFolder from "../src/internal/NodeFolder.ts"
 import * as NodeDocumentRoot from "../src/NodeDocumentRoot.ts"
-import { temporary, write } from "./utils/folders.ts"
+import { read, temporary, write } from "./utils/folders.ts"
 
 const allBytes = Uint8Array.from({ length: 256 }, (_, index) => index)
 const large = Uint8Array.from({ length: 300_001 }, (_, index) => index % 251)
@@ -65,8 +64,7 @@ const get = (path: string) =>
       const root = yield* DocumentRoot.DocumentRoot
       const document = yield* root.open(path)
       if (document._tag === "Whole") return document.bytes
-      const chunks = yield* Stream.runCollect(document.chunks)
-      const bytes = Buffer.concat(chunks)
+      const bytes = yield* read(document)
       assert.strictEqual(bytes.length, document.size)
       return bytes
     })

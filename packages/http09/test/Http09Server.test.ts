@@ -24,7 +24,7 @@ const chunked = (chunks: Stream.Stream<string, DocumentError.DocumentError>) =>
       _tag: "Chunked",
       name: "chunked",
       size: 1,
-      chunks: Stream.map(chunks, (text) => new TextEncoder().encode(text))
+      forEach: (f) => Stream.runForEach(chunks, (text) => f(new TextEncoder().encode(text)))
     })
   )
 

@@ -4,7 +4,6 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
 import { execFileSync } from "node:child_process"
 import * as fs from "node:fs"
 import * as net from "node:net"
@@ -12,7 +11,7 @@ import * as path from "node:path"
 import { DocumentRoot } from "../src/DocumentRoot.ts"
 import * as NodeFolder from "../src/internal/NodeFolder.ts"
 import * as NodeDocumentRoot from "../src/NodeDocumentRoot.ts"
-import { descriptors, temporary, write } from "./utils/folders.ts"
+import { descriptors, read, temporary, write } from "./utils/folders.ts"
 import { background } from "./utils/processes.ts"
 
 /** A root, a folder beside it, and every kind of thing that is no document. */
@@ -47,8 +46,7 @@ const text = (path: string) =>
   Effect.gen(function* () {
     const root = yield* DocumentRoot
     const document = yield* root.open(path)
-    const bytes = document._tag === "Whole" ? document.bytes : Buffer.concat(yield* Stream.runCollect(document.chunks))
-    return new TextDecoder().decode(bytes)
+    return (yield* read(document)).toString()
   }).pipe(
     Effect.scoped,
     Effect.catchTag("DocumentError", (error) => Effect.succeed(error.message))
@@ -122,15 +120,22 @@ it.live("a folder serves nothing from outside while a folder in it and a link ch
 )
 
 describe("a large file", () => {
-  it.live("comes in bounded chunks, one ahead", () =>
+  it.live("comes in chunks, in the same two buffers by turns", () =>
     Effect.gen(function* () {
       const { root } = yield* fixture
       yield* Effect.gen(function* () {
         const document = yield* (yield* DocumentRoot).open("/large")
         assert(document._tag === "Chunked")
-        const sizes = yield* Stream.runCollect(Stream.map(document.chunks, (chunk) => chunk.length))
-        assert.strictEqual(Math.max(...sizes), 131_072)
-        assert.strictEqual(sizes.length, 8)
+        const sizes: Array<number> = []
+        const memory = new Set<ArrayBufferLike>()
+        yield* document.forEach((chunk) =>
+          Effect.sync(() => {
+            sizes.push(chunk.length)
+            memory.add(chunk.buffer)
+          })
+        )
+        assert.deepStrictEqual(sizes, [...Array<number>(7).fill(131_072), 1_000_000 - 7 * 131_072])
+        assert.strictEqual(memory.size, 2)
       }).pipe(Effect.scoped, Effect.provide(NodeDocumentRoot.layer(root)))
     })
   )
@@ -142,7 +147,7 @@ describe("a large file", () => {
         const document = yield* (yield* DocumentRoot).open("/large")
         assert(document._tag === "Chunked")
         fs.truncateSync(path.join(root, "large"), 500_000)
-        return yield* Stream.runDrain(document.chunks).pipe(
+        return yield* read(document).pipe(
           Effect.as("sent"),
           Effect.catchTag("DocumentError", (error) => Effect.succeed(error.message))
         )
@@ -159,11 +164,7 @@ describe("a large file", () => {
         assert(document._tag === "Chunked")
         fs.appendFileSync(path.join(root, "large"), "more")
         fs.unlinkSync(path.join(root, "large"))
-        return yield* Stream.runFold(
-          document.chunks,
-          () => 0,
-          (sum, chunk) => sum + chunk.length
-        )
+        return (yield* read(document)).length
       }).pipe(Effect.scoped, Effect.provide(NodeDocumentRoot.layer(root)))
       assert.strictEqual(length, 1_000_000)
     })
@@ -180,7 +181,7 @@ describe("a large file", () => {
           const document = yield* Scope.provide(service.open("/large"), scope)
           assert(document._tag === "Chunked")
           assert.isAbove(descriptors(), before)
-          const reader = yield* Effect.forkChild(Stream.runDrain(document.chunks), { startImmediately: true })
+          const reader = yield* Effect.forkChild(read(document), { startImmediately: true })
           yield* Fiber.interrupt(reader)
           yield* Scope.close(scope, Exit.void)
         }

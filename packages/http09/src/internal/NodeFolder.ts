@@ -33,10 +33,10 @@ export const make = (root: string, options: Options): DocumentRoot.DocumentRoot[
   ): Effect.Effect<DocumentRoot.Document, never, Scope.Scope> => {
     if (found._tag === "Whole") return Effect.succeed(found)
     const { name, fd, size } = found
-    const { chunks, close } = NodeOpenFile.make(fd, { path, size, chunkBytes })
+    const { forEach, close } = NodeOpenFile.make(fd, { path, size, chunkBytes })
     return Effect.as(
       Effect.addFinalizer(() => close),
-      { _tag: "Chunked", name, size, chunks }
+      { _tag: "Chunked", name, size, forEach }
     )
   }
   return {

@@ -1,23 +1,21 @@
 /**
- * An open regular file as a stream of chunks with read-ahead.
+ * An open regular file, read in chunks with read-ahead.
  */
-import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import type * as Pull from "effect/Pull"
-import * as Stream from "effect/Stream"
 import * as fs from "node:fs"
 import { type DocumentError, fromCause, truncated } from "../DocumentError.ts"
+import type { Chunked } from "../DocumentRoot.ts"
 
 /** A descriptor that somebody owns until `close`. */
 export interface NodeOpenFile {
-  readonly chunks: Stream.Stream<Uint8Array, DocumentError>
+  readonly forEach: Chunked["forEach"]
   /** Gives the descriptor back, after a read that is still under way. Run it once. */
   readonly close: Effect.Effect<void>
 }
 
 /**
- * Takes over the descriptor. The stream gives the first `size` bytes, in chunks of `chunkBytes`, and starts the next
- * read when it gives a chunk away, so that one chunk at most waits in memory.
+ * Takes over the descriptor. `forEach` gives the first `size` bytes in chunks of `chunkBytes`, in two buffers by turns:
+ * while one is sent the other is filled. New ones for each chunk would be garbage faster than it is collected.
  */
 export const make = (
   fd: number,
@@ -31,61 +29,41 @@ export const make = (
     if (closing && reads === 0) fs.closeSync(fd)
   }
 
-  const pull = (): Pull.Pull<readonly [Uint8Array], DocumentError> => {
-    type Chunk = Effect.Effect<readonly [Uint8Array], DocumentError>
-    let offset = 0
-    let reading = false
-    let ready: Chunk | undefined
-    let waiting: ((chunk: Chunk) => void) | undefined
-
-    const deliver = (chunk: Chunk): void => {
-      if (waiting === undefined) {
-        ready = chunk
-        return
-      }
-      const resume = waiting
-      waiting = undefined
-      readAhead()
-      resume(chunk)
-    }
-    const readAhead = (): void => {
-      if (offset === size || closing) return
-      const buffer = Buffer.allocUnsafeSlow(Math.min(chunkBytes, size - offset))
-      reading = true
-      reads++
-      fs.read(fd, buffer, 0, buffer.length, offset, (error, length) => {
-        reading = false
-        reads--
-        closeIfIdle()
-        const received = offset
-        if (error === null && length > 0) {
-          offset += length
-          return deliver(Effect.succeed([length === buffer.length ? buffer : buffer.subarray(0, length)]))
-        }
-        offset = size
-        deliver(Effect.fail(error === null ? truncated(path, size, received) : fromCause(path, error)))
-      })
-    }
-    return Effect.suspend(() => {
-      if (ready !== undefined) {
-        const chunk = ready
-        ready = undefined
-        readAhead()
-        return chunk
-      }
-      if (offset === size && !reading) return Cause.done()
-      return Effect.callback((resume) => {
-        waiting = resume
-        if (!reading) readAhead()
-        return Effect.sync(() => {
-          waiting = undefined
-        })
-      })
+  /** Starts a read now; the effect waits for it. */
+  const read = (buffer: Buffer, offset: number): Effect.Effect<number, DocumentError> => {
+    let outcome: Effect.Effect<number, DocumentError> | undefined
+    let notify: ((outcome: Effect.Effect<number, DocumentError>) => void) | undefined
+    reads++
+    fs.read(fd, buffer, 0, Math.min(buffer.length, size - offset), offset, (error, length) => {
+      reads--
+      closeIfIdle()
+      if (error !== null) outcome = Effect.fail(fromCause(path, error))
+      else if (length === 0) outcome = Effect.fail(truncated(path, size, offset))
+      else outcome = Effect.succeed(length)
+      notify?.(outcome)
     })
+    return Effect.suspend(
+      () =>
+        outcome ??
+        Effect.callback((resume) => {
+          notify = resume
+        })
+    )
   }
 
   return {
-    chunks: Stream.fromPull(Effect.sync(pull)),
+    forEach: Effect.fnUntraced(function* (f) {
+      let [filled, other] = [Buffer.allocUnsafeSlow(chunkBytes), Buffer.allocUnsafeSlow(chunkBytes)]
+      let offset = 0
+      let next = read(filled, offset)
+      while (offset < size) {
+        const length = yield* next
+        offset += length
+        if (offset < size) next = read(other, offset)
+        yield* f(filled.subarray(0, length))
+        ;[filled, other] = [other, filled]
+      }
+    }),
     close: Effect.sync(() => {
       closing = true
       closeIfIdle()

@@ -2,6 +2,8 @@ import * as Effect from "effect/Effect"
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
+import type { DocumentError } from "../../src/DocumentError.ts"
+import type { Document } from "../../src/DocumentRoot.ts"
 
 /** A new folder, gone with the scope. */
 export const temporary = Effect.acquireRelease(
@@ -18,6 +20,15 @@ export const write = (folder: string, files: Readonly<Record<string, string | Ui
       fs.writeFileSync(file, content)
     }
   })
+
+/** All bytes of a document. */
+export const read = (document: Document): Effect.Effect<Buffer, DocumentError> => {
+  if (document._tag === "Whole") return Effect.succeed(Buffer.from(document.bytes))
+  const chunks: Array<Buffer> = []
+  return document
+    .forEach((chunk) => Effect.sync(() => chunks.push(Buffer.from(chunk))))
+    .pipe(Effect.map(() => Buffer.concat(chunks)))
+}
 
 /** How many descriptors this process, or another, has open on something else than a pipe or an epoll. */
 export const descriptors = (pid: number | "self" = "self"): number =>

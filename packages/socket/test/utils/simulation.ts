@@ -72,6 +72,7 @@ const nature = (dice: Dice, faults: (attempt: MemoryNetwork.Attempt) => MemoryNe
   maxChunk: dice.pick(undefined, dice.int(1, 8), dice.int(1, 2000)),
   acceptDelay: dice.pick(0, dice.int(1, 30)),
   giveUp: "20 seconds" as const,
+  traceLimit: 100_000,
   faults
 })
 

@@ -53,7 +53,7 @@ export class PendingQueue implements ListenerEvents {
   /** Sets the rules of the server that accepts from here. They hold for those that wait already, too. */
   admit(admission: Admission): void {
     this.admission = admission
-    for (const core of [...this.waiting.keys()]) {
+    for (const core of this.waiting.keys()) {
       const refusal = admission.enter(core)
       if (refusal === undefined) continue
       this.waiting.delete(core)

@@ -20,19 +20,26 @@ const difference = (before: ReadonlyMap<string, number>, now: ReadonlyMap<string
     .map(([kind, count]) => `${kind} ${count}`)
     .join(", ")
 
-/** How long the system may take to report what is closed already. */
-const patience = 3000
+/** How long the system may take to report what is closed already, in steps of 5 ms. */
+const patience = 600
+
+/** Waits until the condition holds, for so many steps. */
+const settled = (condition: () => boolean, steps: number): Effect.Effect<void> =>
+  Effect.suspend(() =>
+    steps === 0 || condition() ? Effect.void : Effect.andThen(Effect.sleep(5), settled(condition, steps - 1))
+  )
+
+const noSockets = (): boolean => !process.getActiveResourcesInfo().some((kind) => kind.startsWith("TCP"))
 
 /** Runs the test and waits until descriptors and handles are what they were; dies with the difference otherwise. */
 export const leavesNothing = <A, E, R>(test: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.gen(function* () {
-    yield* Effect.sleep(0)
+    // What a test before this one left when it failed is not this one's.
+    yield* settled(noSockets, patience)
     const before = held()
     const result = yield* test
-    const until = performance.now() + patience
-    for (let left = difference(before, held()); left !== ""; left = difference(before, held())) {
-      if (performance.now() > until) return yield* Effect.die(new Error(`not as it was before: ${left}`))
-      yield* Effect.sleep(5)
-    }
+    yield* settled(() => difference(before, held()) === "", patience)
+    const left = difference(before, held())
+    if (left !== "") return yield* Effect.die(new Error(`not as it was before: ${left}`))
     return result
   })

@@ -365,7 +365,7 @@ export const makeServer = Effect.fnUntraced(function* (
     Server.serve(
       server,
       (stream) => Effect.catchCause(handler(toSocket(stream, { side: "server" })), settle),
-      options as Server.Options<R>
+      options
     ).pipe(
       Effect.mapError(
         (cause) => new SocketServer.SocketServerError({ reason: new SocketServer.SocketServerUnknownError({ cause }) })

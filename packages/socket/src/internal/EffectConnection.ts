@@ -57,7 +57,7 @@ export class EffectConnection implements Connection {
     const deliver = Effect.map(next, (chunks) => {
       for (const chunk of chunks) if (chunk.length > 0 && !this.left) events.data(chunk)
     })
-    this.pulling = this.run(Effect.catchCause(Effect.forever(deliver), this.stop))
+    this.pulling = this.run(Effect.catchCause(Effect.forever(deliver, { disableYield: true }), this.stop))
   }
 
   pause(): void {

@@ -21,7 +21,10 @@ import { isSocketStream, type SocketStream } from "./SocketStream.ts"
 /** What a header says. */
 export type Header = Local | Unknown | Proxied
 
-/** The proxy made the connection for itself, a health check for example: the peer's own address is the right one. */
+/**
+ * The proxy made the connection for itself, a health check for example: the peer's own address is the right one. haproxy
+ * also says so of a client on a path.
+ */
 export interface Local {
   readonly _tag: "Local"
   readonly version: 2

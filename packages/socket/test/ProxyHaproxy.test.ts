@@ -1,12 +1,16 @@
 import { assert, describe } from "@effect/vitest"
+import * as Arbitrary from "effect/Arbitrary"
 import * as Effect from "effect/Effect"
+import * as Equal from "effect/Equal"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
+import * as Result from "effect/Result"
 import * as tls from "node:tls"
 import * as ProxyProtocol from "../src/ProxyProtocol.ts"
 import * as ServerSocket from "../src/ServerSocket.ts"
 import * as SocketStream from "../src/SocketStream.ts"
 import * as Haproxy from "./utils/haproxy.ts"
+import * as Headers from "./utils/proxyHeaders.ts"
 import { live, portOf, text } from "./utils/live.ts"
 
 const loopback = (port: number) => NetAddress.inetAddressUnsafe(NetAddress.ipv4Loopback, port)
@@ -155,8 +159,8 @@ describe.skipIf(!Haproxy.isInstalled || !Haproxy.hasOpenssl)("haproxy in front o
   )
 })
 
-/** haproxy expects a header, and answers with what it understood of it. */
-const asked = Effect.fnUntraced(function* (header: Uint8Array) {
+/** haproxy expects a header. What it understood of these bytes comes back, with the request behind them. */
+const asking = Effect.gen(function* () {
   const port = yield* Haproxy.freePort
   yield* Haproxy.start(
     yield* Haproxy.folder,
@@ -166,12 +170,17 @@ const asked = Effect.fnUntraced(function* (header: Uint8Array) {
     "http-request return status 200 content-type text/plain lf-string " +
       '"%[src] %[src_port] %[dst] %[dst_port] %[fc_pp_authority] %[fc_pp_unique_id]"'
   )
-  const client = yield* SocketStream.open(loopback(port), { readTimeout: "5 seconds", lingerTimeout: 0 })
-  yield* SocketStream.write(client, header)
-  yield* SocketStream.write(client, "GET / HTTP/1.0\r\n\r\n")
-  const answer = text(yield* SocketStream.readAll(client))
-  return answer.slice(answer.indexOf("\r\n\r\n") + 4)
+  return Effect.fnUntraced(function* (header: Uint8Array) {
+    const client = yield* SocketStream.open(loopback(port), { readTimeout: "5 seconds", lingerTimeout: 0 })
+    yield* SocketStream.write(client, Buffer.concat([header, Buffer.from("GET / HTTP/1.0\r\n\r\n")]))
+    const answer = text(yield* SocketStream.readAll(client))
+    return answer.slice(answer.indexOf("\r\n\r\n") + 4)
+  }, Effect.scoped)
 })
+
+/** An address and a port as haproxy prints them: nothing for port 0. */
+const printed = (address: string, port: string) =>
+  NetAddress.toCanonical(NetAddress.inetAddressFromIpStringUnsafe(address, Number(port)))
 
 describe.skipIf(!Haproxy.isInstalled)("haproxy behind us", () => {
   const v4 = ProxyProtocol.proxied(
@@ -206,8 +215,36 @@ describe.skipIf(!Haproxy.isInstalled)("haproxy behind us", () => {
     live(
       `understands what we write: ${name}`,
       Effect.gen(function* () {
-        assert.strictEqual(yield* asked(ProxyProtocol.encodeUnsafe(header)), expected)
+        const ask = yield* asking
+        assert.strictEqual(yield* ask(ProxyProtocol.encodeUnsafe(header)), expected)
       })
     )
   }
+
+  live(
+    "takes the same addresses as we do from any bytes near a header in which we find some",
+    Effect.gen(function* () {
+      const ask = yield* asking
+      const near = Arbitrary.filterMap(Headers.nearly, (bytes) => {
+        const decoded = ProxyProtocol.decode(bytes)
+        if (decoded._tag !== "Complete" || decoded.header._tag !== "Proxied") return Result.failVoid
+        const { destination, source, transport } = decoded.header
+        // haproxy knows no others.
+        return NetAddress.isInetAddress(source) && transport === "stream"
+          ? Result.succeed([bytes.subarray(0, decoded.length), source, destination] as const)
+          : Result.failVoid
+      })
+      const result = yield* Arbitrary.checkEffect(
+        near,
+        ([header, source, destination]) =>
+          Effect.map(ask(header), (answer) => {
+            const [address, port, toAddress, toPort] = answer.split(" ")
+            return Equal.equals([printed(address, port), printed(toAddress, toPort)], [source, destination])
+          }),
+        { runs: 200, size: 30, maxDiscards: 100_000 }
+      )
+      assert.isUndefined(Arbitrary.formatCheckFailure(result))
+    }),
+    30_000
+  )
 })

@@ -125,12 +125,16 @@ export class MemoryTimers implements Timers {
   private run(): void {
     const now = this.now()
     const end = this.order
-    for (;;) {
-      const next = this.entries.at(-1)
-      if (next === undefined || next.at > now || next.order >= end) break
-      this.entries.pop()
-      next.run()
+    try {
+      for (;;) {
+        const next = this.entries.at(-1)
+        if (next === undefined || next.at > now || next.order >= end) break
+        this.entries.pop()
+        next.run()
+      }
+    } finally {
+      // What one of them throws is its own: the others still run.
+      this.arm()
     }
-    this.arm()
   }
 }

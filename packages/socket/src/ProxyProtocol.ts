@@ -168,7 +168,6 @@ const v1Signature = Uint8Array.of(0x50, 0x52, 0x4f, 0x58, 0x59)
  * data and not judged, but for their lengths and a checksum. `LOCAL` and `UNSPEC` are accepted with whatever they carry.
  */
 export const decode = (bytes: Uint8Array, options: Options = {}): Decoded => {
-  if (bytes.length === 0) return { _tag: "NeedMore", atLeast: V1.shortest }
   const isV2 = bytes[0] === V2.signature[0]
   const signature = isV2 ? V2.signature : v1Signature
   for (let i = 0; i < signature.length && i < bytes.length; i++) {

@@ -5,7 +5,8 @@
  *
  * - the handler succeeds: FIN after everything that was written, then a bounded linger;
  * - it fails, dies or is interrupted: RST, so that the peer can tell;
- * - the server ends it between two messages (it waits for input, nothing is buffered in either direction): FIN.
+ * - the server ends it between two messages (it waits for input, nothing is buffered in either direction, and what it
+ *   read last was answered): FIN.
  *
  * A connection that breaks fails the read or write that waits on it. If its handler is busy elsewhere, it is
  * interrupted: nobody waits for its answer, and its permit comes back.

@@ -207,12 +207,14 @@ describe("the report", () => {
   live(
     "adds up: every connection that was open is drained or aborted",
     Effect.gen(function* () {
+      const answer = (stream: SocketStream.SocketStream) =>
+        Effect.andThen(SocketStream.writeLine(stream, "ready"), echo(stream))
       const { connect, server } = yield* serving(
         (stream) =>
           Effect.flatMap(SocketStream.readLine(stream), (line) =>
             Option.match(line, {
               onNone: () => Effect.void,
-              onSome: (kind) => (kind === "idle" ? echo(stream) : kind === "busy" ? Effect.sleep(150) : Effect.never)
+              onSome: (kind) => (kind === "idle" ? answer(stream) : kind === "busy" ? Effect.sleep(150) : Effect.never)
             })
           ),
         { drainTimeout: 600 }

@@ -26,6 +26,9 @@ const microtask = Promise.resolve()
  */
 const turnsInARow = 1000
 
+/** So many of the scheduler's turns after the network's last one, and the program is at rest. */
+const restTurns = 3
+
 export class MemoryTimers implements Timers {
   private readonly context: Context.Context<never>
   private readonly clock: Clock.Clock
@@ -104,9 +107,24 @@ export class MemoryTimers implements Timers {
         this.time = Math.max(this.time, sleeper.until)
         this.run()
       })
-      sleeper.fiber = this.fork(Effect.andThen(this.clock.sleep(Duration.millis(next.at - this.time)), slept))
+      const sleep = this.clock.sleep(Duration.millis(next.at - this.time))
+      sleeper.fiber = this.fork(Effect.andThen(sleep, Effect.andThen(slept, this.rest)))
     }
   }
+
+  /**
+   * A `TestClock` waits for the fiber that it woke before it moves on, and for what that fiber resumes at once, but not
+   * for what is resumed from a microtask. So the fiber stays until the program has come to rest.
+   */
+  private readonly rest: Effect.Effect<void> = Effect.gen({ self: this }, function* () {
+    let seen = this.turns
+    // Without a turn of the network's, all that was resumed is the clock's to wait for.
+    for (let left = 0, all = 0; left > 0 && all < turnsInARow; left--, all++) {
+      yield* Effect.yieldNow
+      if (this.turns !== seen) left = restTurns
+      seen = this.turns
+    }
+  })
 
   private fork(effect: Effect.Effect<void>): Fiber.Fiber<void> {
     return Effect.runForkWith(this.context)(effect)

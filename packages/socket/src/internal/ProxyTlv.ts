@@ -131,7 +131,6 @@ export const split = (bytes: Uint8Array, from: number): ReadonlyArray<Part> | nu
   let at = from
   while (at < bytes.length) {
     const start = at + 3
-    if (start > bytes.length) return at
     const end = start + ((bytes[at + 1] << 8) | bytes[at + 2])
     if (end > bytes.length) return at
     parts.push({ type: bytes[at], start, end })

@@ -72,6 +72,8 @@ export class StreamCore implements ConnectionEvents, SocketStream {
   heard = true
 
   private readonly readers: Array<Reader> = []
+  /** A read had bytes, and nothing was written since. */
+  private owing = false
   private paused = false
   /** The peer's FIN came. */
   ended = false
@@ -176,6 +178,7 @@ export class StreamCore implements ConnectionEvents, SocketStream {
       if (this.readers.length === 0) {
         const outcome = this.try(attempt)
         if (outcome !== undefined) {
+          this.owing = true
           this.unpause()
           return outcome
         }
@@ -203,9 +206,15 @@ export class StreamCore implements ConnectionEvents, SocketStream {
     })
   }
 
-  /** A read waits, nothing is buffered in either direction: between two messages, as far as bytes can tell. */
+  /**
+   * Between two messages, as far as bytes can tell: a read waits, nothing is buffered in either direction, and something
+   * was written since the last read had its bytes. Without the last, a handler that reads on while it works on its
+   * answer would look idle.
+   */
   get isIdle(): boolean {
-    return this.readers.length > 0 && this.input.size === 0 && this.inFlight === 0 && this.pendingBytes === 0
+    return (
+      this.readers.length > 0 && !this.owing && this.input.size === 0 && this.inFlight === 0 && this.pendingBytes === 0
+    )
   }
 
   private serveReaders(): void {
@@ -213,6 +222,7 @@ export class StreamCore implements ConnectionEvents, SocketStream {
       const reader = this.readers[0]
       const outcome = this.try(reader.attempt)
       if (outcome === undefined) return
+      this.owing = true
       this.readers.shift()
       reader.resume(outcome)
     }
@@ -265,6 +275,7 @@ export class StreamCore implements ConnectionEvents, SocketStream {
   }
 
   private accept(chunk: Uint8Array | string): void {
+    this.owing = false
     const { pending } = this
     const last = pending.length - 1
     // Texts that leave together are encoded together: that is most of the cost of a short one.

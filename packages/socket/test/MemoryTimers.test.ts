@@ -3,6 +3,7 @@ import * as Arbitrary from "effect/Arbitrary"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import * as Semaphore from "effect/Semaphore"
 import * as TestClock from "effect/testing/TestClock"
 import { MemoryTimers } from "../src/internal/MemoryTimers.ts"
 import { settle } from "./utils/memory.ts"
@@ -81,6 +82,30 @@ describe("timers", () => {
       yield* settle
       assert.deepStrictEqual(log, ["first", "first is over", "second", "third"])
     })
+  )
+
+  it.effect(
+    "what an event sets going is over before the clock moves on, also where the scheduler has to wake a fiber",
+    () =>
+      Effect.gen(function* () {
+        const timers = yield* make
+        const semaphore = yield* Semaphore.make(0)
+        const log: Array<string> = []
+        yield* Effect.forkChild(
+          Effect.forever(
+            Effect.andThen(
+              semaphore.take(1),
+              Effect.sync(() => log.push(`woken at ${timers.now()}`))
+            )
+          ),
+          { startImmediately: true }
+        )
+        const run = Effect.runForkWith(yield* Effect.context())
+        timers.set(10, () => timers.set(0, () => run(semaphore.release(1))))
+        timers.set(1000, () => log.push("the next event"))
+        yield* TestClock.adjust(5000)
+        assert.deepStrictEqual(log, ["woken at 10", "the next event"])
+      })
   )
 
   it.live("none left, none sleeps: the process can end", () =>

@@ -119,7 +119,7 @@ export class MemoryTimers implements Timers {
   private readonly rest: Effect.Effect<void> = Effect.gen({ self: this }, function* () {
     let seen = this.turns
     // Without a turn of the network's, all that was resumed is the clock's to wait for.
-    for (let left = 0, all = 0; left > 0 && all < turnsInARow; left--, all++) {
+    for (let left = 1, all = 0; left > 0 && all < turnsInARow; left--, all++) {
       yield* Effect.yieldNow
       if (this.turns !== seen) left = restTurns
       seen = this.turns

@@ -199,6 +199,34 @@ const failure = (root: string) =>
     Effect.catchTag("DocumentError", (error) => Effect.succeed(error.message))
   )
 
+it.live(
+  "a small file that rested is served as it is on the next request, whatever happened to it",
+  () =>
+    Effect.gen(function* () {
+      const { root } = yield* fixture
+      const file = path.join(root, "inside/file")
+      const turn = Effect.callback<void>((resume) => void setImmediate(() => resume(Effect.void)))
+      yield* Effect.sleep("2100 millis")
+      yield* Effect.gen(function* () {
+        const changes: ReadonlyArray<readonly [change: () => void, answer: string]> = [
+          [() => {}, "inside"],
+          [() => fs.writeFileSync(file, "INSIDE"), "INSIDE"],
+          [() => fs.utimesSync(file, 1, 1), "INSIDE"],
+          [() => fs.renameSync(path.join(root, "index.html"), file), "index"],
+          [() => fs.unlinkSync(file), "/inside/file: not found"]
+        ]
+        for (const [change, answer] of changes) {
+          change()
+          for (let again = 0; again < 3; again++) {
+            assert.strictEqual(yield* text("/inside/file"), answer)
+            yield* turn
+          }
+        }
+      }).pipe(Effect.provide(NodeDocumentRoot.layer(root)))
+    }),
+  10_000
+)
+
 describe("a root", () => {
   it.live("that does not exist or is not a folder fails the layer", () =>
     Effect.gen(function* () {

@@ -3,6 +3,12 @@ import type { Whole } from "../src/DocumentRoot.ts"
 import { SmallFiles, type Stamp } from "../src/internal/SmallFiles.ts"
 
 const now = 1_000_000
+let turn = 0
+
+/** Asks in a turn of its own. */
+const get = (files: SmallFiles, path: string, stampOf: () => Stamp | undefined): Whole | undefined =>
+  files.get(path, turn++, stampOf)
+
 const rested: Stamp = { dev: 1, ino: 2, size: 3, mtimeMs: now - 5000, ctimeMs: now - 5000 }
 const document = (name: string, size = 3): Whole => ({ _tag: "Whole", name, bytes: new Uint8Array(size) })
 
@@ -10,10 +16,10 @@ describe("a small file", () => {
   it("is kept as long as its stamp stays the same", () => {
     const files = new SmallFiles(10_000)
     files.set("/a", document("a"), rested, now)
-    assert.strictEqual(files.get("/a", () => rested)?.name, "a")
-    assert.strictEqual(files.get("/a", () => ({ ...rested }))?.name, "a")
+    assert.strictEqual(get(files, "/a", () => rested)?.name, "a")
+    assert.strictEqual(get(files, "/a", () => ({ ...rested }))?.name, "a")
     assert.strictEqual(
-      files.get("/b", () => rested),
+      get(files, "/b", () => rested),
       undefined
     )
   })
@@ -23,18 +29,18 @@ describe("a small file", () => {
       const files = new SmallFiles(10_000)
       files.set("/a", document("a"), rested, now)
       assert.strictEqual(
-        files.get("/a", () => ({ ...rested, [key]: rested[key] + 0.001 })),
+        get(files, "/a", () => ({ ...rested, [key]: rested[key] + 0.001 })),
         undefined
       )
       assert.strictEqual(
-        files.get("/a", () => rested),
+        get(files, "/a", () => rested),
         undefined
       )
     }
     const files = new SmallFiles(10_000)
     files.set("/a", document("a"), rested, now)
     assert.strictEqual(
-      files.get("/a", () => undefined),
+      get(files, "/a", () => undefined),
       undefined
     )
   })
@@ -45,19 +51,35 @@ describe("a small file", () => {
         const files = new SmallFiles(10_000)
         files.set("/a", document("a"), { ...rested, [key]: now - age }, now)
         assert.strictEqual(
-          files.get("/a", () => ({ ...rested, [key]: now - age })),
+          get(files, "/a", () => ({ ...rested, [key]: now - age })),
           undefined
         )
       }
     }
   })
 
+  it("is asked about once in a turn of the event loop", () => {
+    const files = new SmallFiles(10_000)
+    files.set("/a", document("a"), rested, now)
+    let asked = 0
+    const stampOf = () => {
+      asked++
+      return rested
+    }
+    for (const turn of [1, 1, 1, 2, 2]) assert.strictEqual(files.get("/a", turn, stampOf)?.name, "a")
+    assert.strictEqual(asked, 2)
+    assert.strictEqual(
+      files.get("/a", 3, () => undefined),
+      undefined
+    )
+  })
+
   it("makes room by leaving first if it was not asked for longest", () => {
     const files = new SmallFiles(4000)
     for (const path of ["/a", "/b", "/c"]) files.set(path, document(path, 600), rested, now)
-    files.get("/a", () => rested)
+    get(files, "/a", () => rested)
     files.set("/d", document("/d", 600), rested, now)
-    const kept = ["/a", "/b", "/c", "/d"].filter((path) => files.get(path, () => rested) !== undefined)
+    const kept = ["/a", "/b", "/c", "/d"].filter((path) => get(files, path, () => rested) !== undefined)
     assert.deepStrictEqual(kept, ["/a", "/c", "/d"])
   })
 
@@ -65,13 +87,13 @@ describe("a small file", () => {
     const small = new SmallFiles(4000)
     small.set("/large", document("large", 5000), rested, now)
     assert.strictEqual(
-      small.get("/large", () => rested),
+      get(small, "/large", () => rested),
       undefined
     )
     const none = new SmallFiles(0)
     none.set("/empty", document("empty", 0), rested, now)
     assert.strictEqual(
-      none.get("/empty", () => rested),
+      get(none, "/empty", () => rested),
       undefined
     )
   })

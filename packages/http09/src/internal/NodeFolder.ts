@@ -42,7 +42,7 @@ export const make = (root: string, options: Options): DocumentRoot.DocumentRoot[
   return {
     open: (path) =>
       Effect.suspend(() => {
-        const kept = cache.get(path, stampOf)
+        const kept = cache.get(path, thisTurn(), stampOf)
         if (kept !== undefined) return Effect.succeed(kept)
         return Effect.try({ try: () => open(path), catch: (cause) => fromCause(path, cause) }).pipe(
           Effect.flatMap((found) => toDocument(path, found)),
@@ -50,6 +50,23 @@ export const make = (root: string, options: Options): DocumentRoot.DocumentRoot[
         )
       })
   }
+}
+
+let turn = 0
+let isCounted = false
+
+const nextTurn = (): void => {
+  isCounted = false
+  turn++
+}
+
+/** The number of this turn of the event loop. */
+const thisTurn = (): number => {
+  if (!isCounted) {
+    isCounted = true
+    setImmediate(nextTurn)
+  }
+  return turn
 }
 
 const stampOf = (name: string): Stamp | undefined => {

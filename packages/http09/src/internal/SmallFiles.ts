@@ -26,6 +26,8 @@ interface Entry {
   readonly stamp: Stamp
   readonly document: Whole
   readonly cost: number
+  /** The turn of the event loop in which its file was last asked about. */
+  turn: number
 }
 
 /** What an entry takes beside its bytes and its path, about. */
@@ -41,16 +43,21 @@ export class SmallFiles {
     this.maxBytes = maxBytes
   }
 
-  /** The document that was kept for the path, if its file still is as it was; `stampOf` says how it is now. */
-  get(path: string, stampOf: (name: string) => Stamp | undefined): Whole | undefined {
+  /**
+   * The document that was kept for the path, if its file still is as it was; `stampOf` says how it is now. It is asked
+   * once in a turn of the event loop: what all requests of one turn want was asked for before the turn began.
+   */
+  get(path: string, turn: number, stampOf: (name: string) => Stamp | undefined): Whole | undefined {
     const entry = this.entries.get(path)
     if (entry === undefined) return undefined
+    if (entry.turn === turn) return entry.document
     const stamp = stampOf(entry.document.name)
     this.entries.delete(path)
     if (stamp === undefined || !isSame(stamp, entry.stamp)) {
       this.bytes -= entry.cost
       return undefined
     }
+    entry.turn = turn
     this.entries.set(path, entry)
     return entry.document
   }
@@ -61,7 +68,7 @@ export class SmallFiles {
     const cost = document.bytes.length + 2 * path.length + overhead
     this.bytes += cost - (this.entries.get(path)?.cost ?? 0)
     this.entries.delete(path)
-    this.entries.set(path, { stamp, document, cost })
+    this.entries.set(path, { stamp, document, cost, turn: -1 })
     for (const [oldest, entry] of this.entries) {
       if (this.bytes <= this.maxBytes) return
       this.entries.delete(oldest)

@@ -110,6 +110,29 @@ describe("connections in use", () => {
       assert.strictEqual(yield* endOf(peer), "RST")
     })
   )
+
+  live(
+    "a handler that works on an answer while it watches for its peer's end is in use when the server stops",
+    Effect.gen(function* () {
+      const { connect, server } = yield* serving(
+        (stream) =>
+          Effect.gen(function* () {
+            const question = yield* SocketStream.readLine(stream)
+            const answer = Effect.as(Effect.sleep(200), question)
+            const gone = Effect.andThen(SocketStream.read(stream), Effect.interrupt)
+            yield* Effect.raceFirst(answer, gone)
+            yield* SocketStream.write(stream, "answer")
+          }),
+        { drainTimeout: "1 hour" }
+      )
+      const peer = yield* connect()
+      peer.socket.write("question\n")
+      yield* Effect.sleep(50)
+      yield* server.stop
+      assert.strictEqual(yield* endOf(peer), "FIN")
+      assert.strictEqual(peer.text, "answer")
+    })
+  )
 })
 
 describe("the port", () => {

@@ -187,6 +187,18 @@ describe("version 1 (section 2.1)", () => {
     assert.deepStrictEqual(decode(filled(107).subarray(0, 106)), { _tag: "NeedMore", atLeast: 107 })
   })
 
+  it("the shortest line has 15 bytes, and CR LF is still to come", () => {
+    for (const [input, atLeast] of [
+      ["", 15],
+      ["PROXY", 15],
+      ["PROXY UNKNOWN\r", 15],
+      ["PROXY TCP4 1.2.3.4 1.2.3.4 1 2", 32],
+      ["PROXY TCP4 1.2.3.4 1.2.3.4 1 2\r", 32]
+    ] as const) {
+      assert.deepStrictEqual(decode(text(input)), { _tag: "NeedMore", atLeast })
+    }
+  })
+
   it("what follows UNKNOWN is ignored up to CR LF, whatever it is", () => {
     for (const junk of ["", "TCP4", "\n", "\r", "\rx\n", "\0\u00ff", "1.2.3.4 1.2.3.4 99999 99999"]) {
       assert.deepStrictEqual(complete(line(`UNKNOWN ${junk}`)), unknown, JSON.stringify(junk))
@@ -212,6 +224,7 @@ describe("version 1 (section 2.1)", () => {
     ["PROXY TCP4\r\n", 6, "it is TCP4, TCP6 or UNKNOWN"],
     ["PROXY UNKNOWNX", 6, "it is TCP4, TCP6 or UNKNOWN"],
     ["PROXY UNKNOWN\n", 6, "it is TCP4, TCP6 or UNKNOWN"],
+    ["PROXY UNKNOWN\rx\r\n", 6, "it is TCP4, TCP6 or UNKNOWN"],
     ["PROXY TCP4 1.2.3.4 1.2.3.4 1 2\n", 30, stray],
     ["PROXY TCP4 1.2.3.4 1.2.3.4 1 2\rG", 30, stray],
     ["PROXY TCP4 1.2.3.4\t1.2.3.4 1 2\r\n", 18, stray],

@@ -137,6 +137,15 @@ describe("a header at the start of a stream", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.effect("a line has up to 107 bytes, whatever the limit is", () =>
+    Effect.gen(function* () {
+      const [self, { events }] = yield* stream()
+      events.data(bytes(`PROXY UNKNOWN ${"x".repeat(91)}\r\nrest`))
+      assert.strictEqual((yield* ProxyProtocol.read(self, { maxBytes: 16 }))._tag, "Unknown")
+      assert.deepStrictEqual(yield* SocketStream.read(self), Option.some(bytes("rest")))
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("the limit is the caller's, and megabytes behind the header change nothing", () =>
     Effect.gen(function* () {
       const [self, { events }] = yield* stream()

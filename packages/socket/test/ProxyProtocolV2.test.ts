@@ -64,6 +64,24 @@ describe("the layouts of section 2.2", () => {
     assert.deepStrictEqual(decode(bytes), { _tag: "Complete", header, length: 52 })
   })
 
+  it("a mapped address goes as IPv4 where the other end is IPv4", () => {
+    const mapped = at("[::ffff:192.168.0.1]:56324")
+    assert.deepStrictEqual(encodeUnsafe({ ...v4Header, source: mapped }), encodeUnsafe(v4Header))
+  })
+
+  it("a header has 16 bytes at least, and exactly what they say once they are there", () => {
+    const bytes = encodeUnsafe(v4Header)
+    for (const [length, atLeast] of [
+      [1, 16],
+      [12, 16],
+      [15, 16],
+      [16, 28],
+      [27, 28]
+    ]) {
+      assert.deepStrictEqual(decode(bytes.subarray(0, length)), { _tag: "NeedMore", atLeast })
+    }
+  })
+
   it("a path ends at its NUL, or fills its 108 bytes", () => {
     const full = "x".repeat(108)
     const bytes = hex(`${signature} 21 31 00D8 ${toPath("/a\0left over")} ${toPath(full)}`)
@@ -198,7 +216,11 @@ describe("TLVs (sections 2.2.1 to 2.2.8)", () => {
     ["UniqueId has more than 128 bytes", { _tag: "UniqueId", value: new Uint8Array(129) }],
     ["256 is not a type of TLV", { _tag: "Other", type: 256, value: new Uint8Array(0) }],
     ["a checksum is written as Crc32c", { _tag: "Other", type: 3, value: new Uint8Array(4) }],
-    ["Alpn has more than 65535 bytes", { _tag: "Alpn", value: new Uint8Array(65_536) }],
+    ["Netns has more than 65535 bytes", { _tag: "Netns", value: "x".repeat(65_536) }],
+    [
+      "4294967296 is not a result of a verification",
+      { _tag: "Ssl", tls: true, certificate: true, sessionCertificate: true, verify: 2 ** 32, tlvs: [] }
+    ],
     ["Noop has no -1 bytes", { _tag: "Noop", length: -1 }],
     ["the header is longer than its length can say", { _tag: "Alpn", value: new Uint8Array(65_535) }]
   ] satisfies ReadonlyArray<readonly [string, ProxyProtocol.Tlv]>) {

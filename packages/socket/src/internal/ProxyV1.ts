@@ -18,6 +18,9 @@ const families = ["TCP4 ", "TCP6 ", "UNKNOWN ", "UNKNOWN\r\n"]
 /** Where the addresses of a TCP line begin. */
 const fieldsAt = start.length + families[0].length
 
+/** Neither part of an address or a port, nor a space, nor of a CR LF that may still be cut. */
+const strayByte = /[^\da-f:. \r\n]|\r(?!\n|$)|(?<!\r)\n/i
+
 const invalid = (at: number, why: string): Decoded => ({ _tag: "Invalid", at, why })
 
 /** Whether a text is, or can become, one that begins with `beginning`. */
@@ -31,17 +34,10 @@ export const decode = (bytes: Uint8Array): Decoded => {
   if (!families.some((family) => fits(rest, family))) return invalid(start.length, "it is TCP4, TCP6 or UNKNOWN")
   const isUnknown = rest.startsWith("U")
   const end = text.indexOf("\r\n")
-  // "The receiver must ignore anything presented before the CRLF" of UNKNOWN. In the others nothing but CR LF ends the
-  // line, and the connection should be given up as soon as that is clear.
-  const stray = isUnknown
-    ? -1
-    : text
-        .slice(0, end === -1 ? undefined : end)
-        .slice(fieldsAt)
-        .search(/[^\da-f:. ]/i)
-  if (stray !== -1 && !(end === -1 && fieldsAt + stray === text.length - 1 && text.endsWith("\r"))) {
-    return invalid(fieldsAt + stray, "two addresses, two ports and CR LF have no such byte")
-  }
+  // A line that can no longer become right is given up at once. Behind UNKNOWN anything goes, up to CR LF.
+  const line = end === -1 ? text : text.slice(0, end + 2)
+  const stray = isUnknown ? -1 : line.slice(fieldsAt).search(strayByte)
+  if (stray !== -1) return invalid(fieldsAt + stray, "two addresses, two ports and CR LF have no such byte")
   if (end === -1) {
     const atLeast = text.length + (text.endsWith("\r") ? 1 : 2)
     return atLeast > longest

@@ -194,6 +194,19 @@ describe("fromSocket", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("twenty thousand writes that wait for each other all go out, over a socket that never waits", () =>
+    Effect.gen(function* () {
+      let taken = 0
+      const eager = socketOf(Effect.never, () => Effect.sync(() => void taken++))
+      const stream = yield* EffectSocket.fromSocket(eager, { highWaterMark: 1 })
+      const writes = Array.from({ length: 20_000 }, () => SocketStream.write(stream, "x"))
+      yield* Effect.all(writes, { concurrency: "unbounded", discard: true })
+      yield* SocketStream.flush(stream)
+      assert.strictEqual(taken, 20_000)
+      yield* SocketStream.reset(stream)
+    }).pipe(Effect.scoped)
+  )
+
   it.live("reset sends a CloseEvent of 4000, and the socket is released also if its pull never hears of it", () =>
     Effect.gen(function* () {
       const written: Array<unknown> = []

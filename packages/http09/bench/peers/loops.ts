@@ -1,0 +1,15 @@
+/**
+ * A peer that connects: for each port that comes as a line, 64 loops that open a connection, read it to its end and close
+ * it, until nobody listens there any more.
+ */
+import { createInterface } from "node:readline"
+
+/** `loop` fails when a connection is refused. */
+export const connectInLoops = async (loop: (port: number) => Promise<unknown>): Promise<void> => {
+  console.log(JSON.stringify({ port: 0, pids: [process.pid] }))
+  for await (const line of createInterface(process.stdin)) {
+    await Promise.allSettled(Array.from({ length: 64 }, () => loop(Number(line))))
+    console.log("done")
+  }
+  process.exit(0)
+}

@@ -151,8 +151,9 @@ const nextBatch: ReadAttempt<Batch> = (core) => {
 }
 
 /** One write for the batch: it is sent as a whole or not at all, and no other write comes between. */
-const joined = (chunks: Arr.NonEmptyReadonlyArray<Uint8Array | string>): Uint8Array => {
-  if (chunks.length === 1) return bytesOf(chunks[0])
+const joined = (chunks: Arr.NonEmptyReadonlyArray<Uint8Array | string>): Uint8Array | string => {
+  if (chunks.length === 1) return chunks[0]
+  if (chunks.every((chunk) => typeof chunk === "string")) return chunks.join("")
   const parts = chunks.map(bytesOf)
   const all = new Uint8Array(parts.reduce((size, part) => size + part.length, 0))
   let at = 0
@@ -171,7 +172,7 @@ const endsOf = (core: StreamCore, side: Tls.Options["side"]) => {
       ? new Socket.SocketError({ reason: closeReason(closedWith.code, closedWith.reason) })
       : toEffectError(error)
   )
-  const writeBytes = (bytes: Uint8Array) => Effect.mapError(core.write(bytes), toEffectError)
+  const write = (chunk: Uint8Array | string) => Effect.mapError(core.write(chunk), toEffectError)
   return {
     reader: {
       pull,
@@ -182,10 +183,10 @@ const endsOf = (core: StreamCore, side: Tls.Options["side"]) => {
         )
     } satisfies Socket.Reader<Uint8Array>,
     writer: {
-      writeAll: (chunks) => Effect.suspend(() => writeBytes(joined(chunks))),
+      writeAll: (chunks) => Effect.suspend(() => write(joined(chunks))),
       write: (chunk) =>
         Effect.suspend(() => {
-          if (!Socket.isCloseEvent(chunk)) return writeBytes(bytesOf(chunk))
+          if (!Socket.isCloseEvent(chunk)) return write(chunk)
           closedWith ??= chunk
           if (chunk.code === normalClosure) core.beginClose()
           else core.abort()
@@ -346,9 +347,9 @@ const settle = (cause: Cause.Cause<unknown>): Effect.Effect<void, unknown> => {
  * for programs that know nothing of them. The port is open until the scope closes; connections wait in its queue until
  * `run` takes them.
  *
- * `run` once: its interruption is the graceful stop, which also closes the port. A handler that waits in `pull` counts
- * as between two messages then. Ends of input and broken connections are no errors of a handler; what else it fails with
- * goes to `onError`.
+ * `run` once: its interruption is the graceful stop, which also closes the port. A handler that waits in `pull` and owes
+ * no answer to what it got is between two messages then. Ends of input and broken connections are no errors of a handler;
+ * what else it fails with goes to `onError`.
  *
  * **Errors**: `SocketServerOpenError` where `listen` fails; `SocketServerUnknownError` from `run` when the listener breaks
  * or was closed. Ours is their `cause`.

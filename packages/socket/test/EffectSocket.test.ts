@@ -12,9 +12,9 @@ import * as EffectSocket from "../src/EffectSocket.ts"
 import * as ServerSocket from "../src/ServerSocket.ts"
 import { Operation, SocketError } from "../src/SocketError.ts"
 import * as SocketStream from "../src/SocketStream.ts"
-import { drained, ending, fill, inMemory, live, nameOf, onEach, sizeOf, start } from "./utils/effectSocket.ts"
+import { drained, ending, fill, inMemory, nameOf, onEach, sizeOf, start } from "./utils/effectSocket.ts"
 import { cert, key } from "./utils/effectSocketTls.ts"
-import { bytes, pair, pattern } from "./utils/live.ts"
+import { bytes, live, pair, pattern } from "./utils/live.ts"
 
 /** Our stream as effect's socket, and our stream at the other end. */
 const half = (options?: Parameters<typeof pair>[0]) =>

@@ -9,9 +9,9 @@ import * as TestClock from "effect/testing/TestClock"
 import * as EffectSocket from "../src/EffectSocket.ts"
 import * as ServerSocket from "../src/ServerSocket.ts"
 import * as SocketStream from "../src/SocketStream.ts"
-import { ending, fill, inMemory, live, onEach, start } from "./utils/effectSocket.ts"
+import { ending, fill, inMemory, onEach, start } from "./utils/effectSocket.ts"
 import * as effectNode from "./utils/effectSocketNode.ts"
-import { bytes, pair, pattern } from "./utils/live.ts"
+import { bytes, live, pair, pattern } from "./utils/live.ts"
 
 /** A stream of ours over effect's socket over a stream of ours, and the peer's stream. */
 const twice = (options: Parameters<typeof pair>[0] = {}) =>

@@ -10,21 +10,11 @@ import * as MemoryNetwork from "../../src/MemoryNetwork.ts"
 import type { Network } from "../../src/Network.ts"
 import type { SocketError } from "../../src/SocketError.ts"
 import * as SocketStream from "../../src/SocketStream.ts"
-import { leavesNothing } from "./leaks.ts"
-import { layer, text } from "./live.ts"
+import { live, text } from "./live.ts"
 
 type Program = Effect.Effect<unknown, unknown, Network | Resolver.Resolver | Scope.Scope>
 
 const resolver = Layer.orDie(Resolver.layerStatic({ hosts: { localhost: ["127.0.0.1"] } }))
-
-/**
- * A test on the loopback; it fails if a descriptor or a handle stays behind. It begins when what the runner and the test
- * before it still had in the event loop is done.
- */
-export const live = (name: string, test: Program): void =>
-  it.live(name, () =>
-    Effect.andThen(Effect.sleep(20), leavesNothing(test.pipe(Effect.orDie, Effect.scoped, Effect.provide(layer))))
-  )
 
 /** A test on a memory network, on the real clock; it fails if an end of a connection stays open. */
 export const inMemory = (name: string, test: Program, options: MemoryNetwork.Options = {}): void =>
@@ -37,7 +27,7 @@ export const inMemory = (name: string, test: Program, options: MemoryNetwork.Opt
 
 /** The same test over TCP and over the memory network. */
 export const onEach = (name: string, test: Program): void => {
-  live(`TCP: ${name}`, test)
+  live(`TCP: ${name}`, Effect.orDie(test))
   inMemory(`memory: ${name}`, test)
 }
 

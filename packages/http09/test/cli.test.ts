@@ -146,7 +146,7 @@ describe("http09 get", () => {
           assert.strictEqual(got.stderr, `> Sending request to 127.0.0.1:${port}...\n> Received response:\n`)
           assert.strictEqual(got.status, 0)
         }
-        const empty = yield* http09(["get", "localhost", String(port), "/empty"])
+        const empty = yield* http09(["get", "[::ffff:127.0.0.1]", String(port), "/empty"])
         assert.deepStrictEqual([empty.status, empty.stdout.length, empty.errors.length], [0, 0, 0])
       }),
     limit

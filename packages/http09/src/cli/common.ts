@@ -21,6 +21,9 @@ export const isPort = (least: number) => (value: number) => value >= least && va
 /** What `isPort` asks for, in words. */
 export const portRange = (least: number) => () => `a number from ${least} to 65535`
 
+/** A host without the brackets that an IPv6 address has in a URL. */
+export const withoutBrackets = (host: string): string => host.replace(/^\[(.*)\]$/, "$1")
+
 const oneLine = (text: string): string => text.replace(/\s*\n\s*/g, " ").trim()
 
 /** Help and version on standard output; a bad command line is one line on standard error. */

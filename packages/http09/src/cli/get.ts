@@ -11,13 +11,16 @@ import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import * as Http09Client from "../Http09Client.ts"
 import * as NodeOutput from "../internal/NodeOutput.ts"
-import { isPort, portRange } from "./common.ts"
+import { isPort, portRange, withoutBrackets } from "./common.ts"
 
 /** `http09 get`. */
 export const get = Command.make(
   "get",
   {
-    host: Argument.String("host").pipe(Argument.withDescription("The server's name or address")),
+    host: Argument.String("host").pipe(
+      Argument.withDescription("The server's name or address"),
+      Argument.map(withoutBrackets)
+    ),
     port: Argument.Int("port").pipe(
       Argument.withDescription("The server's port"),
       Argument.filter(isPort(1), portRange(1))
@@ -35,7 +38,11 @@ export const get = Command.make(
       path,
       dialect,
       observe: (event) =>
-        NodeOutput.tell(event._tag === "Sending" ? `> Sending request to ${host}:${port}...` : "> Received response:")
+        NodeOutput.tell(
+          event._tag === "Sending"
+            ? `> Sending request to ${host.includes(":") ? `[${host}]` : host}:${port}...`
+            : "> Received response:"
+        )
     }).pipe(
       Stream.runForEach(NodeOutput.write),
       Effect.provide(Layer.provide(Http09Client.layer, [NodeNetwork.layer, NodeResolver.layer]))

@@ -14,7 +14,7 @@ import * as NetAddress from "effect/net/NetAddress"
 import * as Http09Server from "../Http09Server.ts"
 import * as NodeOutput from "../internal/NodeOutput.ts"
 import * as NodeDocumentRoot from "../NodeDocumentRoot.ts"
-import { fromUser, inPackage, isPort, portRange, report } from "./common.ts"
+import { fromUser, inPackage, isPort, portRange, report, withoutBrackets } from "./common.ts"
 
 /** The next SIGINT or SIGTERM. A second one, while the server drains, ends the process at once. */
 const signal: Effect.Effect<void> = Effect.callback((resume) => {
@@ -48,6 +48,7 @@ export const serve = Command.make(
     ),
     host: Flag.String("host").pipe(
       Flag.withDescription("The name or address to listen on; 0.0.0.0 or :: for the whole network"),
+      Flag.map(withoutBrackets),
       Flag.withDefault("127.0.0.1")
     ),
     text: Flag.Boolean("text").pipe(

@@ -86,7 +86,8 @@ const loop = <R>(socket: ServerSocket.ServerSocket, handler: Handler<R>, options
  * Accepts connections for ever and handles each in a fiber of its own. A handler's failure, defect or interruption ends
  * its own connection and nothing else.
  *
- * **Errors**: `Closed` when the port is closed by somebody else; why the listener broke.
+ * **Errors**: `Closed` when the port is closed by somebody else; why the listener broke; `Unsupported` for
+ * `proxyProtocol` on a port that was opened with `tls`.
  * **Interruption** is the graceful stop: the port closes at once, connections between two messages end with FIN, those
  * in use get `drainTimeout`, the rest are reset. It ends within `drainTimeout` and a second.
  */

@@ -24,6 +24,7 @@ const refused = Metric.counter("socket_connections_refused", {
 export const refusedFor: { readonly [K in Refusal]: typeof refused } = {
   Access: Metric.withAttributes(refused, { reason: "access" }),
   MaxPerPeer: Metric.withAttributes(refused, { reason: "max_per_peer" }),
+  ProxyHeader: Metric.withAttributes(refused, { reason: "proxy_header" }),
   QueueFull: Metric.withAttributes(refused, { reason: "queue_full" }),
   QueueTimeout: Metric.withAttributes(refused, { reason: "queue_timeout" }),
   Stopped: Metric.withAttributes(refused, { reason: "stopped" })

@@ -8,13 +8,15 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
+import * as NetAddress from "effect/net/NetAddress"
 import * as Semaphore from "effect/Semaphore"
+import * as ProxyProtocol from "../ProxyProtocol.ts"
 import * as ServerSocket from "../ServerSocket.ts"
 import type { Handler, Options, Report } from "../Server.ts"
-import { isSocketError, type SocketError } from "../SocketError.ts"
+import { isSocketError, SocketError } from "../SocketError.ts"
 import * as SocketMetrics from "../SocketMetrics.ts"
 import { limitsFrom, type SocketStream } from "../SocketStream.ts"
-import { Admission } from "./Admission.ts"
+import { Admission, type Refusal } from "./Admission.ts"
 import type { StreamCore, StreamLimits } from "./StreamCore.ts"
 
 interface Active {
@@ -43,6 +45,16 @@ const logError = (cause: Cause.Cause<unknown>, stream: SocketStream): Effect.Eff
 const toMillis = (input: Duration.Input | undefined): number =>
   input === undefined ? Infinity : Duration.toMillis(input)
 
+const defaultHeaderTimeout = Duration.seconds(5)
+
+/** The connection was refused after its handler's fiber had begun. */
+class Refused {
+  readonly refusal: Refusal
+  constructor(refusal: Refusal) {
+    this.refusal = refusal
+  }
+}
+
 export class ServerLoop<R> {
   readonly report = Deferred.makeUnsafe<Report>()
   readonly permits: Semaphore.Semaphore
@@ -53,6 +65,7 @@ export class ServerLoop<R> {
   private readonly limits: StreamLimits
   private readonly maxAge: number
   private readonly idleTimeout: number
+  private readonly admission: Admission
   private readonly empty = Latch.makeUnsafe(true)
   private clock!: Clock.Clock
   private context: Context.Context<R> = Context.empty() as Context.Context<R>
@@ -62,6 +75,7 @@ export class ServerLoop<R> {
     this.handler = handler
     this.options = options
     this.limits = limitsFrom(options, socket.queue.options.limits)
+    this.admission = new Admission(options)
     this.maxAge = toMillis(options.maxAge)
     this.idleTimeout = toMillis(options.idleTimeout)
     this.permits = Semaphore.makeUnsafe(options.maxConnections ?? socket.capacity)
@@ -86,18 +100,40 @@ export class ServerLoop<R> {
           Effect.sync(() => {
             this.context = context
             this.clock = clock
-            this.socket.queue.onRefused = (core, refusal) => {
-              SocketMetrics.refusedFor[refusal].updateUnsafe(1, context)
-              const heard = this.options.onRefused?.(core.remoteAddress, refusal)
-              if (heard !== undefined) Effect.runForkWith(context)(heard)
-            }
-            this.socket.queue.admit(new Admission(this.options))
+            this.socket.queue.onRefused = (core, refusal) => this.refused(core, refusal)
+            this.socket.queue.admit(this.admission)
           })
         )
       )
+      if (this.options.proxyProtocol !== undefined && this.socket.queue.options.tls !== undefined) {
+        const reason = { _tag: "Unsupported", detail: "proxyProtocol on a port that is opened with tls" } as const
+        const address = NetAddress.formatSocketAddress(this.socket.address)
+        return Effect.fail(SocketError.make({ operation: "accept", address, reason }))
+      }
       return Effect.andThen(start, this.sweeps ? Effect.andThen(Effect.forkChild(restore(this.sweep)), loop) : loop)
     })
   }
+
+  private refused(core: StreamCore, refusal: Refusal): void {
+    SocketMetrics.refusedFor[refusal].updateUnsafe(1, this.context)
+    const heard = this.options.onRefused?.(core.remoteAddress, refusal)
+    if (heard !== undefined) Effect.runForkWith(this.context)(heard)
+  }
+
+  /** Who the client behind a proxy is, before its handler sees the connection. */
+  private readonly identify = (core: StreamCore): Effect.Effect<void, Refused> =>
+    this.admission.isProxied(core)
+      ? ProxyProtocol.read(core).pipe(
+          Effect.timeout(this.options.proxyProtocol?.timeout ?? defaultHeaderTimeout),
+          Effect.mapError(() => new Refused("ProxyHeader")),
+          Effect.flatMap((header) => {
+            if (header._tag !== "Proxied") return Effect.void
+            core.proxied = header
+            const refusal = this.admission.enterAs(core, header.source)
+            return refusal === undefined ? Effect.void : Effect.fail(new Refused(refusal))
+          })
+        )
+      : Effect.void
 
   /** From here the connection is its handler's. */
   private fork(core: StreamCore): Effect.Effect<void, never, R> {
@@ -109,7 +145,9 @@ export class ServerLoop<R> {
     core.onBroken = () => active.fiber?.interruptUnsafe()
     SocketMetrics.accepted.updateUnsafe(1, this.context)
     SocketMetrics.active.updateUnsafe(this.active.size, this.context)
-    const handled = Effect.suspend(() => this.handler(core)).pipe(
+    const handler = Effect.suspend(() => this.handler(core))
+    const identified = this.options.proxyProtocol === undefined ? handler : Effect.andThen(this.identify(core), handler)
+    const handled = identified.pipe(
       Effect.scoped,
       Effect.interruptible,
       Effect.exit,
@@ -122,6 +160,8 @@ export class ServerLoop<R> {
 
   private end(active: Active, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void, never, R> {
     const { core } = active
+    const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
+    if (error instanceof Refused) this.refused(core, error.refusal)
     if (Exit.isSuccess(exit)) core.beginClose()
     else if (active.idle) core.endNow()
     else core.abort()
@@ -130,7 +170,9 @@ export class ServerLoop<R> {
       if (this.active.size === 0) this.empty.openUnsafe()
       this.count(core, exit)
       const released = this.permits.release(1)
-      if (Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)) return Effect.asVoid(released)
+      if (Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause) || error instanceof Refused) {
+        return Effect.asVoid(released)
+      }
       return Effect.andThen(
         released,
         Effect.suspend(() => (this.options.onError ?? logError)(exit.cause, core))

@@ -63,6 +63,8 @@ export class StreamCore implements ConnectionEvents, SocketStream {
   onClosed: (() => void) | undefined
   /** As `onClosed`, for the count of connections of one peer. */
   onLeave: (() => void) | undefined
+  /** The ends of the connection to the proxy in front of us. */
+  proxied: { readonly source: NetAddress.SocketAddress; readonly destination: NetAddress.SocketAddress } | undefined
   bytesRead = 0
   /** Bytes that the kernel has taken. */
   bytesWritten = 0
@@ -109,11 +111,11 @@ export class StreamCore implements ConnectionEvents, SocketStream {
   }
 
   get localAddress(): NetAddress.SocketAddress {
-    return this.connection.localAddress
+    return this.proxied?.destination ?? this.connection.localAddress
   }
 
   get remoteAddress(): NetAddress.SocketAddress {
-    return this.connection.remoteAddress
+    return this.proxied?.source ?? this.connection.remoteAddress
   }
 
   toString(): string {

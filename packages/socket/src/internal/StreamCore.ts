@@ -10,6 +10,7 @@ import * as NetAddress from "effect/net/NetAddress"
 import type { Connection, ConnectionEvents } from "../Connection.ts"
 import { type Operation, type Reason, SocketError } from "../SocketError.ts"
 import type { SocketStream } from "../SocketStream.ts"
+import { join, sizeOf, splitOff } from "./chunks.ts"
 import { InputBuffer } from "./InputBuffer.ts"
 import { TypeId } from "./typeId.ts"
 import { unyielding } from "./unyielding.ts"
@@ -473,33 +474,4 @@ const closed: Reason = { _tag: "Closed" }
 const remove = <A>(items: Array<A>, item: A): void => {
   const index = items.indexOf(item)
   if (index !== -1) items.splice(index, 1)
-}
-
-const sizeOf = (chunks: ReadonlyArray<Uint8Array>): number => chunks.reduce((bytes, chunk) => bytes + chunk.length, 0)
-
-/** Cuts `chunks` after `room` bytes and gives what was behind. */
-const splitOff = (chunks: Array<Uint8Array>, room: number): Array<Uint8Array> => {
-  let left = room
-  for (const [i, chunk] of chunks.entries()) {
-    if (chunk.length > left) {
-      const rest = chunks.splice(i)
-      if (left > 0) {
-        chunks.push(chunk.subarray(0, left))
-        rest[0] = chunk.subarray(left)
-      }
-      return rest
-    }
-    left -= chunk.length
-  }
-  return []
-}
-
-const join = (chunks: ReadonlyArray<Uint8Array>, bytes: number): Uint8Array => {
-  const joined = new Uint8Array(bytes)
-  let at = 0
-  for (const chunk of chunks) {
-    joined.set(chunk, at)
-    at += chunk.length
-  }
-  return joined
 }

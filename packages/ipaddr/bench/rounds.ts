@@ -1,5 +1,5 @@
 /**
- * Timing in interleaved rounds: each round times every candidate once, in turn, and compares inside the round only, so
+ * Timing in processor time and in interleaved rounds: each round times every candidate once, in turn, and compares inside the round only, so
  * that a machine whose speed changes from minute to minute changes both sides.
  */
 
@@ -20,18 +20,25 @@ let sink = 0
 
 const median = (values: ReadonlyArray<number>): number => values.toSorted((a, b) => a - b)[values.length >>> 1]
 
+/** The processor time of this thread so far, in nanoseconds: what other programs on the machine take is not in it. */
+export const now = (): number => {
+  const { user, system } = process.threadCpuUsage()
+  return (user + system) * 1000
+}
+
 const time = (candidate: Candidate, repeats: number): number => {
-  const start = process.hrtime.bigint()
+  const start = now()
   for (let index = 0; index < repeats; index++) sink += candidate.run()
-  return Number(process.hrtime.bigint() - start)
+  return now() - start
 }
 
 /** Times candidates of `operations` operations a run; the first is the baseline of the ratios. */
 export const compare = (operations: number, candidates: ReadonlyArray<Candidate>, rounds = 25): Array<Row> => {
-  // Enough repeats for five milliseconds at least, after half a second of warming up.
+  // Enough repeats for twenty milliseconds, after half a second of warming up: the processor's clock is coarse.
   const repeats = candidates.map((candidate) => {
-    for (const end = performance.now() + 500; performance.now() < end;) sink += candidate.run()
-    return Math.max(1, Math.ceil(5e6 / time(candidate, 1)))
+    let runs = 0
+    for (const end = performance.now() + 500; performance.now() < end; runs++) sink += candidate.run()
+    return Math.ceil(runs / 25)
   })
   const times = candidates.map((): Array<number> => [])
   for (let round = 0; round < rounds; round++) {

@@ -10,7 +10,7 @@ import * as IpRange from "../src/IpRange.ts"
 import * as IpSet from "../src/IpSet.ts"
 import * as IpTable from "../src/IpTable.ts"
 import { count, random, text4, v4, v6 } from "./inputs.ts"
-import { type Candidate, compare, print } from "./rounds.ts"
+import { type Candidate, compare, now, print } from "./rounds.ts"
 
 const over = <A>(name: string, inputs: ReadonlyArray<A>, f: (input: A) => boolean): Candidate => ({
   name,
@@ -51,11 +51,11 @@ const made = <A>(title: string, make: () => A): A => {
   const times: Array<number> = []
   let value = make()
   for (let turn = 0; turn < 3; turn++) {
-    const start = performance.now()
+    const start = now()
     value = make()
-    times.push(performance.now() - start)
+    times.push(now() - start)
   }
-  const seconds = times.sort((a, b) => a - b)[1] / 1000
+  const seconds = times.sort((a, b) => a - b)[1] / 1e9
   console.log(`\n${title}: ${seconds.toFixed(2)} s, ${(bytes(value) / 1e6).toFixed(1)} MB`)
   return value
 }

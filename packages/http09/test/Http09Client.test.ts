@@ -6,7 +6,7 @@ import * as Stream from "effect/Stream"
 import * as net from "node:net"
 import * as DocumentRoot from "../src/DocumentRoot.ts"
 import * as Http09Client from "../src/Http09Client.ts"
-import { client, listening, scripted } from "./utils/servers.ts"
+import { client, forEver, listening, scripted } from "./utils/servers.ts"
 
 const allBytes = Uint8Array.from({ length: 256 }, (_, index) => index)
 const large = Uint8Array.from({ length: 3_000_000 }, (_, index) => (index * 7) % 251)
@@ -111,12 +111,8 @@ describe("the client", () => {
     Effect.gen(function* () {
       const closed = yield* Deferred.make<void>()
       const port = yield* scripted((socket) => {
-        const more = (): void => {
-          while (socket.write(large));
-        }
-        socket.on("drain", more)
+        forEver(socket)
         socket.on("close", () => Deferred.doneUnsafe(closed, Exit.void))
-        more()
       })
       yield* Stream.runHead(Http09Client.get({ host: "127.0.0.1", port, path: "/" }))
       yield* Effect.timeout(Deferred.await(closed), "3 seconds")

@@ -1,13 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as fs from "node:fs"
-import * as net from "node:net"
 import * as path from "node:path"
 import { fileURLToPath } from "node:url"
 import { temporary, write } from "./utils/folders.ts"
 import { cli, http09, serving, start } from "./utils/processes.ts"
 import { collect, connect, exchange } from "./utils/raw.ts"
-import { scripted } from "./utils/servers.ts"
+import { forEver, scripted } from "./utils/servers.ts"
 
 const site = fileURLToPath(new URL("../site", import.meta.url))
 const limit = 20_000
@@ -164,11 +163,7 @@ describe("http09 get", () => {
         assert.strictEqual(broken.stdout.toString(), "half")
         assert.deepStrictEqual(broken.errors, [`http09: read 127.0.0.1:${port}: connection reset`])
 
-        const endless = yield* scripted((socket: net.Socket) => {
-          const more = () => socket.write("x".repeat(100_000))
-          socket.on("drain", more)
-          more()
-        })
+        const endless = yield* scripted(forEver)
         const reader = yield* start(process.execPath, [cli, "get", "127.0.0.1", String(endless), "/"])
         yield* reader.until("xxx")
         reader.child.stdout?.destroy()

@@ -45,3 +45,14 @@ export const scripted = (script: (socket: net.Socket, request: string) => void) 
     ),
     (server) => (server.address() as net.AddressInfo).port
   )
+
+/** A script that sends as fast as the client reads, without end. */
+export const forEver = (socket: net.Socket): void => {
+  const chunk = Buffer.alloc(100_000, "x")
+  // A write that the kernel takes at once asks for no drain, so one for each drain would stop there.
+  const more = (): void => {
+    while (socket.write(chunk));
+  }
+  socket.on("drain", more)
+  more()
+}

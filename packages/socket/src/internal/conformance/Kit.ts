@@ -1,0 +1,159 @@
+/** What the cases of the conformance suite are made of. It knows no test runner. */
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import type * as ServerSocket from "../../ServerSocket.ts"
+import { isSocketError, type Reason, type SocketError } from "../../SocketError.ts"
+import type * as SocketStream from "../../SocketStream.ts"
+
+/** Both ends of one connection. */
+export type Pair = readonly [client: SocketStream.SocketStream, server: SocketStream.SocketStream]
+
+/** How the suite gets the streams that it certifies. */
+export interface Factory<R = never> {
+  /** A connected pair. The scope owns both ends, and closes them at the same time. */
+  readonly pair: (options: SocketStream.Options) => Effect.Effect<Pair, unknown, R | Scope.Scope>
+  /** Ports, for a transport that has them: their cases are left out otherwise. */
+  readonly server?:
+    | {
+        /** A port at any free address. */
+        readonly listen: (
+          options: ServerSocket.Options
+        ) => Effect.Effect<ServerSocket.ServerSocket, unknown, R | Scope.Scope>
+        /** A client of that port. */
+        readonly open: (
+          server: ServerSocket.ServerSocket,
+          options: SocketStream.Options
+        ) => Effect.Effect<SocketStream.SocketStream, unknown, R | Scope.Scope>
+      }
+    | undefined
+  /**
+   * Whether a cut connection shows its peer `ConnectionReset`. Without it (Unix-domain sockets), an end of input passes
+   * too. Default `true`.
+   */
+  readonly resets?: boolean | undefined
+  /** Bytes that the transport itself may hold in each direction, besides the streams' marks. Default 32 MiB. */
+  readonly buffers?: number | undefined
+  /** What is held of the transport now, descriptors for example: the same value after a connection as before it. */
+  readonly held?: Effect.Effect<unknown, never, R> | undefined
+}
+
+/** A case before it has its time limit: it fails with anything that explains itself as text. */
+export type Check<R> = (factory: Factory<R>) => Effect.Effect<void, unknown, R | Scope.Scope>
+
+export type Checks<R> = { readonly [claim: string]: Check<R> }
+
+export const ensure = (holds: boolean, detail: string): Effect.Effect<void, string> =>
+  holds ? Effect.void : Effect.fail(detail)
+
+const show = (value: unknown): string =>
+  Option.isOption(value)
+    ? Option.match(value, { onNone: () => "none", onSome: (inner) => `some ${show(inner)}` })
+    : value instanceof Uint8Array
+      ? `${value.length} bytes`
+      : JSON.stringify(value)
+
+export const same = (actual: unknown, expected: unknown, what: string): Effect.Effect<void, string> =>
+  ensure(show(actual) === show(expected), `${what}: ${show(actual)} instead of ${show(expected)}`)
+
+export const sameBytes = (actual: Uint8Array, expected: Uint8Array, what: string): Effect.Effect<void, string> => {
+  const differs = expected.findIndex((byte, at) => byte !== actual[at])
+  return differs === -1 && actual.length === expected.length
+    ? Effect.void
+    : Effect.fail(`${what}: ${actual.length} bytes instead of ${expected.length}, different from byte ${differs}`)
+}
+
+/** The effect must fail for one of these reasons. */
+export const failsWith = <A, R>(
+  effect: Effect.Effect<A, unknown, R>,
+  reasons: ReadonlyArray<Reason["_tag"]>,
+  what: string
+): Effect.Effect<void, string, R> =>
+  Effect.matchEffect(effect, {
+    onSuccess: (value) => Effect.fail(`${what}: ${show(value)} instead of ${reasons.join(" or ")}`),
+    onFailure: (error) =>
+      isSocketError(error) && reasons.includes(error.reason._tag)
+        ? Effect.void
+        : Effect.fail(`${what}: ${String(error)} instead of ${reasons.join(" or ")}`)
+  })
+
+/** How a cut connection shows itself to a reader: as a reset, or on a transport without resets also as an end of input. */
+export const isCut = <R>(
+  factory: Factory<R>,
+  read: Effect.Effect<unknown, SocketError>,
+  what: string
+): Effect.Effect<void, string> =>
+  factory.resets === false ? Effect.asVoid(Effect.exit(read)) : failsWith(read, ["ConnectionReset"], what)
+
+export const start = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<Fiber.Fiber<A, E>, never, R> =>
+  Effect.forkChild(effect, { startImmediately: true })
+
+/** Long enough for an operation to have ended that does not wait. */
+const moment = 30
+
+/** Starts what must wait. */
+export const blocked = <A, E, R>(effect: Effect.Effect<A, E, R>, what: string) =>
+  Effect.gen(function* () {
+    const fiber = yield* start(effect)
+    yield* Effect.sleep(moment)
+    yield* ensure(fiber.pollUnsafe() === undefined, `${what} did not wait`)
+    return fiber
+  })
+
+/** What must end now, and at most takes a few seconds of a busy machine. */
+export const soon = <A, E, R>(effect: Effect.Effect<A, E, R>, what: string): Effect.Effect<A, E | string, R> =>
+  Effect.timeoutOrElse(effect, { duration: 5000, orElse: () => Effect.fail(`${what} did not end`) })
+
+export const interrupted = <A, E>(fiber: Fiber.Fiber<A, E>, what: string): Effect.Effect<void, string> =>
+  soon(Fiber.interrupt(fiber), `${what}, interrupted,`)
+
+/** Looks again until the value is as expected. */
+export const eventually = <R>(
+  value: Effect.Effect<unknown, unknown, R>,
+  expected: unknown,
+  what: string
+): Effect.Effect<void, unknown, R> => {
+  const look = (left: number): Effect.Effect<void, unknown, R> =>
+    Effect.flatMap(value, (actual) =>
+      left === 0 || show(actual) === show(expected)
+        ? same(actual, expected, what)
+        : Effect.andThen(Effect.sleep(10), look(left - 1))
+    )
+  return look(300)
+}
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder()
+
+export const bytes = (text: string): Uint8Array => encoder.encode(text)
+export const text = (bytes: Uint8Array): string => decoder.decode(bytes)
+
+/** Bytes that tell their place, for a period longer than any buffer's size. */
+export const pattern = (count: number, from = 0): Uint8Array => {
+  const data = new Uint8Array(count)
+  for (let i = 0; i < count; i++) data[i] = ((from + i) * 31 + ((from + i) >>> 8) * 7) & 255
+  return data
+}
+
+/** Runs the check in both directions, on two connections at the same time. */
+export const bothWays =
+  <R>(
+    options: SocketStream.Options,
+    check: (
+      near: SocketStream.SocketStream,
+      far: SocketStream.SocketStream
+    ) => Effect.Effect<void, unknown, Scope.Scope>
+  ): Check<R> =>
+  ({ pair }) =>
+    Effect.all(
+      [
+        Effect.flatMap(pair(options), ([client, server]) =>
+          Effect.mapError(check(client, server), (error) => `client to server: ${String(error)}`)
+        ),
+        Effect.flatMap(pair(options), ([client, server]) =>
+          Effect.mapError(check(server, client), (error) => `server to client: ${String(error)}`)
+        )
+      ],
+      { concurrency: "unbounded", discard: true }
+    )

@@ -1,0 +1,258 @@
+/** Ports: accepting, serving and stopping. */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import * as Server from "../../Server.ts"
+import * as ServerSocket from "../../ServerSocket.ts"
+import * as SocketStream from "../../SocketStream.ts"
+import {
+  blocked,
+  type Checks,
+  ensure,
+  eventually,
+  type Factory,
+  failsWith,
+  interrupted,
+  isCut,
+  pattern,
+  same,
+  sameBytes,
+  soon,
+  start
+} from "./Kit.ts"
+
+const echo = Effect.fnUntraced(function* (stream: SocketStream.SocketStream) {
+  for (;;) {
+    const line = yield* SocketStream.readLine(stream)
+    if (Option.isNone(line)) return
+    yield* SocketStream.writeLine(stream, line.value)
+  }
+})
+
+const ping = Effect.fnUntraced(function* (stream: SocketStream.SocketStream, line: string) {
+  yield* SocketStream.writeLine(stream, line)
+  yield* same(yield* soon(SocketStream.readLine(stream), "the echo"), Option.some(line), "the echo")
+})
+
+/** A check of a transport that has ports. */
+const onPort =
+  <R>(
+    check: (
+      server: NonNullable<Factory<R>["server"]>,
+      factory: Factory<R>
+    ) => Effect.Effect<void, unknown, R | Scope.Scope>
+  ) =>
+  (factory: Factory<R>): Effect.Effect<void, unknown, R | Scope.Scope> =>
+    factory.server === undefined ? Effect.void : check(factory.server, factory)
+
+const quiet: Server.Options = { onError: () => Effect.void }
+
+/** For ends that do not wait for each other. */
+const brief = { lingerTimeout: 100 }
+
+export const checks = <R>(): Checks<R> => ({
+  "accept gives connections in their order, also those that came before": onPort(({ listen, open }) =>
+    Effect.gen(function* () {
+      const port = yield* listen(brief)
+      for (const name of ["one", "two", "three"]) {
+        yield* SocketStream.writeLine(yield* open(port, brief), name)
+        yield* Effect.sleep(20)
+      }
+      for (const name of ["one", "two", "three"]) {
+        const stream = yield* soon(ServerSocket.accept(port), "accept")
+        yield* same(yield* SocketStream.readLine(stream), Option.some(name), "who came")
+        yield* SocketStream.endWrite(stream)
+      }
+    })
+  ),
+
+  "acceptWithin gives none when nobody comes, and somebody who comes in time": onPort(({ listen, open }) =>
+    Effect.gen(function* () {
+      const port = yield* listen(brief)
+      for (const time of [0, 1, 20]) {
+        yield* same(yield* soon(ServerSocket.acceptWithin(port, time), "acceptWithin"), Option.none(), "nobody")
+      }
+      const waiting = yield* blocked(ServerSocket.acceptWithin(port, 5000), "acceptWithin")
+      const client = yield* open(port, brief)
+      yield* ensure(Option.isSome(yield* Fiber.join(waiting)), "acceptWithin gave none though somebody came")
+      yield* SocketStream.reset(client)
+    })
+  ),
+
+  "an accept that is interrupted around the moment of a connection loses none": onPort(({ listen, open }) =>
+    Effect.gen(function* () {
+      const port = yield* listen({})
+      for (let round = 0; round < 40; round++) {
+        const accepting = yield* start(ServerSocket.accept(port))
+        const client = yield* open(port, {})
+        for (let turn = 0; turn < round % 5; turn++) yield* Effect.yieldNow
+        yield* interrupted(accepting, "accept")
+        const exit = yield* Fiber.await(accepting)
+        const stream = Exit.isSuccess(exit) ? exit.value : yield* soon(ServerSocket.accept(port), "the next accept")
+        yield* SocketStream.writeLine(client, String(round))
+        yield* same(yield* SocketStream.readLine(stream), Option.some(String(round)), "the round")
+        yield* Effect.all([SocketStream.reset(client), SocketStream.reset(stream)])
+      }
+      yield* same(yield* ServerSocket.acceptWithin(port, 0), Option.none(), "connections left over")
+    })
+  ),
+
+  "the queue is bounded, and whoever finds it full is refused and counted": onPort(({ listen, open }, factory) =>
+    Effect.gen(function* () {
+      const port = yield* listen({ ...brief, queue: 2 })
+      const clients = yield* Effect.forEach([1, 2, 3, 4], () =>
+        Effect.tap(Effect.option(open(port, brief)), () => Effect.sleep(20))
+      )
+      yield* eventually(
+        Effect.sync(() => port.refused),
+        2,
+        "connections refused"
+      )
+      for (const client of clients.slice(2)) {
+        if (Option.isSome(client)) yield* isCut(factory, SocketStream.readAll(client.value), "a refused connection")
+      }
+      for (const client of clients.slice(0, 2)) {
+        const stream = yield* soon(ServerSocket.accept(port), "accept")
+        yield* SocketStream.reset(stream)
+        yield* ensure(Option.isSome(client), "a connection that found a place was refused")
+      }
+    })
+  ),
+
+  "a closed port refuses, fails accept with Closed, and leaves accepted connections alone": onPort(({ listen, open }) =>
+    Effect.gen(function* () {
+      const port = yield* listen(brief)
+      const client = yield* open(port, brief)
+      const stream = yield* soon(ServerSocket.accept(port), "accept")
+      const accepting = yield* blocked(ServerSocket.accept(port), "accept")
+      yield* ServerSocket.close(port)
+      yield* ServerSocket.close(port)
+      yield* soon(failsWith(Fiber.join(accepting), ["Closed"], "a waiting accept"), "accept")
+      yield* failsWith(ServerSocket.accept(port), ["Closed"], "a later accept")
+      yield* failsWith(open(port, brief), ["ConnectionRefused", "AddressNotAvailable"], "open")
+      yield* SocketStream.writeLine(client, "still here")
+      yield* same(yield* SocketStream.readLine(stream), Option.some("still here"), "a line")
+      yield* SocketStream.endWrite(stream)
+    })
+  ),
+
+  "a handler's success is the end of input for its peer, after everything that it wrote": onPort(({ listen, open }) =>
+    Effect.gen(function* () {
+      const reply = pattern(1_000_000)
+      const port = yield* listen({})
+      yield* Server.start(port, (stream) => SocketStream.write(stream, reply))
+      const client = yield* open(port, {})
+      yield* start(Effect.exit(SocketStream.write(client, new Uint8Array(300_000))))
+      yield* sameBytes(yield* SocketStream.readAll(client, { maxBytes: reply.length }), reply, "the reply")
+    })
+  ),
+
+  "a handler's failure, defect or interruption is a reset for its peer, and nobody else's": onPort(
+    ({ listen, open }, factory) =>
+      Effect.gen(function* () {
+        const port = yield* listen({})
+        const outcomes: Record<string, Effect.Effect<void, string>> = {
+          failure: Effect.fail("no"),
+          defect: Effect.die("no"),
+          interruption: Effect.interrupt
+        }
+        const handler: Server.Handler = (stream) =>
+          Effect.flatMap(SocketStream.readLine(stream), (line) =>
+            Option.match(line, { onNone: () => Effect.void, onSome: (name) => outcomes[name] ?? echo(stream) })
+          )
+        yield* Server.start(port, handler, quiet)
+        const neighbour = yield* open(port, {})
+        yield* SocketStream.writeLine(neighbour, "echo")
+        for (const name of Object.keys(outcomes)) {
+          const client = yield* open(port, {})
+          yield* SocketStream.writeLine(client, name)
+          yield* soon(isCut(factory, SocketStream.readAll(client), name), name)
+          yield* ping(neighbour, name)
+        }
+      })
+  ),
+
+  "no more handlers run at once than maxConnections, and the rest wait their turn": onPort(({ listen, open }) =>
+    Effect.gen(function* () {
+      const gate = yield* Deferred.make<void>()
+      const count = { running: 0, most: 0, done: 0 }
+      const handler: Server.Handler = () =>
+        Effect.suspend(() => {
+          count.most = Math.max(count.most, ++count.running)
+          return Effect.ensuring(
+            Deferred.await(gate),
+            Effect.sync(() => {
+              count.running--
+              count.done++
+            })
+          )
+        })
+      const port = yield* listen(brief)
+      const server = yield* Server.start(port, handler, { maxConnections: 2 })
+      yield* Effect.forEach([1, 2, 3, 4, 5], () => open(port, brief), { concurrency: "unbounded" })
+      yield* eventually(server.connections, 2, "handlers")
+      yield* Deferred.succeed(gate, undefined)
+      yield* eventually(
+        Effect.sync(() => count.done),
+        5,
+        "handlers that ran"
+      )
+      yield* same(count.most, 2, "handlers at once")
+    })
+  ),
+
+  "stop refuses at once, ends who is idle, waits for who is in use, resets the rest, and its report adds up": onPort(
+    ({ listen, open }, factory) =>
+      Effect.gen(function* () {
+        const handler: Server.Handler = (stream) =>
+          Effect.gen(function* () {
+            const line = yield* SocketStream.readLine(stream)
+            if (Option.contains(line, "busy")) {
+              yield* Effect.sleep(200)
+              return yield* SocketStream.writeLine(stream, "done")
+            }
+            yield* SocketStream.writeLine(stream, "here")
+            return yield* Option.contains(line, "stuck") ? Effect.never : echo(stream)
+          })
+        const port = yield* listen(brief)
+        const server = yield* Server.start(port, handler, { ...quiet, drainTimeout: 1000 })
+        const clients = yield* Effect.forEach(["idle", "busy", "stuck"], (name) =>
+          Effect.tap(open(port, brief), (client) => SocketStream.writeLine(client, name))
+        )
+        const [idle, busy, stuck] = clients
+        for (const client of [idle, stuck]) {
+          yield* same(yield* SocketStream.readLine(client), Option.some("here"), "the greeting")
+        }
+        yield* eventually(server.connections, 3, "handlers")
+        const stopping = yield* start(server.stop)
+        yield* failsWith(open(port, brief), ["ConnectionRefused", "AddressNotAvailable"], "open while it stops")
+        yield* same(yield* SocketStream.readLine(idle), Option.none(), "the idle connection")
+        yield* same(yield* SocketStream.readLine(busy), Option.some("done"), "the answer of the one in use")
+        yield* same(yield* SocketStream.readLine(busy), Option.none(), "the one in use, after its answer")
+        yield* isCut(factory, SocketStream.readAll(stuck), "the one that is stuck")
+        yield* same(yield* soon(Fiber.join(stopping), "stop"), { drained: 2, aborted: 1 }, "the report")
+        yield* same(yield* server.stop, { drained: 2, aborted: 1 }, "the report again")
+        yield* failsWith(server.await, ["Closed"], "await")
+      })
+  ),
+
+  "a server leaves nothing behind": onPort(({ listen, open }, { held }) =>
+    Effect.gen(function* () {
+      if (held === undefined) return
+      const before = yield* held
+      const round = Effect.gen(function* () {
+        const port = yield* listen({})
+        yield* Server.start(port, echo, { ...quiet, drainTimeout: 100 })
+        const clients = yield* Effect.forEach([1, 2, 3, 4], () => open(port, { lingerTimeout: 100 }))
+        yield* Effect.forEach(clients, (client) => ping(client, "hello"))
+        yield* SocketStream.reset(clients[0])
+        yield* SocketStream.endWrite(clients[1])
+      })
+      for (let i = 0; i < 3; i++) yield* Effect.scoped(round)
+      yield* eventually(held, before, "what is held")
+    })
+  )
+})

@@ -1,0 +1,121 @@
+/**
+ * The contract of streams and servers as a test suite for any transport. It needs no test runner: each case is an effect
+ * that succeeds, or fails with what is wrong.
+ *
+ * @example
+ * const factory = Conformance.overNetwork({ address: NetAddress.inetAddressFromStringUnsafe("127.0.0.1:0") })
+ * for (const { name, run } of Conformance.cases(factory)) {
+ *   it.live(name, () => run.pipe(Effect.provide(NodeNetwork.layer), Effect.provide(NodeResolver.layer)))
+ * }
+ */
+import type { Resolver } from "@effect-sockets/resolver/Resolver"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import type * as NetAddress from "effect/net/NetAddress"
+import * as Schema from "effect/Schema"
+import * as Scope from "effect/Scope"
+import * as Deadlines from "../internal/conformance/Deadlines.ts"
+import * as Ends from "../internal/conformance/Ends.ts"
+import { type Checks, type Factory, type Pair } from "../internal/conformance/Kit.ts"
+import * as Servers from "../internal/conformance/Servers.ts"
+import * as Transfer from "../internal/conformance/Transfer.ts"
+import type { Network } from "../Network.ts"
+import * as ServerSocket from "../ServerSocket.ts"
+import * as SocketStream from "../SocketStream.ts"
+
+export type {
+  /** How the suite gets the streams that it certifies. */
+  Factory,
+  /** Both ends of one connection. */
+  Pair
+}
+
+/** A promise of the contract that a transport does not keep. */
+export class ConformanceFailure extends Schema.TaggedError<ConformanceFailure>()("ConformanceFailure", {
+  /** The case: the promise in one sentence. */
+  name: Schema.String,
+  /** What happened instead. */
+  detail: Schema.String
+}) {
+  override get message(): string {
+    return `${this.name}: ${this.detail}`
+  }
+}
+
+/** One promise of the contract. */
+export interface Case<R = never> {
+  /** The promise in one sentence, unique in the suite. */
+  readonly name: string
+  /**
+   * Shows it. A case takes a second or two, and fails by itself after 30; what it opened is closed when it ends.
+   */
+  readonly run: Effect.Effect<void, ConformanceFailure, R>
+}
+
+const limit = Duration.seconds(30)
+
+const toCases = <R>(checks: Checks<R>, factory: Factory<R>): ReadonlyArray<Case<R>> =>
+  Object.entries(checks).map(([name, check]) => ({
+    name,
+    run: Effect.suspend(() => check(factory)).pipe(
+      Effect.scoped,
+      Effect.timeoutOrElse({
+        duration: limit,
+        orElse: () => Effect.fail(`it has not ended after ${Duration.format(limit)}`)
+      }),
+      Effect.mapError((error) => ConformanceFailure.make({ name, detail: String(error) }))
+    ) as Effect.Effect<void, ConformanceFailure, R>
+  }))
+
+/**
+ * The suite. The first eleven behaviours are those of Go's `golang.org/x/net/nettest` (BasicIO, PingPong, RacyRead,
+ * RacyWrite, ReadTimeout, WriteTimeout, PastTimeout, PresentTimeout, FutureTimeout, CloseTimeout, ConcurrentMethods), with
+ * deadlines as `Effect.timeout` and interruption; then half-close, backpressure, FIN and RST, lingering, interruption of
+ * every operation, ports, servers, and that nothing stays behind.
+ *
+ * Cases are independent of each other, but for `held`: run them one by one if the factory has it.
+ */
+export const cases = <R = never>(factory: Factory<R>): ReadonlyArray<Case<R>> => [
+  ...toCases(Transfer.checks<R>(), factory),
+  ...toCases(Deadlines.checks<R>(), factory),
+  ...toCases(Ends.checks<R>(), factory),
+  ...(factory.server === undefined ? [] : toCases(Servers.checks<R>(), factory))
+]
+
+/** How `overNetwork` listens and connects. */
+export interface OverNetwork<R = never> extends Pick<Factory<R>, "resets" | "buffers" | "held"> {
+  /** Where to listen: port 0 for any, or an effect that gives a fresh address each time. */
+  readonly address: NetAddress.SocketAddress | Effect.Effect<NetAddress.SocketAddress, never, R>
+  /** For every port: TLS, for example. */
+  readonly listen?: ServerSocket.Options | undefined
+  /** For every client. */
+  readonly open?: SocketStream.OpenOptions | undefined
+}
+
+/** A factory over the `Network` of the environment. */
+export const overNetwork = <R = never>(options: OverNetwork<R>): Factory<R | Network | Resolver> => {
+  const address: Effect.Effect<NetAddress.SocketAddress, never, R> = Effect.isEffect(options.address)
+    ? options.address
+    : Effect.succeed(options.address)
+  const listen = (limits: ServerSocket.Options) =>
+    Effect.flatMap(address, (address) => ServerSocket.listen(address, { ...options.listen, ...limits }))
+  const open = (server: ServerSocket.ServerSocket, limits: SocketStream.Options) =>
+    SocketStream.open(server.address, { ...options.open, ...limits })
+  const pair = Effect.fnUntraced(function* (limits: SocketStream.Options) {
+    const port = yield* listen(limits)
+    const ends = yield* Scope.fork(yield* Effect.scope, "parallel")
+    const accepting = yield* Effect.forkChild(Scope.provide(ServerSocket.accept(port), ends))
+    const client = yield* Scope.provide(open(port, limits), ends)
+    const pair: Pair = [client, yield* Fiber.join(accepting)]
+    yield* ServerSocket.close(port)
+    return pair
+  })
+  return {
+    pair,
+    server: { listen, open },
+    resets: options.resets,
+    buffers: options.buffers,
+    held: options.held
+  }
+}

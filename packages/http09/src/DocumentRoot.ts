@@ -46,7 +46,7 @@ export class DocumentRoot extends Context.Service<
      * The document for a path as `RequestLine.decode` gives it: decoded, from `/`, without dot segments.
      *
      * A folder, with or without the slash, gives its `index.html`; a slash after anything else gives nothing. What
-     * `isHidden` names is not there.
+     * `isHidden` names is not there, unless the root shows it.
      *
      * **Errors**: `isNotThere` is true for what clients may be told is not there; anything else is a failure.
      *
@@ -55,6 +55,17 @@ export class DocumentRoot extends Context.Service<
     readonly open: (path: string) => Effect.Effect<Document, DocumentError, Scope.Scope>
   }
 >()("@effect-sockets/http09/DocumentRoot") {}
+
+/** What of a root is shown. */
+export interface Options {
+  /**
+   * Answers for a folder without `index.html` with a page that lists what can be had in it. Default `false`: there is
+   * no such document.
+   */
+  readonly listing?: boolean | undefined
+  /** Serves names that start with a dot, too. Default `false`: they are not there (see `isHidden`). */
+  readonly dotfiles?: boolean | undefined
+}
 
 /** Whether a name in the path starts with a dot. `/.well-known/` and all below it is not hidden (RFC 8615). */
 export const isHidden = (path: string): boolean =>
@@ -68,7 +79,8 @@ export const indexName = "index.html"
  * `layerMemory({ "/index.html": "<h1>Hello</h1>" })`.
  */
 export const layerMemory = (
-  documents: Readonly<Record<`/${string}`, string | Uint8Array>>
+  documents: Readonly<Record<`/${string}`, string | Uint8Array>>,
+  { dotfiles = false }: Options = {}
 ): Layer.Layer<DocumentRoot> =>
   Layer.sync(DocumentRoot, () => {
     const byPath = new Map<string, Whole>()
@@ -84,7 +96,7 @@ export const layerMemory = (
     return {
       open: (path) =>
         Effect.suspend(() => {
-          const found = isHidden(path) ? undefined : find(path)
+          const found = !dotfiles && isHidden(path) ? undefined : find(path)
           return found === undefined ? Effect.fail(notFound(path)) : Effect.succeed(found)
         })
     }

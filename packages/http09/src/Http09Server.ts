@@ -9,6 +9,7 @@ import * as SocketStream from "@effect-sockets/socket/SocketStream"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import type * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
@@ -16,18 +17,41 @@ import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import type { DocumentError } from "./DocumentError.ts"
 import { type Document, DocumentRoot } from "./DocumentRoot.ts"
+import { errorTexts } from "./ErrorText.ts"
 import { CrLf } from "./internal/CrLf.ts"
 import * as RequestLine from "./RequestLine.ts"
-import * as StatusLine from "./StatusLine.ts"
 
-/** What became of a request. A handler tells it once, before it answers. */
-export type Event =
+/** What a request is answered with. A handler tells it once, before it answers. */
+export type Answer =
   /** The document was found and is sent now. */
   | { readonly _tag: "Serving"; readonly stream: SocketStream.SocketStream; readonly document: Document }
-  /** The document is not there and the request is answered with 401. */
+  /** The document is not there; the client is told so. */
   | { readonly _tag: "NotFound"; readonly stream: SocketStream.SocketStream; readonly error: DocumentError }
-  /** The line was no request and is answered with 400. */
+  /** The line was no request; the client is told so. */
   | { readonly _tag: "Refused"; readonly stream: SocketStream.SocketStream; readonly refusal: RequestLine.Refusal }
+
+/** How a request ended. A handler tells it once for every line that came, after its answer. */
+export interface Ended {
+  readonly _tag: "Ended"
+  readonly stream: SocketStream.SocketStream
+  /** The request line as it came, without its LF; empty if it was too long. */
+  readonly line: Uint8Array
+  /** When the line was there, in milliseconds since 1970. */
+  readonly startedAt: number
+  /** When the answer had ended. */
+  readonly endedAt: number
+  /** What it was answered with; undefined if that never became clear, because the document could not be opened. */
+  readonly answer: Answer | undefined
+  /** The bytes of the answer that left: all of them after a success. */
+  readonly bytes: number
+  /** The length of the whole answer, where it is known: not for text that was cut short. */
+  readonly size: number | undefined
+  /** How the handler ended. A success is a whole answer. */
+  readonly exit: Exit.Exit<void, SocketError | DocumentError>
+}
+
+/** What a handler tells. `AccessLog` makes lines of it. */
+export type Event = Answer | Ended
 
 /** How requests are answered. */
 export interface HandlerOptions {
@@ -36,6 +60,13 @@ export interface HandlerOptions {
    * documents are sent byte by byte.
    */
   readonly text?: boolean | undefined
+  /**
+   * How errors are told: with the book's status lines (`"book"`, the default), or in short HTML texts (`"1991"`), as
+   * the original document asks. Requests are understood in both forms either way.
+   */
+  readonly dialect?: RequestLine.Dialect | undefined
+  /** The longest request line in bytes, without its line end. Default 8,192, what nginx and Apache httpd take. */
+  readonly maxLineBytes?: number | undefined
   /** Hears of every request, in the connection's fiber. Default: nobody does. */
   readonly observe?: ((event: Event) => Effect.Effect<void>) | undefined
 }
@@ -51,6 +82,11 @@ export interface Options extends HandlerOptions, ServerSocket.Options, Server.Op
   readonly address: number | NetAddress.SocketAddress
   /** How long a client may take for its whole request line; then it is reset. Default 15 seconds. */
   readonly readTimeout?: Duration.Input | undefined
+  /**
+   * How long a connection may last, whatever it does; then it is reset. Default 1 hour, in which 10 Mbit/s carry 4 GB:
+   * nothing else bounds a client that reads a little now and then.
+   */
+  readonly maxAge?: Duration.Input | undefined
 }
 
 /**
@@ -59,9 +95,10 @@ export interface Options extends HandlerOptions, ServerSocket.Options, Server.Op
  */
 export const readTimeout: Duration.Duration = Duration.seconds(15)
 
+/** How long a connection may last: for `Server.serve` with `handler`. */
+export const maxAge: Duration.Duration = Duration.hours(1)
+
 const lineFeed = Uint8Array.of(10)
-// One more than a line may have, for its CR.
-const lineLimit = { maxBytes: RequestLine.maxBytes + 1 }
 const empty = new Uint8Array(0)
 
 /**
@@ -77,56 +114,138 @@ export const handler = (options: HandlerOptions = {}): Handler => {
   return (stream) => Effect.flatMap(DocumentRoot, (root) => answer(stream, root))
 }
 
-type Answer = Effect.Effect<void, SocketError | DocumentError, Scope.Scope>
+type Reply = Effect.Effect<void, SocketError | DocumentError, Scope.Scope>
+
+/** What is known of a request so far, if somebody wants to know. */
+interface Progress {
+  answer: Answer | undefined
+  size: number | undefined
+}
 
 /** Few effects and no generator: they are a tenth of what a small document costs. */
-const answerer = ({ text = false, observe }: HandlerOptions) => {
+const answerer = (options: HandlerOptions) => {
+  const { text = false, dialect = "book", maxLineBytes = RequestLine.maxBytes, observe } = options
+  const { invalidRequest, notFound } = errorTexts[dialect]
+  // One more than a line may have, for its CR.
+  const lineLimit = { maxBytes: maxLineBytes + 1 }
   const send = text ? sendText : sendBytes
-  const tell = (event: Event, then: Answer): Answer =>
-    observe === undefined ? then : Effect.andThen(observe(event), then)
 
-  const refuse = (stream: SocketStream.SocketStream, refusal: RequestLine.Refusal): Answer =>
-    tell({ _tag: "Refused", stream, refusal }, SocketStream.write(stream, StatusLine.invalidRequest))
+  const tell = (answer: Answer, size: number | undefined, progress: Progress | undefined, then: Reply): Reply => {
+    if (observe === undefined || progress === undefined) return then
+    progress.answer = answer
+    progress.size = size
+    return Effect.andThen(observe(answer), then)
+  }
 
-  const serve = (stream: SocketStream.SocketStream, root: DocumentRoot["Service"], path: string): Answer =>
+  const refuse = (stream: SocketStream.SocketStream, refusal: RequestLine.Refusal, progress?: Progress): Reply =>
+    tell(
+      { _tag: "Refused", stream, refusal },
+      invalidRequest.length,
+      progress,
+      SocketStream.write(stream, invalidRequest)
+    )
+
+  const serve = (
+    stream: SocketStream.SocketStream,
+    root: DocumentRoot["Service"],
+    path: string,
+    progress?: Progress
+  ): Reply =>
     Effect.matchEffect(root.open(path), {
-      onSuccess: (document) => tell({ _tag: "Serving", stream, document }, send(stream, document)),
+      onSuccess: (document) =>
+        tell(
+          { _tag: "Serving", stream, document },
+          text ? undefined : sizeOf(document),
+          progress,
+          send(stream, document, progress)
+        ),
       onFailure: (error) =>
         error.isNotThere
-          ? tell({ _tag: "NotFound", stream, error }, SocketStream.write(stream, StatusLine.notFound))
+          ? tell({ _tag: "NotFound", stream, error }, notFound.length, progress, SocketStream.write(stream, notFound))
           : Effect.fail(error)
     })
 
+  const reply = (
+    stream: SocketStream.SocketStream,
+    root: DocumentRoot["Service"],
+    line: Uint8Array,
+    progress?: Progress
+  ): Reply => {
+    const request = RequestLine.decode(line, maxLineBytes)
+    return Result.isSuccess(request)
+      ? serve(stream, root, request.success.path, progress)
+      : refuse(stream, request.failure, progress)
+  }
+
+  /** Tells how it ended, too. */
+  const observed = (
+    stream: SocketStream.SocketStream,
+    line: Uint8Array,
+    make: (progress?: Progress) => Reply
+  ): Reply => {
+    if (observe === undefined) return make()
+    return Effect.clockWith((clock) => {
+      const startedAt = clock.currentTimeMillisUnsafe()
+      const progress: Progress = { answer: undefined, size: undefined }
+      return Effect.onExit(make(progress), (exit) => {
+        const endedAt = clock.currentTimeMillisUnsafe()
+        const { answer, size } = progress
+        const bytes = Exit.isSuccess(exit) && size !== undefined ? size : stream.bytesWritten
+        return observe({ _tag: "Ended", stream, line, startedAt, endedAt, answer, bytes, size, exit })
+      })
+    })
+  }
+
   // The answer starts when the line is there: nobody waits for the blank line.
-  return (stream: SocketStream.SocketStream, root: DocumentRoot["Service"]): Answer =>
+  return (stream: SocketStream.SocketStream, root: DocumentRoot["Service"]): Reply =>
     Effect.matchEffect(SocketStream.readUntil(stream, lineFeed, lineLimit), {
-      onSuccess: (line) => {
-        const request = RequestLine.decode(Option.getOrElse(line, () => empty))
-        return Result.isSuccess(request) ? serve(stream, root, request.success.path) : refuse(stream, request.failure)
+      onSuccess: (found) => {
+        const line = Option.getOrElse(found, () => empty)
+        return observed(stream, line, (progress) => reply(stream, root, line, progress))
       },
-      onFailure: (error) => (error.reason._tag === "LineTooLong" ? refuse(stream, "TooLong") : Effect.fail(error))
+      onFailure: (error) =>
+        error.reason._tag === "LineTooLong"
+          ? observed(stream, empty, (progress) => refuse(stream, "TooLong", progress))
+          : Effect.fail(error)
     })
 }
 
-const sendBytes = (stream: SocketStream.SocketStream, document: Document): Answer =>
-  document._tag === "Whole"
-    ? SocketStream.write(stream, document.bytes)
-    : document.forEach((chunk) => writeNow(stream, chunk))
+const sizeOf = (document: Document): number => (document._tag === "Whole" ? document.bytes.length : document.size)
 
-/** A chunk is only lent: the kernel must have it before the next is read. */
+/** What any socket takes at once, so that nobody need wait to see whether it did. */
+const taken = 16_384
+
+const sendBytes = (stream: SocketStream.SocketStream, document: Document): Reply => {
+  if (document._tag === "Chunked") return document.forEach((chunk) => writeNow(stream, chunk))
+  const { bytes } = document
+  return bytes.length <= taken ? SocketStream.write(stream, bytes) : writeNow(stream, bytes)
+}
+
+/**
+ * Writes and waits until the kernel has it: a chunk is only lent, and whoever logs a document as sent should be right.
+ */
 const writeNow = (stream: SocketStream.SocketStream, chunk: Uint8Array) =>
   Effect.andThen(SocketStream.write(stream, chunk), SocketStream.flush(stream))
 
-const sendText = (stream: SocketStream.SocketStream, document: Document): Answer =>
+const sendText = (stream: SocketStream.SocketStream, document: Document, progress?: Progress): Reply =>
   Effect.suspend(() => {
     const lines = new CrLf()
+    let size = 0
+    const write = (bytes: Uint8Array) => {
+      size += bytes.length
+      return writeNow(stream, bytes)
+    }
     const body =
       document._tag === "Whole"
-        ? SocketStream.write(stream, lines.push(document.bytes))
-        : document.forEach((chunk) => writeNow(stream, lines.push(chunk)))
+        ? write(lines.push(document.bytes))
+        : document.forEach((chunk) => write(lines.push(chunk)))
     return Effect.andThen(
       body,
-      Effect.suspend(() => SocketStream.write(stream, lines.end()))
+      Effect.suspend(() => {
+        const end = write(lines.end())
+        if (progress !== undefined) progress.size = size
+        return end
+      })
     )
   })
 
@@ -145,7 +264,7 @@ export const layer = (options: Options): Layer.Layer<Http09Server, SocketError, 
   Layer.effect(
     Http09Server,
     Effect.gen(function* () {
-      const limits = { ...options, readTimeout: options.readTimeout ?? readTimeout }
+      const limits = { ...options, readTimeout: options.readTimeout ?? readTimeout, maxAge: options.maxAge ?? maxAge }
       const root = yield* DocumentRoot
       const answer = answerer(options)
       const socket = yield* ServerSocket.listen(options.address, limits)

@@ -12,11 +12,11 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as fs from "node:fs"
 import { type DocumentError, fromCause } from "./DocumentError.ts"
-import { DocumentRoot } from "./DocumentRoot.ts"
+import { DocumentRoot, type Options as RootOptions } from "./DocumentRoot.ts"
 import * as NodeFolder from "./internal/NodeFolder.ts"
 
-/** How files are read. */
-export interface Options {
+/** What is shown, and how files are read. */
+export interface Options extends RootOptions {
   /**
    * Files up to so many bytes are read at once, synchronously; longer ones in the background, while they are sent.
    *
@@ -51,6 +51,8 @@ export const layer = (root: string, options: Options = {}): Layer.Layer<Document
           wholeBytes: options.wholeBytes ?? 65_536,
           chunkBytes: options.chunkBytes ?? 131_072,
           cacheBytes: options.cacheBytes ?? 8_388_608,
+          listing: options.listing ?? false,
+          dotfiles: options.dotfiles ?? false,
           proc: fs.existsSync("/proc/self/fd")
         }),
       catch: (cause) => fromCause(root, cause)

@@ -24,7 +24,7 @@ export const maxBytes = 8192
 
 /** Why a line is refused, each in words for a log. */
 export const refusals = {
-  TooLong: `the line is longer than ${maxBytes} bytes`,
+  TooLong: "the line is too long",
   NotText: "the line is not UTF-8",
   ControlCharacter: "a control character",
   NotGet: "the line does not start with GET and one space",
@@ -55,11 +55,11 @@ const carriageReturn = 13
  * spaces. The path starts with `/` or is an `http://` address, whose path counts. Query and fragment are dropped,
  * percent escapes decoded once, `//` is `/`, and dot segments are resolved.
  *
- * **Errors**: a `Refusal` for every other line.
+ * **Errors**: a `Refusal` for every other line; `TooLong` for one of more than `limit` bytes (default `maxBytes`).
  */
-export const decode = (line: Uint8Array): Result.Result<Request, Refusal> => {
+export const decode = (line: Uint8Array, limit: number = maxBytes): Result.Result<Request, Refusal> => {
   const end = line.length > 0 && line[line.length - 1] === carriageReturn ? line.length - 1 : line.length
-  if (end > maxBytes) return Result.fail("TooLong")
+  if (end > limit) return Result.fail("TooLong")
   const text = attempt(() => utf8.decode(end === line.length ? line : line.subarray(0, end)))
   if (text === undefined) return Result.fail("NotText")
   if (control.test(text)) return Result.fail("ControlCharacter")

@@ -53,7 +53,14 @@ const roots = {
   ),
   "from a folder without /proc": inFolder((folder) =>
     Layer.sync(DocumentRoot.DocumentRoot, () =>
-      NodeFolder.make(folder, { wholeBytes: 1000, chunkBytes: 1000, cacheBytes: 0, proc: false })
+      NodeFolder.make(folder, {
+        wholeBytes: 1000,
+        chunkBytes: 1000,
+        cacheBytes: 0,
+        proc: false,
+        listing: false,
+        dotfiles: false
+      })
     )
   )
 }

@@ -145,22 +145,34 @@ describe("a document", () => {
 })
 
 describe("a server", () => {
-  it.live("tells of every request once, before it answers", () =>
+  it.live("tells of every request before it answers, and how it ended", () =>
     Effect.gen(function* () {
-      const events: Array<string> = []
-      const port = yield* listening(root, {
-        observe: (event) =>
-          Effect.sync(() => {
-            const what = { Serving: "document", NotFound: "error", Refused: "refusal" } as const
-            assert.property(event, what[event._tag])
-            events.push(`${event._tag} ${event.stream.remoteAddress._tag}`)
-          })
-      })
-      for (const line of ["GET /", "GET /missing", "POST /"]) yield* exchange(port, `${line}\r\n`)
+      const events: Array<Http09Server.Event> = []
+      const port = yield* listening(root, { observe: (event) => Effect.sync(() => events.push(event)) })
+      for (const line of ["GET /", "GET /missing", "POST /", `GET /${"x".repeat(9000)}`]) {
+        yield* exchange(port, `${line}\r\n`)
+      }
       assert.deepStrictEqual(
-        events.map((event) => event.split(" ")[0]),
-        ["Serving", "NotFound", "Refused"]
+        events.map(({ _tag }) => _tag),
+        ["Serving", "Ended", "NotFound", "Ended", "Refused", "Ended", "Refused", "Ended"]
       )
+      const ended = events.filter(({ _tag }) => _tag === "Ended") as ReadonlyArray<Http09Server.Ended>
+      assert.deepStrictEqual(
+        ended.map(({ answer, bytes, exit, line, size }) => [
+          Buffer.from(line).toString(),
+          answer?._tag,
+          bytes,
+          size,
+          exit._tag
+        ]),
+        [
+          ["GET /\r", "Serving", 8, 8, "Success"],
+          ["GET /missing\r", "NotFound", missing.length, missing.length, "Success"],
+          ["POST /\r", "Refused", refused.length, refused.length, "Success"],
+          ["", "Refused", refused.length, refused.length, "Success"]
+        ]
+      )
+      for (const { endedAt, startedAt } of ended) assert.isAtLeast(endedAt, startedAt)
     })
   )
 

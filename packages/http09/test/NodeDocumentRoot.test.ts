@@ -56,7 +56,14 @@ const layers = {
   "with /proc": (root: string) => NodeDocumentRoot.layer(root),
   "without /proc": (root: string) =>
     Layer.sync(DocumentRoot, () =>
-      NodeFolder.make(root, { wholeBytes: 65_536, chunkBytes: 131_072, cacheBytes: 0, proc: false })
+      NodeFolder.make(root, {
+        wholeBytes: 65_536,
+        chunkBytes: 131_072,
+        cacheBytes: 0,
+        proc: false,
+        listing: false,
+        dotfiles: false
+      })
     )
 }
 

@@ -11,6 +11,7 @@ import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
+import * as AccessLog from "../AccessLog.ts"
 import * as Http09Server from "../Http09Server.ts"
 import * as NodeOutput from "../internal/NodeOutput.ts"
 import * as NodeDocumentRoot from "../NodeDocumentRoot.ts"
@@ -27,8 +28,8 @@ const signal: Effect.Effect<void> = Effect.callback((resume) => {
 })
 
 const observe = (event: Http09Server.Event): Effect.Effect<void> => {
-  const received = `> Received request from host ${NetAddress.formatSocketAddress(event.stream.remoteAddress)}`
-  return NodeOutput.log(event._tag === "Serving" ? `${received}\n> Serving file ${event.document.name}...` : received)
+  const line = AccessLog.format(event, "human")
+  return line === undefined ? Effect.void : NodeOutput.log(line)
 }
 
 /** `http09 serve`. */

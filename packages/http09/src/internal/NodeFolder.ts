@@ -12,6 +12,10 @@ import { SmallFiles, type Stamp } from "./SmallFiles.ts"
 
 /** How files are found and read. */
 export interface Options {
+  /** Lists folders without `index.html`. */
+  readonly listing: boolean
+  /** Serves names that start with a dot. */
+  readonly dotfiles: boolean
   /** Files up to so many bytes are read at once. */
   readonly wholeBytes: number
   /** Longer ones are read in chunks of so many. */
@@ -91,7 +95,7 @@ const linkCodes: ReadonlySet<unknown> = new Set(["ELOOP", "EMLINK"])
 
 const opener = (
   root: string,
-  { wholeBytes, proc }: Options,
+  { wholeBytes, proc, dotfiles }: Options,
   cache: SmallFiles
 ): ((path: string) => DocumentRoot.Whole | Opened) => {
   const prefix = Path.resolve(root).replace(/^\/$/, "")
@@ -117,7 +121,7 @@ const opener = (
   }
 
   return (path) => {
-    if (DocumentRoot.isHidden(path)) throw notFound(path, "hidden")
+    if (!dotfiles && DocumentRoot.isHidden(path)) throw notFound(path, "hidden")
     const name = locate(path, prefix)
     const fd = openFile(path, name)
     let kept = false

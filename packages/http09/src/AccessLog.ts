@@ -1,0 +1,138 @@
+/**
+ * What a server tells of its requests, as lines of a log. Pure.
+ *
+ * A line holds no control character, whatever a client sent or a file is called: a stranger can forge no other line and
+ * move no terminal.
+ */
+import { isSocketError } from "@effect-sockets/socket/SocketError"
+import * as Cause from "effect/Cause"
+import * as Exit from "effect/Exit"
+import * as NetAddress from "effect/net/NetAddress"
+import type { Ended, Event } from "./Http09Server.ts"
+
+/**
+ * How lines look: the book's (`human`), the Common Log Format that log readers know (`common`), or one JSON object each
+ * (`json`).
+ */
+export type Format = "human" | "common" | "json"
+
+/** The formats' names. */
+export const formats = ["human", "common", "json"] as const satisfies ReadonlyArray<Format>
+
+/**
+ * What became of a request, as a number that log readers know. HTTP/0.9 sends none, so these are the log's own:
+ *
+ * - 200: the document was sent whole
+ * - 400: the line was no request
+ * - 404: there is no such document (the book's 401 means to log readers that a password is asked for)
+ * - 499: the document was cut, because the client left or stalled, or the server stopped (nginx's number)
+ * - 500: the document could not be read, or not to its end
+ */
+export type Status = 200 | 400 | 404 | 499 | 500
+
+/** The status of a request that ended. */
+export const status = ({ answer, exit }: Ended): Status => {
+  if (Exit.isSuccess(exit)) return answer === undefined ? 200 : statusOf[answer._tag]
+  const error = Cause.squash(exit.cause)
+  return Cause.hasInterruptsOnly(exit.cause) || isSocketError(error) ? 499 : 500
+}
+
+const statusOf = { Serving: 200, NotFound: 404, Refused: 400 } as const
+
+/**
+ * The line for an event, without its line end, or undefined if this format has none for it. A `human` line for a
+ * document that is served is two lines, as in the book.
+ *
+ * - `human`: a line when the request is there, one for the document it is answered with, and one at the end if not all
+ *   of it was sent
+ * - `common`: `host - - [date] "request" status bytes`, at the end. The request line is without its version, as servers
+ *   log HTTP/0.9; bytes of it that are not printable ASCII, `"` and `\` come as `\xhh`; `-` stands for a line that was
+ *   too long, and for no bytes
+ * - `json`: `time`, `client`, `request`, `status`, `bytes`, `millis`, and where there are such: `file`, `size`, `error`;
+ *   at the end
+ */
+export const format = (event: Event, format: Format): string | undefined => {
+  if (format === "human") return human(event)
+  if (event._tag !== "Ended") return undefined
+  return format === "common" ? common(event) : json(event)
+}
+
+const human = (event: Event): string | undefined => {
+  const client = NetAddress.formatSocketAddress(event.stream.remoteAddress)
+  if (event._tag !== "Ended") {
+    const received = `> Received request from host ${client}`
+    return event._tag === "Serving" ? `${received}\n> Serving file ${escapeText(event.document.name)}...` : received
+  }
+  const { answer, bytes, exit, size } = event
+  if (Exit.isSuccess(exit)) return undefined
+  const whole = size === undefined ? "" : ` of ${size}`
+  const what = answer?._tag === "Serving" ? ` of file ${escapeText(answer.document.name)}` : ""
+  return `> Sent only ${bytes}${whole} bytes${what} to host ${client}: ${escapeText(why(exit.cause))}`
+}
+
+const common = (event: Ended): string => {
+  const { bytes, line, startedAt, stream } = event
+  const request = line.length === 0 ? "-" : escapeBytes(withoutVersion(event))
+  return `${host(stream.remoteAddress)} - - [${date(startedAt)}] "${request}" ${status(event)} ${bytes === 0 ? "-" : bytes}`
+}
+
+const json = (event: Ended): string => {
+  const { answer, bytes, endedAt, exit, line, size, startedAt, stream } = event
+  const text = JSON.stringify({
+    time: new Date(startedAt).toISOString(),
+    client: NetAddress.formatSocketAddress(stream.remoteAddress),
+    request: utf8.decode(withoutLineEnd(line)),
+    status: status(event),
+    bytes,
+    millis: endedAt - startedAt,
+    file: answer?._tag === "Serving" ? answer.document.name : undefined,
+    size,
+    error: Exit.isFailure(exit) ? why(exit.cause) : undefined
+  })
+  return text.replace(/[^ -~]/g, (unit) => `\\u${hex(unit.charCodeAt(0), 4)}`)
+}
+
+const utf8 = new TextDecoder("utf-8", { ignoreBOM: true })
+const hex = (code: number, digits: number): string => code.toString(16).padStart(digits, "0")
+
+/** Not letters, marks, numbers, punctuation, symbols or the space: controls, direction marks, line separators. */
+const unprintable = /[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu
+
+const escapeText = (text: string): string =>
+  text.replace(unprintable, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`)
+
+const escapeBytes = (bytes: Uint8Array): string =>
+  Array.from(bytes, (byte) =>
+    byte < 0x20 || byte > 0x7e || byte === 0x22 || byte === 0x5c ? `\\x${hex(byte, 2)}` : String.fromCharCode(byte)
+  ).join("")
+
+const cr = 13
+const withoutLineEnd = (line: Uint8Array): Uint8Array => (line.at(-1) === cr ? line.subarray(0, -1) : line)
+
+const version = /^ HTTP\/\d+\.\d+$/
+
+/** The line as a server of the 1991 dialect would have got it, if it was a request. */
+const withoutVersion = ({ answer, line }: Ended): Uint8Array => {
+  const whole = withoutLineEnd(line)
+  const space = whole.lastIndexOf(0x20)
+  const isLong = answer?._tag !== "Refused" && version.test(utf8.decode(whole.subarray(Math.max(space, 0))))
+  return isLong ? whole.subarray(0, space) : whole
+}
+
+const why = (cause: Cause.Cause<unknown>): string => {
+  if (Cause.hasInterruptsOnly(cause)) return "the connection was cut"
+  const error = Cause.squash(cause)
+  return error instanceof Error ? error.message : String(error)
+}
+
+const host = (address: NetAddress.SocketAddress): string =>
+  NetAddress.isInetAddress(address) ? NetAddress.formatIp(address.address) : "unix"
+
+const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+
+/** `22/Nov/2026:13:44:57 +0000`: always in UTC, so that a line means the same wherever it is read. */
+const date = (millis: number): string => {
+  const at = new Date(millis)
+  const iso = at.toISOString()
+  return `${iso.slice(8, 10)}/${months[at.getUTCMonth()]}/${at.getUTCFullYear()}:${iso.slice(11, 19)} +0000`
+}

@@ -1,21 +1,35 @@
 /**
  * The HTTP/0.9 client: one line out, one document in.
  */
-import { type HostInput, Resolver } from "@effect-sockets/resolver/Resolver"
-import { Network } from "@effect-sockets/socket/Network"
+import type { HostInput, Resolver } from "@effect-sockets/resolver/Resolver"
+import type { Network } from "@effect-sockets/socket/Network"
 import type { SocketError } from "@effect-sockets/socket/SocketError"
-import * as SocketStream from "@effect-sockets/socket/SocketStream"
+import type * as SocketStream from "@effect-sockets/socket/SocketStream"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type { FileSystem } from "effect/FileSystem"
+import { pipe } from "effect/Function"
 import * as Layer from "effect/Layer"
-import * as NetAddress from "effect/net/NetAddress"
-import * as Option from "effect/Option"
-import type * as Scope from "effect/Scope"
+import type { PlatformError } from "effect/PlatformError"
 import * as Stream from "effect/Stream"
-import { Http09Error } from "./Http09Error.ts"
-import * as RequestLine from "./RequestLine.ts"
-import * as StatusLine from "./StatusLine.ts"
+import type { Http09Error } from "./Http09Error.ts"
+import { exchange } from "./internal/exchange.ts"
+import { saveAs } from "./internal/saveAs.ts"
+import type * as RequestLine from "./RequestLine.ts"
+
+/** What to get: a URL, or its parts. */
+export type Target =
+  /** `http://host[:port]/path`, see `Http09Url`. */
+  | string
+  | {
+      /** A name, an address as text or value, or an ipaddr. */
+      readonly host: HostInput
+      /** 1 to 65535. */
+      readonly port: number
+      /** From `/`, as a person types it: escapes stay, what may not stand in a line is escaped. */
+      readonly path: string
+    }
 
 /** What a request tells while it is under way. */
 export type Event =
@@ -24,22 +38,28 @@ export type Event =
   /** A document comes: its first bytes are there, or its end. */
   | { readonly _tag: "Receiving"; readonly stream: SocketStream.SocketStream }
 
-/** What to get, and how. */
-export interface Request {
-  /** A name, an address as text or value, or an ipaddr. */
-  readonly host: HostInput
-  /** 1 to 65535. */
-  readonly port: number
-  /** From `/`, as a person types it: escapes stay, what may not stand in a line is escaped. */
-  readonly path: string
+/** How to get it. A deadline of `"Infinity"` never passes. */
+export interface Options {
   /** `book` (`GET path HTTP/0.9`, the default) or `1991` (`GET path`), for servers that know no version below 1.0. */
   readonly dialect?: RequestLine.Dialect | undefined
   /** Takes every answer for a document, a status line too. Default `false`. */
   readonly raw?: boolean | undefined
-  /** How long it may take until the connection is open. Default 30 seconds. */
+  /** How long it may take until the connection is open, the name's resolution included. Default 30 seconds. */
   readonly connectTimeout?: Duration.Input | undefined
-  /** How long the server may be silent, before its first byte and between two. Default 60 seconds. */
-  readonly readTimeout?: Duration.Input | undefined
+  /** How long the server may think before its first byte. Default 60 seconds, nginx's `proxy_read_timeout`. */
+  readonly firstByteTimeout?: Duration.Input | undefined
+  /**
+   * How long the server may be silent between two bytes while they are waited for. Default 60 seconds: RST can be lost,
+   * and a server that is gone is silent for ever.
+   */
+  readonly idleTimeout?: Duration.Input | undefined
+  /**
+   * How long everything may take, from the first step to the last byte, what the consumer takes for itself included.
+   * Default: for ever, since nobody knows how long the document is.
+   */
+  readonly timeout?: Duration.Input | undefined
+  /** How many bytes the document may have. Default: any number, and for `getText` 16 MiB, which are kept in memory. */
+  readonly maxBytes?: number | undefined
   /** Hears what happens. Default: nobody does. */
   readonly observe?: ((event: Event) => Effect.Effect<void>) | undefined
 }
@@ -48,76 +68,58 @@ export interface Request {
 export class Http09Client extends Context.Service<
   Http09Client,
   {
-    /**
-     * The document's bytes as they come. Its end is the server's FIN.
-     *
-     * **Errors**: `Http09Error` if a status line came instead of a document; `SocketError` if no connection could be
-     * had, or it broke: `ConnectionReset` in the middle says that the document is not whole.
-     * **Interruption**, and a consumer that takes no more, closes the connection.
-     */
-    readonly get: (request: Request) => Stream.Stream<Uint8Array, Http09Error | SocketError>
+    /** See {@link get}. */
+    readonly get: (target: Target, options?: Options) => Stream.Stream<Uint8Array, Http09Error | SocketError>
   }
 >()("@effect-sockets/http09/Http09Client") {}
 
 /** The client over a network. */
 export const layer: Layer.Layer<Http09Client, never, Network | Resolver> = Layer.effect(
   Http09Client,
-  Effect.gen(function* () {
-    // No more than these two: the context here has the layer's own scope, but a connection belongs to its stream's.
-    const context = Context.pick(Network, Resolver)(yield* Effect.context<Network | Resolver>())
-    return { get: (request) => Stream.unwrap(Effect.provideContext(exchange(request), context)) }
-  })
+  Effect.map(Effect.context<Network | Resolver>(), (context) => ({
+    get: (target, options = {}) => Stream.unwrap(exchange(target, options, context))
+  }))
 )
 
-/** The document's bytes as they come: the service's `get`. */
-export const get = (request: Request): Stream.Stream<Uint8Array, Http09Error | SocketError, Http09Client> =>
-  Stream.unwrap(Effect.map(Http09Client, (client) => client.get(request)))
+/**
+ * The document's bytes as they come. Its end is the server's FIN. The connection is open as long as the stream runs.
+ *
+ * **Errors**: `Http09Error` for a URL or path that cannot be asked for, a status line instead of a document, a deadline
+ * that passed (it says which) and a document longer than `maxBytes` (so many bytes of it have come then);
+ * `SocketError` if no connection could be had, or it broke: `ConnectionReset` in the middle says that the document is
+ * not whole.
+ * **Interruption**, and a consumer that takes no more, closes the connection.
+ */
+export const get = (
+  target: Target,
+  options?: Options
+): Stream.Stream<Uint8Array, Http09Error | SocketError, Http09Client> =>
+  Stream.unwrap(Effect.map(Http09Client, (client) => client.get(target, options)))
 
-const defaultReadTimeout = "60 seconds"
+const textBytes = 16 * 1024 * 1024
 
-/** Connects, sends the line, and reads on until it is clear whether a document comes. */
-const exchange = Effect.fnUntraced(function* (
-  request: Request
-): Effect.fn.Return<
-  Stream.Stream<Uint8Array, SocketError>,
-  Http09Error | SocketError,
-  Network | Resolver | Scope.Scope
-> {
-  const { host, port, path, dialect = "book", raw = false, observe = () => Effect.void } = request
-  const fail = (reason: Http09Error["reason"]) => new Http09Error({ server: serverOf(request), path, reason })
-  const line = yield* Effect.fromResult(RequestLine.encode(path, dialect)).pipe(
-    Effect.mapError((refusal) => fail({ _tag: "InvalidPath", refusal }))
-  )
-  const stream = yield* SocketStream.open(host, port, {
-    connectTimeout: request.connectTimeout,
-    readTimeout: request.readTimeout ?? defaultReadTimeout,
-    // The answer's end is the last that can come; after less than that nobody wants the rest.
-    lingerTimeout: 0
-  })
-  yield* observe({ _tag: "Sending", stream })
-  yield* SocketStream.write(stream, line)
+/**
+ * The whole document as text. Bytes that are not UTF-8 come out as U+FFFD.
+ *
+ * **Errors** as {@link get}; at most `maxBytes` (default 16 MiB) are kept. **Interruption** closes the connection.
+ */
+export const getText = (
+  target: Target,
+  options?: Options
+): Effect.Effect<string, Http09Error | SocketError, Http09Client> =>
+  get(target, { maxBytes: textBytes, ...options }).pipe(Stream.decodeText, Stream.mkString)
 
-  let start: Uint8Array = new Uint8Array(0)
-  for (;;) {
-    const chunk = yield* SocketStream.read(stream)
-    if (Option.isSome(chunk)) start = start.length === 0 ? chunk.value : concat(start, chunk.value)
-    const answer = raw ? "document" : StatusLine.decode(start, Option.isNone(chunk))
-    if (answer === undefined) continue
-    if (answer !== "document") return yield* fail({ _tag: "StatusLine", ...answer })
-    yield* observe({ _tag: "Receiving", stream })
-    const rest = SocketStream.chunks(stream)
-    return start.length === 0 ? rest : Stream.concat(Stream.succeed(start), rest)
-  }
-})
-
-const concat = (a: Uint8Array, b: Uint8Array): Uint8Array => {
-  const both = new Uint8Array(a.length + b.length)
-  both.set(a)
-  both.set(b, a.length)
-  return both
-}
-
-const serverOf = ({ host, port }: Request): string => {
-  const name = typeof host === "object" ? NetAddress.formatIp(host) : String(host)
-  return name.includes(":") ? `[${name}]:${port}` : `${name}:${port}`
-}
+/**
+ * Saves the document as a file and gives its size in bytes. It is written beside (`file.….part`), and takes its name,
+ * from whatever had it, when it is complete and on the disk. What is no plain file, such as a terminal or a pipe, is
+ * written to as it is.
+ *
+ * **Errors** as {@link get}, and `PlatformError` if the file cannot be written; nothing half-written is left.
+ * **Interruption** closes the connection and leaves nothing half-written either.
+ */
+export const download = (
+  target: Target,
+  file: string,
+  options?: Options
+): Effect.Effect<number, Http09Error | SocketError | PlatformError, Http09Client | FileSystem> =>
+  pipe(get(target, options), saveAs(file))

@@ -1,38 +1,69 @@
 /**
- * Why a document could not be got from a server that was reached.
+ * Why a document could not be got from a server that could be reached.
  */
 import * as Schema from "effect/Schema"
+import * as Http09Url from "./Http09Url.ts"
 import * as RequestLine from "./RequestLine.ts"
+
+const literals = <K extends string>(table: Readonly<Record<K, string>>) =>
+  Schema.Literals(Object.keys(table) as Array<K>)
+
+const deadlines = {
+  connect: "no connection",
+  firstByte: "no answer",
+  idle: "the server has sent nothing more",
+  total: "the document has not come whole"
+} as const
+
+/** Which deadline passed, by the option that sets it: `connectTimeout`, `firstByteTimeout`, `idleTimeout`, `timeout`. */
+export type Deadline = keyof typeof deadlines
 
 /**
  * Why there is no document.
  *
+ * - `InvalidUrl`: what was given is no `http://` URL; nothing was sent
  * - `InvalidPath`: the path cannot be asked for; nothing was sent
  * - `StatusLine`: the server answered with a line instead, for example 401 `Not found.`
+ * - `TimedOut`: a deadline passed, after `millis`
+ * - `InputTooLong`: the document has more than `limit` bytes
  */
 export const Reason = Schema.TaggedUnion({
-  InvalidPath: { refusal: Schema.Literals(Object.keys(RequestLine.refusals) as Array<RequestLine.Refusal>) },
-  StatusLine: { version: Schema.String, code: Schema.Int, text: Schema.String }
+  InvalidUrl: { refusal: literals(Http09Url.refusals) },
+  InvalidPath: { refusal: literals(RequestLine.refusals) },
+  StatusLine: { version: Schema.String, code: Schema.Int, text: Schema.String },
+  TimedOut: { deadline: literals(deadlines), millis: Schema.Finite },
+  InputTooLong: { limit: Schema.Finite }
 })
 
 /** Why there is no document. */
 export type Reason = typeof Reason.Type
 
 const describe = Reason.match({
+  InvalidUrl: ({ refusal }) => Http09Url.refusals[refusal],
   InvalidPath: ({ refusal }) => RequestLine.refusals[refusal],
   StatusLine: ({ version, code, text }) =>
-    `the server answered ${code} ${text}${version === "0.9" ? "" : ` in HTTP/${version}`}`
+    `the server answered ${code} ${text}${version === "0.9" ? "" : ` in HTTP/${version}`}`,
+  TimedOut: ({ deadline, millis }) => `${deadlines[deadline]} after ${millis} ms`,
+  InputTooLong: ({ limit }) => `the document is longer than ${limit} bytes`
 })
 
-/** No document came. `message` is one line that names the server and the path. */
+const longest = 300
+
+/** No document came, or not all of it. `message` is one line that names it. */
 export class Http09Error extends Schema.TaggedError<Http09Error>()("Http09Error", {
-  /** The server, as `host:port`. */
-  server: Schema.String,
-  /** What was asked for, as it was given. */
-  path: Schema.String,
-  reason: Reason
+  /** What was asked for, as it was given: a URL, or `path from host:port`. */
+  target: Schema.String,
+  reason: Reason,
+  /** For a `connect` deadline the `SocketError` that lists the addresses tried. */
+  cause: Schema.optionalKey(Schema.Defect())
 }) {
   override get message(): string {
-    return `get ${this.path.replace(/\p{Cc}/gu, "?")} from ${this.server}: ${describe(this.reason)}`
+    const target = this.target.length > longest ? `${this.target.slice(0, longest)}…` : this.target
+    return `get ${target.replace(/\p{Cc}/gu, "?")}: ${describe(this.reason)}`
+  }
+
+  /** Whether the same request may succeed later, with nothing changed on this side: after a deadline. */
+  get isRetryable(): boolean {
+    return this.reason._tag === "TimedOut"
   }
 }

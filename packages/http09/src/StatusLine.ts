@@ -24,6 +24,8 @@ export interface StatusLine {
 export const maxBytes = 512
 
 const statusLine = /^HTTP\/(\d+\.\d+) (\d{3}) ([^\r\n]*)/
+/** What may yet become one. */
+const beginning = /^HTTP\/(\d+(\.(\d+( \d{0,3})?)?)?)?$/
 const latin1 = new TextDecoder("latin1")
 
 /**
@@ -31,14 +33,17 @@ const latin1 = new TextDecoder("latin1")
  * decide. `isWhole` says that no more will come.
  *
  * It is a status line exactly if it starts with `HTTP/`, digits, a dot, digits, a space, three digits and a space:
- * RFC 1945, section 6, tells answers of HTTP/1.0 from those of 0.9 so.
+ * RFC 1945, section 6.1, tells answers of HTTP/1.0 from those of 0.9 so. Bytes that merely begin alike are a document,
+ * from the first one on that no status line has there.
  */
 export const decode = (start: Uint8Array, isWhole: boolean): StatusLine | "document" | undefined => {
   const head = latin1.decode(start.subarray(0, maxBytes))
-  if (!head.startsWith("HTTP/".slice(0, head.length))) return "document"
-  if (!isWhole && head.length < maxBytes && !head.includes("\n")) return undefined
+  const isCut = isWhole || head.length === maxBytes
   const match = statusLine.exec(head)
-  if (match === null) return "document"
-  const [, version, code, text] = match
+  if (match === null) return !isCut && isBeginning(head) ? undefined : "document"
+  const [line, version, code, text] = match
+  if (!isCut && line.length === head.length) return undefined
   return { version, code: Number(code), text: text.replace(/\p{Cc}/gu, "").trim() }
 }
+
+const isBeginning = (head: string): boolean => "HTTP/".startsWith(head) || beginning.test(head)

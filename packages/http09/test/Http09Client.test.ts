@@ -6,13 +6,15 @@ import * as Stream from "effect/Stream"
 import * as net from "node:net"
 import * as DocumentRoot from "../src/DocumentRoot.ts"
 import * as Http09Client from "../src/Http09Client.ts"
+import * as Http09Url from "../src/Http09Url.ts"
+import * as RequestLine from "../src/RequestLine.ts"
 import { client, forEver, listening, scripted } from "./utils/servers.ts"
 
 const allBytes = Uint8Array.from({ length: 256 }, (_, index) => index)
 const large = Uint8Array.from({ length: 3_000_000 }, (_, index) => (index * 7) % 251)
 
-const get = (request: Http09Client.Request) =>
-  Stream.runCollect(Http09Client.get(request)).pipe(Effect.map((chunks) => Buffer.concat(chunks)))
+const get = (target: Http09Client.Target, options?: Http09Client.Options) =>
+  Stream.runCollect(Http09Client.get(target, options)).pipe(Effect.map((chunks) => Buffer.concat(chunks)))
 
 /** Sends the text a byte at a time. */
 const drip = (text: string) => (socket: net.Socket) => {
@@ -30,12 +32,13 @@ describe("the client", () => {
       const documents = { "/bytes": allBytes, "/large": large, "/empty": "", "/a b": "spaces", "/100%": "percent" }
       const port = yield* listening(DocumentRoot.layerMemory(documents))
       for (const dialect of ["book", "1991"] as const) {
-        const request = { host: "127.0.0.1", port, dialect }
-        assert.strictEqual(Buffer.compare(yield* get({ ...request, path: "/bytes" }), allBytes), 0)
-        assert.strictEqual(Buffer.compare(yield* get({ ...request, path: "/large" }), large), 0)
-        assert.strictEqual((yield* get({ ...request, path: "/empty" })).length, 0)
-        assert.strictEqual((yield* get({ ...request, path: "/a b" })).toString(), "spaces")
-        assert.strictEqual((yield* get({ ...request, path: "/100%25?query" })).toString(), "percent")
+        const of = (path: string) => get({ host: "127.0.0.1", port, path }, { dialect })
+        assert.strictEqual(Buffer.compare(yield* of("/bytes"), allBytes), 0)
+        assert.strictEqual(Buffer.compare(yield* of("/large"), large), 0)
+        assert.strictEqual((yield* of("/empty")).length, 0)
+        assert.strictEqual((yield* of("/a b")).toString(), "spaces")
+        assert.strictEqual((yield* of("/100%25?query")).toString(), "percent")
+        assert.strictEqual((yield* get(`http://127.0.0.1:${port}/a%20b#part`, { dialect })).toString(), "spaces")
       }
     }).pipe(Effect.provide(client))
   )
@@ -43,9 +46,9 @@ describe("the client", () => {
   it.live("sends one line, and in the long form the blank line after it", () =>
     Effect.gen(function* () {
       const port = yield* scripted((socket, request) => socket.end(request))
-      const host = "127.0.0.1"
-      assert.strictEqual((yield* get({ host, port, path: "/x y", dialect: "1991" })).toString(), "GET /x%20y\r\n")
-      assert.strictEqual((yield* get({ host, port, path: "/x" })).toString(), "GET /x HTTP/0.9\r\n\r\n")
+      const at = { host: "127.0.0.1", port }
+      assert.strictEqual((yield* get({ ...at, path: "/x y" }, { dialect: "1991" })).toString(), "GET /x%20y\r\n")
+      assert.strictEqual((yield* get({ ...at, path: "/x" })).toString(), "GET /x HTTP/0.9\r\n\r\n")
     }).pipe(Effect.provide(client))
   )
 
@@ -57,7 +60,7 @@ describe("the client", () => {
       assert.strictEqual(error.message, `get /missing from 127.0.0.1:${port}: the server answered 401 Not found.`)
       assert(error._tag === "Http09Error" && error.reason._tag === "StatusLine")
       assert.deepStrictEqual([error.reason.code, error.reason.text], [401, "Not found."])
-      assert.strictEqual((yield* get({ ...request, raw: true })).toString(), "HTTP/0.9 401 Not found.\n")
+      assert.strictEqual((yield* get(request, { raw: true })).toString(), "HTTP/0.9 401 Not found.\n")
     }).pipe(Effect.provide(client))
   )
 
@@ -95,15 +98,25 @@ describe("the client", () => {
     }).pipe(Effect.provide(client))
   )
 
-  it.live("gives up on a server that is silent, and on a path that cannot be asked for", () =>
+  it.live("asks for nothing that cannot be asked for, and says why", () =>
     Effect.gen(function* () {
-      const port = yield* scripted(() => {})
-      const silent = yield* Effect.flip(get({ host: "127.0.0.1", port, path: "/", readTimeout: "100 millis" }))
-      assert(silent._tag === "SocketError")
-      assert.strictEqual(silent.reason._tag, "TimedOut")
-      const path = yield* Effect.flip(get({ host: "127.0.0.1", port: 1, path: "x" }))
-      assert(path._tag === "Http09Error")
-      assert.strictEqual(path.reason._tag, "InvalidPath")
+      const message = (target: Http09Client.Target) => Effect.map(Effect.flip(get(target)), (error) => error.message)
+      assert.strictEqual(
+        yield* message({ host: "127.0.0.1", port: 1, path: "x" }),
+        `get x from 127.0.0.1:1: ${RequestLine.refusals.NoPath}`
+      )
+      assert.strictEqual(yield* message("https://h/"), `get https://h/: ${Http09Url.refusals.Scheme}`)
+      assert.strictEqual(yield* message("http://u:p@h/"), `get http://u:p@h/: ${Http09Url.refusals.UserInfo}`)
+    }).pipe(Effect.provide(client))
+  )
+
+  it.live("gives a document as text, and no more of it than is wanted", () =>
+    Effect.gen(function* () {
+      const port = yield* listening(DocumentRoot.layerMemory({ "/cafe": "café\n" }))
+      const url = `http://127.0.0.1:${port}/cafe`
+      assert.strictEqual(yield* Http09Client.getText(url), "café\n")
+      const error = yield* Effect.flip(Http09Client.getText(url, { maxBytes: 5 }))
+      assert.strictEqual(error.message, `get ${url}: the document is longer than 5 bytes`)
     }).pipe(Effect.provide(client))
   )
 

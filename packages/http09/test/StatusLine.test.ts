@@ -59,7 +59,19 @@ describe("an answer is a document", () => {
 
   it("from the first byte that no status line has there", () => {
     assert.strictEqual(StatusLine.decode(utf8("<"), false), "document")
-    assert.strictEqual(StatusLine.decode(utf8("HTML"), false), "document")
+    for (const start of [
+      "HTM",
+      "HTTP/x",
+      "HTTP/1x",
+      "HTTP/1.x",
+      "HTTP/1.0x",
+      "HTTP/1.0 x",
+      "HTTP/1.0 20x",
+      "HTTP/1.0 2000"
+    ]) {
+      assert.strictEqual(StatusLine.decode(utf8(start.slice(0, -1)), false), undefined, start)
+      assert.strictEqual(StatusLine.decode(utf8(start), false), "document", start)
+    }
   })
 })
 

@@ -99,10 +99,10 @@ export class SocketError extends Schema.TaggedError<SocketError>()("SocketError"
   attempts: Schema.optionalKey(Schema.Array(Schema.suspend((): Schema.Codec<SocketError, unknown> => SocketError)))
 }) {
   override get message(): string {
-    const tried =
-      this.attempts === undefined || this.attempts.length === 0
-        ? ""
-        : ` [${this.attempts.map((attempt) => attempt.message).join("; ")}]`
+    const { attempts = [] } = this
+    // The one address that was asked for need not be named again.
+    const isNews = attempts.length > 1 || attempts[0]?.address !== this.address
+    const tried = attempts.length > 0 && isNews ? ` [${attempts.map(({ message }) => message).join("; ")}]` : ""
     return `${this.operation} ${this.address}: ${describe(this.reason)}${tried}`
   }
 

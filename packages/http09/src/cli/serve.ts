@@ -2,20 +2,15 @@
  * `http09 serve`: a folder, until it is interrupted.
  */
 import * as Resolver from "@effect-sockets/resolver/Resolver"
-import * as NodeNetwork from "@effect-sockets/socket/NodeNetwork"
-import { isSocketError } from "@effect-sockets/socket/SocketError"
-import * as Cause from "effect/Cause"
-import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
-import * as Flag from "effect/cli/Flag"
+import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
-import * as AccessLog from "../AccessLog.ts"
-import * as Http09Server from "../Http09Server.ts"
 import * as NodeOutput from "../internal/NodeOutput.ts"
-import * as NodeDocumentRoot from "../NodeDocumentRoot.ts"
-import { fromUser, inPackage, isPort, portRange, report, withoutBrackets } from "./common.ts"
+import * as Metrics from "./metrics.ts"
+import { parameters, type Settings } from "./settings.ts"
+import * as Site from "./site.ts"
+import * as Workers from "./workers.ts"
 
 /** The next SIGINT or SIGTERM. A second one, while the server drains, ends the process at once. */
 const signal: Effect.Effect<void> = Effect.callback((resume) => {
@@ -27,64 +22,60 @@ const signal: Effect.Effect<void> = Effect.callback((resume) => {
   for (const name of names) process.on(name, stop)
 })
 
-const observe = (event: Http09Server.Event): Effect.Effect<void> => {
-  const line = AccessLog.format(event, "human")
-  return line === undefined ? Effect.void : NodeOutput.log(line)
-}
+/** Settings that do not go together. */
+class SettingsError extends Data.TaggedError("SettingsError")<{ readonly message: string }> {}
+
+const addressOf = Effect.fnUntraced(function* ({ host, port, unix, workers }: Settings) {
+  if (unix === undefined) {
+    const [address] = yield* Resolver.lookup(host)
+    return NetAddress.inetAddressUnsafe(address, port)
+  }
+  if (workers > 1) {
+    return yield* new SettingsError({ message: "workers share a port: a Unix-domain socket has one process" })
+  }
+  return NetAddress.unixPathAddress(unix)
+})
+
+const run = Effect.fnUntraced(function* (settings: Settings) {
+  // Told in the log as the book does; a log that programs read has only requests in it.
+  const say = settings.logFormat === "human" ? NodeOutput.log : NodeOutput.tell
+  const warn = ({ message }: Error): Effect.Effect<void> => NodeOutput.tell(`http09: ${message}`)
+  const started = (address: NetAddress.SocketAddress) => say(`> Started server on ${Site.nameOf(address)}`)
+  const expose = (text: Effect.Effect<string>) =>
+    settings.metrics === undefined
+      ? Effect.void
+      : Effect.flatMap(Metrics.expose(settings.metrics, text, warn), (port) =>
+          port === undefined ? Effect.void : say(`> Metrics on http://127.0.0.1:${port}/metrics`)
+        )
+  const address = yield* addressOf(settings)
+  yield* NodeOutput.keepLogging
+  const place = { started, stop: signal }
+  if (settings.workers > 1 && NetAddress.isInetAddress(address)) {
+    const workers = Workers.make(settings, { ...place, address })
+    yield* expose(workers.metrics)
+    return yield* workers.serve
+  }
+  yield* expose(Metrics.format)
+  return yield* Site.serve(settings, { ...place, address })
+})
 
 /** `http09 serve`. */
-export const serve = Command.make(
-  "serve",
-  {
-    root: Argument.String("root").pipe(
-      Argument.withDescription("The folder to serve; without it, a small site about this server"),
-      Argument.map(fromUser),
-      Argument.withDefault(inPackage("site"))
-    ),
-    port: Flag.Int("port").pipe(
-      Flag.withAlias("p"),
-      Flag.withDescription("The port to listen on; 0 takes a free one and prints it"),
-      Flag.filter(isPort(0), portRange(0)),
-      Flag.withDefault(8080)
-    ),
-    host: Flag.String("host").pipe(
-      Flag.withDescription("The name or address to listen on; 0.0.0.0 or :: for the whole network"),
-      Flag.map(withoutBrackets),
-      Flag.withDefault("127.0.0.1")
-    ),
-    text: Flag.Boolean("text").pipe(
-      Flag.withDescription("Send files as text, each line ended by CR LF"),
-      Flag.withDefault(false)
-    )
-  },
-  Effect.fnUntraced(function* ({ root, port, host, text }) {
-    const [address] = yield* Resolver.lookup(host)
-    const server = Http09Server.layer({
-      address: NetAddress.inetAddressUnsafe(address, port),
-      text,
-      observe,
-      onError: (cause) => (isDisconnect(Cause.squash(cause)) ? Effect.void : report(cause))
-    })
-    yield* NodeOutput.keepLogging
-    yield* Effect.gen(function* () {
-      const server = yield* Http09Server.Http09Server
-      yield* NodeOutput.log(`> Started server on port ${portOf(server.address)}`)
-      yield* Effect.raceFirst(server.await, signal)
-      const { aborted } = yield* server.stop
-      if (aborted > 0) yield* NodeOutput.tell(`http09: ${aborted} connections were cut`)
-    }).pipe(Effect.provide(Layer.provide(server, [NodeNetwork.layer, NodeDocumentRoot.layer(root)])))
-  })
+export const serve = Command.make("serve", parameters, (settings) =>
+  run(settings).pipe(
+    Effect.flatMap((cut) => (cut > 0 ? NodeOutput.tell(`http09: ${cut} connections were cut`) : Effect.void)),
+    Effect.scoped
+  )
 ).pipe(
-  Command.withDescription("Serve a folder until interrupted"),
+  Command.withDescription(
+    "Serve a folder until interrupted by SIGINT or SIGTERM. Every flag can also be a variable of the environment, named in brackets; the flag wins."
+  ),
+  Command.withShortDescription("Serve a folder until interrupted"),
   Command.withExamples([
     { command: "http09 serve", description: "Serve the site that explains this server on 127.0.0.1:8080" },
-    { command: "http09 serve public --port 9000", description: "Serve the folder public on 127.0.0.1:9000" }
+    { command: "http09 serve public --port 9000", description: "Serve the folder public on 127.0.0.1:9000" },
+    {
+      command: "http09 serve public --host :: --workers 4 --log-format common --metrics 9100",
+      description: "Serve the network from four processes, with figures on 127.0.0.1:9100/metrics"
+    }
   ])
 )
-
-const disconnects: ReadonlySet<string> = new Set(["ConnectionReset", "TimedOut", "Closed"])
-
-/** A client that left, fell silent or stopped reading: every server has those. */
-const isDisconnect = (error: unknown): boolean => isSocketError(error) && disconnects.has(error.reason._tag)
-
-const portOf = (address: NetAddress.SocketAddress): number => ("port" in address ? address.port : 0)

@@ -1,0 +1,33 @@
+/**
+ * What `http09 serve` and its workers tell each other.
+ */
+import * as NetAddress from "effect/net/NetAddress"
+import type { Settings } from "./settings.ts"
+
+/** To a worker. */
+export type Order =
+  | {
+      readonly _tag: "Start"
+      /** From 1. */
+      readonly worker: number
+      /** The whole server's: the worker takes its share of the limits. */
+      readonly settings: Settings
+      readonly host: string
+      readonly port: number
+    }
+  | { readonly _tag: "Metrics"; readonly id: number }
+  /** Close the port, let downloads end within the time for that, exit. */
+  | { readonly _tag: "Stop" }
+
+/** From a worker. */
+export type News =
+  | { readonly _tag: "Listening" }
+  /** Why it does not start. It exits. */
+  | { readonly _tag: "Failed"; readonly message: string }
+  | { readonly _tag: "Metrics"; readonly id: number; readonly text: string }
+  /** It has stopped, and cut so many connections. It exits. */
+  | { readonly _tag: "Stopped"; readonly cut: number }
+
+/** Where a worker listens. */
+export const addressOf = ({ host, port }: Extract<Order, { _tag: "Start" }>): NetAddress.SocketAddress =>
+  NetAddress.inetAddressUnsafe(NetAddress.ipFromStringUnsafe(host), port)

@@ -1,0 +1,115 @@
+/**
+ * Figures for Prometheus: over HTTP on the loopback, or in a file.
+ */
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as fs from "node:fs/promises"
+import * as http from "node:http"
+import type * as net from "node:net"
+import type { MetricsTarget } from "./settings.ts"
+
+/** The metrics could not be given where they were wanted. */
+export class MetricsError extends Data.TaggedError("MetricsError")<{ readonly message: string }> {}
+
+/** This process's metrics. Loaded when it is wanted: the formatter brings effect's HTTP server with it. */
+export const format: Effect.Effect<string> = Effect.flatMap(
+  Effect.promise(() => import("effect/observability/PrometheusMetrics")),
+  (module) => module.format()
+)
+
+/** Puts the texts of several processes together: each family once, with the samples of all. */
+export const merge = (texts: ReadonlyArray<string>): string => {
+  const families = new Map<string, { readonly heads: Set<string>; readonly samples: Array<string> }>()
+  for (const text of texts) {
+    let family: { readonly heads: Set<string>; readonly samples: Array<string> } = { heads: new Set(), samples: [] }
+    for (const line of text.split("\n")) {
+      const name = /^# (?:HELP|TYPE) (\S+)/.exec(line)?.[1]
+      if (name === undefined) {
+        if (line !== "") family.samples.push(line)
+        continue
+      }
+      family = families.get(name) ?? { heads: new Set(), samples: [] }
+      families.set(name, family)
+      family.heads.add(line)
+    }
+  }
+  return [...families.values()].map(({ heads, samples }) => [...heads, ...samples, ""].join("\n")).join("")
+}
+
+const contentType = "text/plain; version=0.0.4; charset=utf-8"
+
+/** Scrapers are few; more than so many connections are a mistake. */
+const maxScrapers = 16
+
+/** Answers `GET /metrics` on 127.0.0.1 until the scope closes: the port. */
+const onPort = (port: number, text: Effect.Effect<string>): Effect.Effect<number, MetricsError, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.callback<http.Server, MetricsError>((resume) => {
+      const server = http.createServer((request, response) => {
+        const isRead = request.method === "GET" || request.method === "HEAD"
+        if (!isRead || request.url !== "/metrics") {
+          response.writeHead(isRead ? 404 : 405, { "content-type": "text/plain" }).end("GET /metrics\n")
+          return
+        }
+        Effect.runFork(
+          Effect.map(text, (body) => {
+            response.writeHead(200, { "content-type": contentType, "content-length": Buffer.byteLength(body) })
+            response.end(body)
+          })
+        )
+      })
+      server.maxConnections = maxScrapers
+      const fail = (error: NodeJS.ErrnoException): void => {
+        const why = error.code === "EADDRINUSE" ? "address already in use" : error.message
+        resume(Effect.fail(new MetricsError({ message: `metrics: listen 127.0.0.1:${port}: ${why}` })))
+      }
+      server.once("error", fail)
+      server.listen(port, "127.0.0.1", () => {
+        server.off("error", fail)
+        resume(Effect.succeed(server))
+      })
+    }),
+    (server) =>
+      Effect.sync(() => {
+        server.close()
+        server.closeAllConnections()
+      })
+  ).pipe(Effect.map((server) => (server.address() as net.AddressInfo).port))
+
+const interval = "10 seconds"
+
+/** Written beside and renamed: a reader sees all of one time. */
+const writeFile = (file: string, text: string): Effect.Effect<void, MetricsError> =>
+  Effect.tryPromise({
+    try: async () => {
+      const beside = `${file}.${process.pid}`
+      await fs.writeFile(beside, text)
+      await fs.rename(beside, file)
+    },
+    catch: (cause) =>
+      new MetricsError({ message: `metrics: ${cause instanceof Error ? cause.message : String(cause)}` })
+  })
+
+/** Writes the file now, every 10 seconds, and when the scope closes. */
+const intoFile = (
+  file: string,
+  text: Effect.Effect<string>,
+  onError: (error: MetricsError) => Effect.Effect<void>
+): Effect.Effect<void, MetricsError, Scope.Scope> => {
+  const write = Effect.flatMap(text, (now) => writeFile(file, now))
+  const again = Effect.catch(write, onError)
+  return write.pipe(
+    Effect.andThen(Effect.addFinalizer(() => again)),
+    Effect.andThen(Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(interval), again)))),
+    Effect.asVoid
+  )
+}
+
+/** Gives the metrics where they are wanted until the scope closes: the port, if it is one. */
+export const expose = (
+  target: MetricsTarget,
+  text: Effect.Effect<string>,
+  onError: (error: MetricsError) => Effect.Effect<void>
+): Effect.Effect<number | undefined, MetricsError, Scope.Scope> =>
+  target._tag === "Port" ? onPort(target.port, text) : Effect.as(intoFile(target.file, text, onError), undefined)

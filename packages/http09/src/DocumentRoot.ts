@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { type DocumentError, notFound } from "./DocumentError.ts"
+import * as Listing from "./Listing.ts"
 
 /** A document that is in memory. */
 export interface Whole {
@@ -74,15 +75,26 @@ export const isHidden = (path: string): boolean =>
 /** What a folder gives. */
 export const indexName = "index.html"
 
+/** What of a folder's entries is shown. */
+export const visible = (
+  folder: string,
+  entries: Iterable<Listing.Entry>,
+  { dotfiles = false }: Options
+): ReadonlyArray<Listing.Entry> => {
+  const prefix = folder.endsWith("/") ? folder : `${folder}/`
+  return Array.from(entries).filter(({ name }) => dotfiles || !isHidden(`${prefix}${name}`))
+}
+
 /**
  * Documents from a record of paths, each with its text (as UTF-8) or bytes:
- * `layerMemory({ "/index.html": "<h1>Hello</h1>" })`.
+ * `layerMemory({ "/index.html": "<h1>Hello</h1>" })`. In a listing they have no dates.
  */
 export const layerMemory = (
   documents: Readonly<Record<`/${string}`, string | Uint8Array>>,
-  { dotfiles = false }: Options = {}
+  options: Options = {}
 ): Layer.Layer<DocumentRoot> =>
   Layer.sync(DocumentRoot, () => {
+    const { dotfiles = false, listing = false } = options
     const byPath = new Map<string, Whole>()
     for (const [name, content] of Object.entries(documents)) {
       byPath.set(name, {
@@ -91,8 +103,21 @@ export const layerMemory = (
         bytes: typeof content === "string" ? new TextEncoder().encode(content) : content
       })
     }
-    const find = (path: string): Whole | undefined =>
-      path.endsWith("/") ? byPath.get(`${path}${indexName}`) : (byPath.get(path) ?? byPath.get(`${path}/${indexName}`))
+    const folders = listing ? foldersOf(byPath.values()) : undefined
+
+    const find = (path: string): Whole | undefined => {
+      const document = byPath.get(path)
+      if (document !== undefined && !path.endsWith("/")) return document
+      const folder = path.endsWith("/") ? path : `${path}/`
+      return byPath.get(`${folder}${indexName}`) ?? list(folder)
+    }
+    const list = (folder: string): Whole | undefined => {
+      const entries = folders?.get(folder)
+      if (entries === undefined) return undefined
+      const seen = visible(folder, entries.values(), options)
+      const shown = seen.slice(0, Listing.maxEntries)
+      return { _tag: "Whole", name: folder, bytes: Listing.page(folder, shown, shown.length === seen.length) }
+    }
     return {
       open: (path) =>
         Effect.suspend(() => {
@@ -101,3 +126,20 @@ export const layerMemory = (
         })
     }
   })
+
+/** The folders that the paths of documents imply, each with what is in it. */
+const foldersOf = (documents: Iterable<Whole>): ReadonlyMap<string, ReadonlyMap<string, Listing.Entry>> => {
+  const folders = new Map([["/", new Map<string, Listing.Entry>()]])
+  for (const { bytes, name: path } of documents) {
+    const names = path.split("/").slice(1)
+    const file = names.pop() ?? ""
+    let folder = "/"
+    for (const name of names) {
+      folders.get(folder)?.set(`${name}/`, { name, isFolder: true })
+      folder = `${folder}${name}/`
+      if (!folders.has(folder)) folders.set(folder, new Map())
+    }
+    folders.get(folder)?.set(file, { name: file, isFolder: false, size: bytes.length })
+  }
+  return folders
+}

@@ -1,10 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
-import * as DocumentRoot from "../src/DocumentRoot.ts"
-import * as NodeFolder from "../src/internal/NodeFolder.ts"
-import * as NodeDocumentRoot from "../src/NodeDocumentRoot.ts"
-import { read, temporary, write } from "./utils/folders.ts"
+import { get } from "./utils/folders.ts"
+import { roots } from "./utils/roots.ts"
 
 const allBytes = Uint8Array.from({ length: 256 }, (_, index) => index)
 const large = Uint8Array.from({ length: 300_001 }, (_, index) => index % 251)
@@ -35,55 +32,13 @@ const documents = {
   "/..a/x": "hidden"
 } as const
 
-const inFolder = (make: (folder: string) => Layer.Layer<DocumentRoot.DocumentRoot, unknown>) =>
-  Layer.unwrap(
-    Effect.gen(function* () {
-      const folder = yield* temporary
-      yield* write(folder, documents)
-      return make(folder)
-    })
-  )
-
-const roots = {
-  "from a record": DocumentRoot.layerMemory(documents),
-  "from a folder": inFolder((folder) => NodeDocumentRoot.layer(folder)),
-  "from a folder whose path ends in a slash": inFolder((folder) => NodeDocumentRoot.layer(`${folder}/`)),
-  "from a folder, all files in chunks": inFolder((folder) =>
-    NodeDocumentRoot.layer(folder, { wholeBytes: 0, chunkBytes: 1000 })
-  ),
-  "from a folder without /proc": inFolder((folder) =>
-    Layer.sync(DocumentRoot.DocumentRoot, () =>
-      NodeFolder.make(folder, {
-        wholeBytes: 1000,
-        chunkBytes: 1000,
-        cacheBytes: 0,
-        proc: false,
-        listing: false,
-        dotfiles: false
-      })
-    )
-  )
-}
-
-const get = (path: string) =>
-  Effect.scoped(
-    Effect.gen(function* () {
-      const root = yield* DocumentRoot.DocumentRoot
-      const document = yield* root.open(path)
-      if (document._tag === "Whole") return document.bytes
-      const bytes = yield* read(document)
-      assert.strictEqual(bytes.length, document.size)
-      return bytes
-    })
-  )
-
 const getText = (path: string) =>
   get(path).pipe(
     Effect.map((bytes) => new TextDecoder().decode(bytes)),
     Effect.catchTag("DocumentError", (error) => Effect.succeed(error.isNotThere ? "401" : error.message))
   )
 
-for (const [name, root] of Object.entries(roots)) {
+for (const [name, root] of Object.entries(roots(documents))) {
   describe(`documents ${name}`, () => {
     it.layer(root)((it) => {
       it.effect("come exactly as they are", () =>

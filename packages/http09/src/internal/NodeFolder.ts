@@ -3,11 +3,14 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
 import * as fs from "node:fs"
-import * as Path from "node:path"
-import { DocumentError, fromCause, notFound, truncated } from "../DocumentError.ts"
+import { type DocumentError, fromCause, notFound, truncated } from "../DocumentError.ts"
 import * as DocumentRoot from "../DocumentRoot.ts"
+import * as Listing from "../Listing.ts"
+import * as NodeListing from "./NodeListing.ts"
 import * as NodeOpenFile from "./NodeOpenFile.ts"
+import * as NodePlace from "./NodePlace.ts"
 import { SmallFiles, type Stamp } from "./SmallFiles.ts"
 
 /** How files are found and read. */
@@ -30,12 +33,25 @@ export interface Options {
 export const make = (root: string, options: Options): DocumentRoot.DocumentRoot["Service"] => {
   const { chunkBytes, cacheBytes } = options
   const cache = new SmallFiles(cacheBytes)
-  const open = opener(root, options, cache)
+  const place = NodePlace.make(root, options.proc)
+  const open = opener(place, options, cache)
+  const listings = Semaphore.makeUnsafe(1)
+  const list = (path: string, name: string): Effect.Effect<DocumentRoot.Whole, DocumentError> =>
+    NodeListing.read(place, path, name).pipe(
+      listings.withPermit,
+      Effect.map(({ entries, isWhole }) => ({
+        _tag: "Whole",
+        name,
+        bytes: Listing.page(path, DocumentRoot.visible(path, entries, options), isWhole)
+      }))
+    )
   const toDocument = (
     path: string,
-    found: DocumentRoot.Whole | Opened
-  ): Effect.Effect<DocumentRoot.Document, never, Scope.Scope> => {
+    found: DocumentRoot.Whole | Opened | Folder,
+    restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  ): Effect.Effect<DocumentRoot.Document, DocumentError, Scope.Scope> => {
     if (found._tag === "Whole") return Effect.succeed(found)
+    if (found._tag === "Folder") return restore(list(path, found.name))
     const { name, fd, size } = found
     const { forEach, close } = NodeOpenFile.make(fd, { path, size, chunkBytes })
     return Effect.as(
@@ -48,9 +64,10 @@ export const make = (root: string, options: Options): DocumentRoot.DocumentRoot[
       Effect.suspend(() => {
         const kept = cache.get(path, thisTurn(), stampOf)
         if (kept !== undefined) return Effect.succeed(kept)
-        return Effect.try({ try: () => open(path), catch: (cause) => fromCause(path, cause) }).pipe(
-          Effect.flatMap((found) => toDocument(path, found)),
-          Effect.uninterruptible
+        return Effect.uninterruptibleMask((restore) =>
+          Effect.flatMap(Effect.try({ try: () => open(path), catch: (cause) => fromCause(path, cause) }), (found) =>
+            toDocument(path, found, restore)
+          )
         )
       })
   }
@@ -89,47 +106,43 @@ interface Opened {
   readonly size: number
 }
 
+/** A folder without index. */
+interface Folder {
+  readonly _tag: "Folder"
+  readonly name: string
+}
+
 const { O_RDONLY, O_NONBLOCK, O_NOFOLLOW, O_NOCTTY } = fs.constants
 const flags = O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY
 const linkCodes: ReadonlySet<unknown> = new Set(["ELOOP", "EMLINK"])
 
 const opener = (
-  root: string,
-  { wholeBytes, proc, dotfiles }: Options,
+  place: NodePlace.NodePlace,
+  { wholeBytes, dotfiles, listing }: Options,
   cache: SmallFiles
-): ((path: string) => DocumentRoot.Whole | Opened) => {
-  const prefix = Path.resolve(root).replace(/^\/$/, "")
-  let realPrefix = realFolder(root, prefix)
-  const where = proc ? whereByProc : whereByName
-
-  const isInside = (real: string): boolean => {
-    if (real.startsWith(`${realPrefix}/`)) return true
-    // The root may be a link that leads elsewhere since the last request, as deployments do.
-    realPrefix = realFolder(root, prefix)
-    return real.startsWith(`${realPrefix}/`)
-  }
-
+): ((path: string) => DocumentRoot.Whole | Opened | Folder) => {
   const openFile = (path: string, file: string): number => {
     try {
       return fs.openSync(file, flags)
     } catch (cause) {
       if (!(cause instanceof Error && "code" in cause && linkCodes.has(cause.code))) throw cause
       const real = fs.realpathSync.native(file)
-      if (!isInside(real)) throw notFound(path, "outside the root")
+      if (!place.isInside(real)) throw notFound(path, "outside the root")
       return fs.openSync(real, flags)
     }
   }
 
   return (path) => {
     if (!dotfiles && DocumentRoot.isHidden(path)) throw notFound(path, "hidden")
-    const name = locate(path, prefix)
+    const name = locate(path, place.prefix, listing)
+    if (name.endsWith("/")) return { _tag: "Folder", name }
     const fd = openFile(path, name)
     let kept = false
     try {
       const now = Date.now()
       const stats = fs.fstatSync(fd)
       if (!stats.isFile()) throw notFound(path, "not a regular file")
-      if (!isInside(where(fd, name, stats))) throw notFound(path, "outside the root")
+      if (!place.isInside(place.where(fd, name, stats))) throw notFound(path, "outside the root")
       if (stats.size <= wholeBytes) {
         const document = { _tag: "Whole", name, bytes: readWhole(path, fd, stats.size) } as const
         cache.set(path, document, stats, now)
@@ -143,33 +156,26 @@ const opener = (
   }
 }
 
-const realFolder = (root: string, prefix: string): string => {
-  const real = fs.realpathSync.native(prefix === "" ? "/" : prefix)
-  if (!fs.statSync(real).isDirectory()) throw new DocumentError({ path: root, reason: { _tag: "NotAFolder" } })
-  return real === "/" ? "" : real
-}
-
-// Asked what it is before it is opened, since opening a device or a FIFO may already do something.
-const locate = (path: string, prefix: string): string => {
-  const isFolder = path.endsWith("/")
-  let file = `${prefix}${path}${isFolder ? DocumentRoot.indexName : ""}`
-  let stats = fs.statSync(file, { throwIfNoEntry: false })
-  if (stats !== undefined && stats.isDirectory() && !isFolder) {
-    file = `${file}/${DocumentRoot.indexName}`
-    stats = fs.statSync(file, { throwIfNoEntry: false })
+/**
+ * The name of the file for a path, or of a folder to be listed, with a slash at its end.
+ *
+ * A file is asked what it is before it is opened, since opening a device or a FIFO may already do something.
+ */
+const locate = (path: string, prefix: string, listing: boolean): string => {
+  const asked = `${prefix}${path}`
+  const folder = path.endsWith("/") ? asked : `${asked}/`
+  if (folder !== asked) {
+    const stats = fs.statSync(asked, { throwIfNoEntry: false })
+    if (stats === undefined) throw notFound(path)
+    if (stats.isFile()) return asked
+    if (!stats.isDirectory()) throw notFound(path, "not a regular file")
   }
-  if (stats === undefined) throw notFound(path)
-  if (!stats.isFile()) throw notFound(path, "not a regular file")
-  return file
-}
-
-const whereByProc = (fd: number): string => fs.readlinkSync(`/proc/self/fd/${fd}`)
-
-/** What the name leads to, if that is still the file that was opened. */
-const whereByName = (_fd: number, name: string, opened: fs.Stats): string => {
-  const real = fs.realpathSync.native(name)
-  const { dev, ino } = fs.statSync(real)
-  return dev === opened.dev && ino === opened.ino ? real : ""
+  const index = `${folder}${DocumentRoot.indexName}`
+  const stats = fs.statSync(index, { throwIfNoEntry: false })
+  if (stats?.isFile()) return index
+  // Where something else than a page stands for the page, somebody meant the folder to have one.
+  if (listing && (stats === undefined || stats.isDirectory())) return folder
+  throw stats === undefined ? notFound(path) : notFound(path, "not a regular file")
 }
 
 const readWhole = (path: string, fd: number, size: number): Uint8Array => {

@@ -1,9 +1,10 @@
+import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
 import type { DocumentError } from "../../src/DocumentError.ts"
-import type { Document } from "../../src/DocumentRoot.ts"
+import { type Document, DocumentRoot } from "../../src/DocumentRoot.ts"
 
 /** A new folder, gone with the scope. */
 export const temporary = Effect.acquireRelease(
@@ -29,6 +30,16 @@ export const read = (document: Document): Effect.Effect<Buffer, DocumentError> =
     .forEach((chunk) => Effect.sync(() => chunks.push(Buffer.from(chunk))))
     .pipe(Effect.map(() => Buffer.concat(chunks)))
 }
+
+/** All bytes of the document for a path, which are as many as it says. */
+export const get = (path: string): Effect.Effect<Buffer, DocumentError, DocumentRoot> =>
+  Effect.gen(function* () {
+    const root = yield* DocumentRoot
+    const document = yield* root.open(path)
+    const bytes = yield* read(document)
+    assert.strictEqual(bytes.length, document._tag === "Whole" ? document.bytes.length : document.size)
+    return bytes
+  }).pipe(Effect.scoped)
 
 /** How many descriptors this process, or another, has open on something else than a pipe or an epoll. */
 export const descriptors = (pid: number | "self" = "self"): number =>

@@ -1,8 +1,8 @@
 /**
  * The HTTP/0.9 client: one line out, one document in.
  */
-import type { HostInput, Resolver } from "@effect-sockets/resolver/Resolver"
-import type { Network } from "@effect-sockets/socket/Network"
+import { type HostInput, Resolver } from "@effect-sockets/resolver/Resolver"
+import { Network } from "@effect-sockets/socket/Network"
 import type { SocketError } from "@effect-sockets/socket/SocketError"
 import type * as SocketStream from "@effect-sockets/socket/SocketStream"
 import * as Context from "effect/Context"
@@ -76,9 +76,13 @@ export class Http09Client extends Context.Service<
 /** The client over a network. */
 export const layer: Layer.Layer<Http09Client, never, Network | Resolver> = Layer.effect(
   Http09Client,
-  Effect.map(Effect.context<Network | Resolver>(), (context) => ({
-    get: (target, options = {}) => Stream.unwrap(exchange(target, options, context))
-  }))
+  Effect.gen(function* () {
+    // No more than these two: the context here has the layer's own scope, but a connection belongs to its stream's.
+    const context = Context.pick(Network, Resolver)(yield* Effect.context<Network | Resolver>())
+    return {
+      get: (target, options = {}) => Stream.unwrap(Effect.provideContext(exchange(target, options), context))
+    }
+  })
 )
 
 /**

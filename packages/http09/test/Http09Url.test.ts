@@ -26,7 +26,7 @@ describe("a URL gives host, port and path", () => {
     ["http://bücher.example/ü b", "bücher.example", 80, "/ü b"]
   ]
   for (const [text, host, port, path] of urls) {
-    it(text, () => assert.deepStrictEqual(parse(text), { host, port, path }))
+    it(`${text}`, () => assert.deepStrictEqual(parse(text), { host, port, path }))
   }
 })
 

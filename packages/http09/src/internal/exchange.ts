@@ -8,7 +8,6 @@ import * as SocketStream from "@effect-sockets/socket/SocketStream"
 import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
@@ -42,14 +41,7 @@ const millis = (input: Duration.Input | undefined, otherwise: number): number =>
 const isOurTimeout = ({ reason }: SocketError): boolean => reason._tag === "TimedOut" && reason.millis !== undefined
 
 /** Connects, sends the line, and reads on until it is clear whether a document comes: then its bytes. */
-export const exchange = (
-  target: Target,
-  options: Options,
-  context: Context.Context<Network | Resolver>
-): Effect.Effect<Stream.Stream<Uint8Array, Failure>, Failure, Scope.Scope> =>
-  Effect.updateContext(run(target, options), (scope: Context.Context<Scope.Scope>) => Context.merge(context, scope))
-
-const run = Effect.fnUntraced(function* (
+export const exchange = Effect.fnUntraced(function* (
   target: Target,
   options: Options
 ): Effect.fn.Return<Stream.Stream<Uint8Array, Failure>, Failure, Network | Resolver | Scope.Scope> {

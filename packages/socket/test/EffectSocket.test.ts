@@ -13,7 +13,7 @@ import * as ServerSocket from "../src/ServerSocket.ts"
 import { Operation, SocketError } from "../src/SocketError.ts"
 import * as SocketStream from "../src/SocketStream.ts"
 import { drained, ending, fill, inMemory, nameOf, onEach, sizeOf, start } from "./utils/effectSocket.ts"
-import { cert, key } from "./utils/effectSocketTls.ts"
+import { authority, server as identity } from "./utils/certificates.ts"
 import { bytes, live, pair, pattern } from "./utils/live.ts"
 
 /** Our stream as effect's socket, and our stream at the other end. */
@@ -218,8 +218,8 @@ describe("toSocket", () => {
       const client = EffectSocket.toSocket(near)
       const server = EffectSocket.toSocket(far, { side: "server" })
       const [reader, peer] = [yield* client.reader, yield* server.reader]
-      const identity = { cert: bytes(cert), key: Redacted.make(key) }
-      yield* Effect.all([reader.upgrade({ servername: "effect.test", ca: cert }), peer.upgrade(identity)], {
+      const shown = { cert: bytes(identity.cert), key: Redacted.make(identity.key) }
+      yield* Effect.all([reader.upgrade({ servername: "socket.test", ca: authority }), peer.upgrade(shown)], {
         concurrency: "unbounded"
       })
       yield* Effect.scoped(Effect.flatMap(client.writer, ({ write }) => write("secret")))
@@ -235,9 +235,9 @@ describe("toSocket", () => {
       const { upgrade } = yield* EffectSocket.toSocket(near, { side: "server" }).reader
       const refusals = [
         {},
-        { cert },
-        { key: Redacted.make(key) },
-        { cert: [cert, cert] },
+        { cert: identity.cert },
+        { key: Redacted.make(identity.key) },
+        { cert: [identity.cert, identity.cert] },
         { passphrase: Redacted.make("x") }
       ]
       for (const options of refusals)

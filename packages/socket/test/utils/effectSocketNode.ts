@@ -17,12 +17,18 @@ export interface NodeOptions {
 /** A connection of effect's own, not yet opened on the client's side, and the server's side of it. */
 export const sockets = (options: NodeOptions = {}) =>
   Effect.gen(function* () {
-    const server = yield* NodeSocketServer.make({ port: 0, host: "127.0.0.1", ...options })
+    // Effect's server waits for its connections when its scope closes, for ever if one of them is stalled.
+    const scope = yield* Effect.acquireRelease(Scope.make(), (scope, exit) =>
+      Effect.forkDetach(Scope.close(scope, exit))
+    )
+    const make = NodeSocketServer.make({ port: 0, host: "127.0.0.1", ...options })
+    const server = yield* Scope.provide(make, scope)
     if (server.address._tag === "UnixPathAddress") return yield* Effect.die("not a path")
     const client = yield* NodeSocket.makeNet({ port: server.address.port, host: "127.0.0.1", ...options })
     const accepted = yield* Deferred.make<Socket.Socket>()
     // A handler's end ends nothing: its socket lives as long as the scope of its reader.
-    yield* Effect.forkScoped(server.run((socket) => Effect.andThen(Deferred.succeed(accepted, socket), Effect.never)))
+    const handler = (socket: Socket.Socket) => Effect.andThen(Deferred.succeed(accepted, socket), Effect.never)
+    yield* Effect.forkIn(server.run(handler), scope)
     return { client, accepted: Deferred.await(accepted) }
   })
 

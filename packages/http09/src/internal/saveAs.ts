@@ -46,7 +46,8 @@ export const saveAs =
         Effect.map(({ type }) => type === "File"),
         Effect.catchReason("PlatformError", "NotFound", () => Effect.succeed(true))
       )
-      if (!isPlain) return yield* write(fs, stream, target, "w")
+      // To append is to write without a position, which a pipe has not.
+      if (!isPlain) return yield* write(fs, stream, target, "a")
       const part = `${target}.${(yield* Random.nextIntBetween(0, 2 ** 32)).toString(36)}.part`
       return yield* write(fs, stream, part, "wx").pipe(
         Effect.tap(fs.rename(part, target)),

@@ -130,9 +130,11 @@ class TlsConnection extends NodeConnection implements SecureConnection {
   private refusal: Reason | undefined
 
   override reset(): void {
-    // Node resets only sockets of its own TCP; the layer above goes with it.
-    if (this.localAddress._tag !== "UnixPathAddress") this.raw.resetAndDestroy()
-    this.socket.destroy()
+    // Node resets only sockets of its own TCP; the layer above closes with it. To destroy both in one turn of a handshake
+    // callback is a segmentation fault (Node 26.10). The exceptions are those of `NodeConnection.reset`.
+    const ending = this.socket.writableEnded && !this.socket.writableFinished
+    if (ending || this.localAddress._tag === "UnixPathAddress") this.socket.destroy()
+    else this.raw.resetAndDestroy()
   }
 
   protected override reason(): Reason {

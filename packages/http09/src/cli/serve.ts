@@ -62,7 +62,7 @@ const run = Effect.fnUntraced(function* (settings: Settings) {
 /** `http09 serve`. */
 export const serve = Command.make("serve", parameters, (settings) =>
   run(settings).pipe(
-    Effect.flatMap((cut) => (cut > 0 ? NodeOutput.tell(`http09: ${cut} connections were cut`) : Effect.void)),
+    Effect.flatMap((cut) => (cut > 0 ? NodeOutput.tell(`http09: connections cut: ${cut}`) : Effect.void)),
     Effect.scoped
   )
 ).pipe(

@@ -190,6 +190,6 @@ export type Settings = {
     : never
 }
 
-/** A worker's part of a limit: all parts together are the limit, but each is at least one. */
-export const share = <A extends number | undefined>(limit: A, index: number, workers: number): A | number =>
-  limit === undefined ? limit : Math.max(1, Math.floor(limit / workers) + (index < limit % workers ? 1 : 0))
+/** A worker's part of a limit, for workers from 1: all parts together are the limit, but each is at least one. */
+export const share = <A extends number | undefined>(limit: A, worker: number, workers: number): A | number =>
+  limit === undefined ? limit : Math.max(1, Math.floor(limit / workers) + (worker <= limit % workers ? 1 : 0))

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url"
 import { temporary, write } from "./utils/folders.ts"
 import { cli, http09, serving, start } from "./utils/processes.ts"
 import { collect, connect, exchange } from "./utils/raw.ts"
-import { forEver, scripted } from "./utils/servers.ts"
+import { scripted } from "./utils/servers.ts"
 
 const site = fileURLToPath(new URL("../site", import.meta.url))
 const limit = 20_000
@@ -125,51 +125,6 @@ describe("http09 serve", () => {
         }
         server.child.kill("SIGTERM")
         assert.strictEqual((yield* server.ended).status, 0)
-      }),
-    limit
-  )
-})
-
-describe("http09 get", () => {
-  it.live(
-    "puts exactly the document's bytes on standard output, and the rest on standard error",
-    () =>
-      Effect.gen(function* () {
-        const folder = yield* temporary
-        const bytes = Buffer.from(Uint8Array.from({ length: 1_000_000 }, (_, index) => (index * index) % 256))
-        yield* write(folder, { "a b": bytes, empty: "" })
-        const { port } = yield* serving([folder])
-        for (const dialect of ["book", "1991"]) {
-          const got = yield* http09(["get", "127.0.0.1", String(port), "/a b", "--dialect", dialect])
-          assert.strictEqual(Buffer.compare(got.stdout, bytes), 0)
-          assert.strictEqual(got.stderr, `> Sending request to 127.0.0.1:${port}...\n> Received response:\n`)
-          assert.strictEqual(got.status, 0)
-        }
-        const empty = yield* http09(["get", "[::ffff:127.0.0.1]", String(port), "/empty"])
-        assert.deepStrictEqual([empty.status, empty.stdout.length, empty.errors.length], [0, 0, 0])
-      }),
-    limit
-  )
-
-  it.live(
-    "fails in one line when the connection breaks in the middle, or its output is closed",
-    () =>
-      Effect.gen(function* () {
-        const port = yield* scripted((socket) => {
-          socket.write("half", () => setTimeout(() => socket.resetAndDestroy(), 200))
-        })
-        const broken = yield* http09(["get", "127.0.0.1", String(port), "/"])
-        assert.strictEqual(broken.status, 1)
-        assert.strictEqual(broken.stdout.toString(), "half")
-        assert.deepStrictEqual(broken.errors, [`http09: read 127.0.0.1:${port}: connection reset`])
-
-        const endless = yield* scripted(forEver)
-        const reader = yield* start(process.execPath, [cli, "get", "127.0.0.1", String(endless), "/"])
-        yield* reader.until("xxx")
-        reader.child.stdout?.destroy()
-        const ended = yield* reader.ended
-        assert.strictEqual(ended.status, 1)
-        assert.deepStrictEqual(ended.errors, ["http09: write: write EPIPE"])
       }),
     limit
   )

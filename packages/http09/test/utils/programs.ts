@@ -1,0 +1,47 @@
+/** Programs of others, as peers of ours. */
+import { it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { spawnSync } from "node:child_process"
+import * as net from "node:net"
+import { start } from "./processes.ts"
+import { scripted } from "./servers.ts"
+
+const has = (program: string): boolean => spawnSync("which", [program]).status === 0
+
+/** A test that needs a program, and is skipped where it is missing. */
+export const needs = (program: string) => (has(program) ? it.live : it.live.skip)
+
+/** Its title, which says so. */
+export const title = (program: string, claim: string): string =>
+  has(program) ? claim : `${claim} (skipped: ${program} is not installed)`
+
+const freePort = Effect.scoped(scripted(() => {}))
+
+const opens = (port: number): Effect.Effect<boolean> =>
+  Effect.callback((resume) => {
+    const socket = net.connect(port, "127.0.0.1")
+    socket.on("connect", () => {
+      socket.destroy()
+      resume(Effect.succeed(true))
+    })
+    socket.on("error", () => resume(Effect.succeed(false)))
+  })
+
+const listens = (port: number): Effect.Effect<void> =>
+  Effect.flatMap(opens(port), (open) =>
+    open
+      ? Effect.void
+      : Effect.andThen(
+          Effect.sleep("50 millis"),
+          Effect.suspend(() => listens(port))
+        )
+  )
+
+/** Starts a server that is told a port of the loopback, until the scope closes; the port, when it listens. */
+export const serverOf = (command: string, args: (port: number) => ReadonlyArray<string>) =>
+  Effect.gen(function* () {
+    const port = yield* freePort
+    yield* start(command, args(port))
+    yield* Effect.orDie(Effect.timeout(listens(port), "10 seconds"))
+    return port
+  })

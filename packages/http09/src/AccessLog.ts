@@ -47,7 +47,7 @@ const statusOf = { Serving: 200, NotFound: 404, Refused: 400 } as const
  *   of it was sent
  * - `common`: `host - - [date] "request" status bytes`, at the end. The request line is without its version, as servers
  *   log HTTP/0.9; bytes of it that are not printable ASCII, `"` and `\` come as `\xhh`; `-` stands for a line that was
- *   too long, and for no bytes
+ *   empty or too long, and for no bytes
  * - `json`: `time`, `client`, `request`, `status`, `bytes`, `millis`, and where there are such: `file`, `size`, `error`;
  *   at the end
  */
@@ -71,9 +71,9 @@ const human = (event: Event): string | undefined => {
 }
 
 const common = (event: Ended): string => {
-  const { bytes, line, startedAt, stream } = event
-  const request = line.length === 0 ? "-" : escapeBytes(withoutVersion(event))
-  return `${host(stream.remoteAddress)} - - [${date(startedAt)}] "${request}" ${status(event)} ${bytes === 0 ? "-" : bytes}`
+  const { bytes, startedAt, stream } = event
+  const request = escapeBytes(withoutVersion(event))
+  return `${host(stream.remoteAddress)} - - [${date(startedAt)}] "${request === "" ? "-" : request}" ${status(event)} ${bytes === 0 ? "-" : bytes}`
 }
 
 const json = (event: Ended): string => {

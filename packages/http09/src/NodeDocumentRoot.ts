@@ -27,8 +27,11 @@ export interface Options extends RootOptions {
   /**
    * Memory in which the bytes of files up to `wholeBytes` are kept. Default 8,388,608; 0 keeps none.
    *
-   * Each request asks the system whether the file changed, so a change is served from the next request on. A file is
-   * kept only once it has rested for 2 seconds, so that no two changes can have one time.
+   * The system is asked about a file before its bytes are served again, once for all requests that one turn of the
+   * event loop brought: a request gets the file as it is when it is answered, or as it was when that turn began, which
+   * is milliseconds. A file is kept only once it has rested for 2 seconds, so that no two changes can have one time.
+   * What changes without the system's knowing (through shared memory, `mmap`, or on a network file system by another
+   * machine) is served within 10 seconds: then a file is opened and read again, changed or not.
    */
   readonly cacheBytes?: number | undefined
   /** The bytes of one read of a longer file. A download has two of them in memory. Default 131,072. */

@@ -7,7 +7,7 @@ let turn = 0
 
 /** Asks in a turn of its own. */
 const get = (files: SmallFiles, path: string, stampOf: () => Stamp | undefined): Whole | undefined =>
-  files.get(path, turn++, stampOf)
+  files.get(path, turn++, now, stampOf)
 
 const rested: Stamp = { dev: 1, ino: 2, size: 3, mtimeMs: now - 5000, ctimeMs: now - 5000 }
 const document = (name: string, size = 3): Whole => ({ _tag: "Whole", name, bytes: new Uint8Array(size) })
@@ -58,6 +58,19 @@ describe("a small file", () => {
     }
   })
 
+  it("is read again after 10 seconds, or if the clock was set back, whatever its stamp says", () => {
+    for (const [later, name] of [
+      [0, "a"],
+      [9999, "a"],
+      [10_000, undefined],
+      [-1, undefined]
+    ] as const) {
+      const files = new SmallFiles(10_000)
+      files.set("/a", document("a"), rested, now)
+      assert.strictEqual(files.get("/a", turn++, now + later, () => rested)?.name, name)
+    }
+  })
+
   it("is asked about once in a turn of the event loop", () => {
     const files = new SmallFiles(10_000)
     files.set("/a", document("a"), rested, now)
@@ -66,10 +79,10 @@ describe("a small file", () => {
       asked++
       return rested
     }
-    for (const turn of [1, 1, 1, 2, 2]) assert.strictEqual(files.get("/a", turn, stampOf)?.name, "a")
+    for (const turn of [1, 1, 1, 2, 2]) assert.strictEqual(files.get("/a", turn, now, stampOf)?.name, "a")
     assert.strictEqual(asked, 2)
     assert.strictEqual(
-      files.get("/a", 3, () => undefined),
+      files.get("/a", 3, now, () => undefined),
       undefined
     )
   })

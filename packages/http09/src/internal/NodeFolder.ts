@@ -62,7 +62,7 @@ export const make = (root: string, options: Options): DocumentRoot.DocumentRoot[
   return {
     open: (path) =>
       Effect.suspend(() => {
-        const kept = cache.get(path, thisTurn(), stampOf)
+        const kept = cache.get(path, thisTurn(), Date.now(), stampOf)
         if (kept !== undefined) return Effect.succeed(kept)
         return Effect.uninterruptibleMask((restore) =>
           Effect.flatMap(Effect.try({ try: () => open(path), catch: (cause) => fromCause(path, cause) }), (found) =>

@@ -22,10 +22,17 @@ const isSame = (a: Stamp, b: Stamp): boolean =>
  */
 const restMillis = 2000
 
+/**
+ * How long bytes are served that were read once, however unchanged their file seems: writes through shared memory need
+ * not change its times, and a network file system may show old ones.
+ */
+const keepMillis = 10_000
+
 interface Entry {
   readonly stamp: Stamp
   readonly document: Whole
   readonly cost: number
+  readonly readAt: number
   /** The turn of the event loop in which its file was last asked about. */
   turn: number
 }
@@ -47,11 +54,12 @@ export class SmallFiles {
    * The document that was kept for the path, if its file still is as it was; `stampOf` says how it is now. It is asked
    * once in a turn of the event loop: what all requests of one turn want was asked for before the turn began.
    */
-  get(path: string, turn: number, stampOf: (name: string) => Stamp | undefined): Whole | undefined {
+  get(path: string, turn: number, now: number, stampOf: (name: string) => Stamp | undefined): Whole | undefined {
     const entry = this.entries.get(path)
     if (entry === undefined) return undefined
     if (entry.turn === turn) return entry.document
-    const stamp = stampOf(entry.document.name)
+    const isFresh = now >= entry.readAt && now - entry.readAt < keepMillis
+    const stamp = isFresh ? stampOf(entry.document.name) : undefined
     this.entries.delete(path)
     if (stamp === undefined || !isSame(stamp, entry.stamp)) {
       this.bytes -= entry.cost
@@ -68,7 +76,7 @@ export class SmallFiles {
     const cost = document.bytes.length + 2 * path.length + overhead
     this.bytes += cost - (this.entries.get(path)?.cost ?? 0)
     this.entries.delete(path)
-    this.entries.set(path, { stamp, document, cost, turn: -1 })
+    this.entries.set(path, { stamp, document, cost, readAt: now, turn: -1 })
     for (const [oldest, entry] of this.entries) {
       if (this.bytes <= this.maxBytes) return
       this.entries.delete(oldest)

@@ -21,8 +21,13 @@ export const workersOf = (pid: number): ReadonlyMap<number, number> => {
   return found
 }
 
-/** Whether a process is there, and no zombie. */
-export const isAlive = (pid: number): boolean => /^State:\s+[^ZX]/m.test(read(`/proc/${pid}/status`))
+/** Whether a process is there, with any of its threads: until then its descriptors are open. */
+export const isAlive = (pid: number): boolean => {
+  const states = fs.existsSync(`/proc/${pid}/task`)
+    ? fs.readdirSync(`/proc/${pid}/task`).map((thread) => read(`/proc/${pid}/task/${thread}/status`))
+    : []
+  return states.some((status) => /^State:\s+[^ZX]/m.test(status))
+}
 
 /** Waits until something is so; what it was at last, if it never is. */
 export const eventually = (holds: () => boolean | Promise<boolean>, within = 15_000) =>
@@ -60,6 +65,6 @@ export const scrape = async (url: string): Promise<Samples> => parseMetrics(awai
 export const measured = (args: ReadonlyArray<string>) =>
   Effect.gen(function* () {
     const server = yield* serving([...args, "--metrics", "0"])
-    const url = /http:\/\/\S+\/metrics/.exec(server.stdout().toString())?.[0] ?? ""
+    const url = /http:\/\/\S+\/metrics/.exec(yield* server.until(/\/metrics\n/))?.[0] ?? ""
     return { ...server, url, samples: Effect.promise(() => scrape(url)) }
   })

@@ -27,6 +27,19 @@ describe("configuration", () => {
   )
 
   it.live(
+    "--host :: takes both families, alone and with workers, and logs IPv4 clients as such",
+    () =>
+      Effect.gen(function* () {
+        for (const more of [[], ["--workers", "2"]]) {
+          const server = yield* serving(["--host", "::", ...more])
+          assert.isAbove((yield* exchange(server.port, "GET /\r\n")).bytes.length, 500)
+          yield* server.until(/> Received request from host 127\.0\.0\.1:\d+\n/)
+        }
+      }),
+    limit
+  )
+
+  it.live(
     "a wrong value is one line that names its flag or variable, and exit status 1",
     () =>
       Effect.gen(function* () {

@@ -3,8 +3,8 @@ import * as Effect from "effect/Effect"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { waitAfter } from "../src/cli/workers.ts"
-import { temporary, write } from "./utils/folders.ts"
-import { http09, serving } from "./utils/processes.ts"
+import { descriptors, temporary, write } from "./utils/folders.ts"
+import { cli, http09, serving, start } from "./utils/processes.ts"
 import { type Answer, collect, connect, exchange } from "./utils/raw.ts"
 import { scripted } from "./utils/servers.ts"
 import { eventually, isAlive, measured, scrape, total, workersOf } from "./utils/workers.ts"
@@ -223,6 +223,22 @@ describe("start-up of several workers", () => {
   )
 
   it.live(
+    "a signal before the workers listen ends all of them, with nothing said",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* start(process.execPath, [cli, "serve", "--workers", "2", "--port", "0"])
+        const children = () => fs.readFileSync(`/proc/${server.pid}/task/${server.pid}/children`, "utf8").trim()
+        assert.isTrue(yield* eventually(() => children().split(" ").length === 2))
+        const pids = children().split(" ").map(Number)
+        server.child.kill("SIGTERM")
+        const ended = yield* Effect.timeout(server.ended, "10 seconds")
+        assert.deepStrictEqual([ended.status, ended.stderr, ended.stdout.toString()], [0, "", ""])
+        assert.deepStrictEqual(pids.filter(isAlive), [])
+      }),
+    limit
+  )
+
+  it.live(
     "what no worker can do is told once, with exit status 1 and no process left",
     () =>
       Effect.gen(function* () {
@@ -259,6 +275,24 @@ describe("replacement", () => {
         assert.strictEqual((yield* Effect.timeout(server.ended, "10 seconds")).status, 0)
         assert.isFalse(fs.existsSync(path.join(moved, "large")))
       }).pipe(Effect.scoped),
+    limit
+  )
+
+  it.live(
+    "costs no descriptor, however often it happens",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* serving(["--workers", "2"])
+        const before = descriptors(server.pid)
+        for (let turn = 0; turn < 4; turn++) {
+          const [[worker, pid]] = workersOf(server.pid)
+          process.kill(pid, "SIGKILL")
+          assert.isTrue(yield* eventually(() => (workersOf(server.pid).get(worker) ?? pid) !== pid))
+        }
+        assert.isTrue(yield* eventually(() => descriptors(server.pid) === before))
+        server.child.kill("SIGTERM")
+        assert.strictEqual((yield* Effect.timeout(server.ended, "20 seconds")).status, 0)
+      }),
     limit
   )
 

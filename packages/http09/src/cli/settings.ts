@@ -135,7 +135,7 @@ export const parameters = {
   host: setting(
     "host",
     text("name|address", withoutBrackets),
-    "The name or address to listen on; 0.0.0.0 or :: for the whole network",
+    "The name or address to listen on; 0.0.0.0 for all of this machine, :: for those of IPv6 too",
     "127.0.0.1"
   ),
   unix: setting("unix", text("path", fromUser), "Listen on a Unix-domain socket instead of host and port", undefined),

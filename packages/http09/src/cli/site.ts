@@ -43,6 +43,7 @@ export const serve = (settings: Settings, place: Place): Effect.Effect<number, S
       Http09Server.layer({
         address: place.address,
         reusePort: place.shared,
+        ipv6Only: false,
         text: settings.text,
         dialect: settings.dialect,
         maxConnections: settings.maxConnections,

@@ -56,7 +56,7 @@ const take = (
 ): Effect.Effect<{ readonly port: number; readonly release: Effect.Effect<void> }, SocketError, Scope.Scope> =>
   Effect.gen(function* () {
     const kept = address.port === 0
-    const socket = yield* ServerSocket.listen(address, { reusePort: kept })
+    const socket = yield* ServerSocket.listen(address, { reusePort: kept, ipv6Only: false })
     const release = ServerSocket.close(socket)
     if (!kept) yield* release
     return { port: NetAddress.isInetAddress(socket.address) ? socket.address.port : address.port, release }

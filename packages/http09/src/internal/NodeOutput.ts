@@ -25,6 +25,7 @@ export const log = (line: string): Effect.Effect<void> =>
 /** Lets a server outlive whoever read its log, and prints what is left at the end. */
 export const keepLogging: Effect.Effect<void> = Effect.sync(() => {
   process.stdout.on("error", () => {})
+  process.stderr.on("error", () => {})
   process.once("exit", flush)
 })
 

@@ -5,10 +5,10 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
-import { readdirSync } from "node:fs"
 import * as ServerSocket from "../src/ServerSocket.ts"
 import * as SocketStream from "../src/SocketStream.ts"
 import { deafListener } from "./utils/deaf.ts"
+import { openSockets } from "./utils/leaks.ts"
 import { live, portOf } from "./utils/live.ts"
 import { plainServer, until } from "./utils/plain.ts"
 
@@ -79,10 +79,7 @@ describe("errors say what was tried and why it failed", () => {
       const port = yield* closedPort
       const error = yield* Effect.flip(SocketStream.open("127.0.0.1", port))
       assert.strictEqual(error.reason._tag, "ConnectionRefused")
-      assert.strictEqual(
-        error.message,
-        `open 127.0.0.1:${port}: connection refused [connect 127.0.0.1:${port}: connection refused]`
-      )
+      assert.strictEqual(error.message, `open 127.0.0.1:${port}: connection refused`)
       assert.isTrue(error.isRetryable)
     })
   )
@@ -141,10 +138,7 @@ describe("errors say what was tried and why it failed", () => {
     Effect.gen(function* () {
       const port = yield* deafListener
       const error = yield* Effect.flip(SocketStream.open("127.0.0.1", port, { connectTimeout: 300 }))
-      assert.strictEqual(
-        error.message,
-        `open 127.0.0.1:${port}: timed out after 300 ms [connect 127.0.0.1:${port}: timed out after 300 ms]`
-      )
+      assert.strictEqual(error.message, `open 127.0.0.1:${port}: timed out after 300 ms`)
     })
   )
 })
@@ -154,14 +148,14 @@ describe("interruption", () => {
     "of an attempt that hangs closes its descriptor at once",
     Effect.gen(function* () {
       const port = yield* deafListener
-      const before = readdirSync("/proc/self/fd").length
+      const before = openSockets()
       const opening = yield* Effect.forEach(Array.from({ length: 10 }), () =>
         Effect.forkChild(SocketStream.open("127.0.0.1", port))
       )
       yield* Effect.sleep(50)
-      assert.strictEqual(readdirSync("/proc/self/fd").length, before + 10)
+      assert.strictEqual(openSockets(), before + 10)
       yield* Effect.forEach(opening, Fiber.interrupt)
-      yield* until(() => readdirSync("/proc/self/fd").length === before)
+      yield* until(() => openSockets() === before)
     })
   )
 

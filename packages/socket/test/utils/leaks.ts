@@ -1,14 +1,27 @@
 /** Descriptors and handles of this process, to show that a test gave back what it took. */
 import * as Effect from "effect/Effect"
-import { existsSync, readdirSync } from "node:fs"
+import { existsSync, readdirSync, readlinkSync } from "node:fs"
 
 const descriptors = "/proc/self/fd"
 
-/** How many handles of each kind there are, and how many descriptors are open. */
+const isSocket = (descriptor: string): boolean => {
+  try {
+    return readlinkSync(`${descriptors}/${descriptor}`).startsWith("socket:")
+  } catch {
+    // It was the one that listed the folder.
+    return false
+  }
+}
+
+/** Open descriptors that are sockets, where the system tells. The test runner opens and closes files of its own. */
+export const openSockets = (): number =>
+  existsSync(descriptors) ? readdirSync(descriptors).filter(isSocket).length : 0
+
+/** How many handles of each kind there are, and how many sockets are open. */
 const held = (): ReadonlyMap<string, number> => {
   const counts = new Map<string, number>()
   for (const resource of process.getActiveResourcesInfo()) counts.set(resource, (counts.get(resource) ?? 0) + 1)
-  if (existsSync(descriptors)) counts.set("descriptors", readdirSync(descriptors).length)
+  counts.set("open sockets", openSockets())
   return counts
 }
 
@@ -33,13 +46,14 @@ const settled = (condition: () => boolean, steps: number): Effect.Effect<void> =
     steps === 0 || condition() ? Effect.void : Effect.andThen(Effect.sleep(5), settled(condition, steps - 1))
   )
 
-const noSockets = (): boolean => !process.getActiveResourcesInfo().some((kind) => kind.startsWith("TCP"))
+const isQuiet = (): boolean =>
+  !process.getActiveResourcesInfo().some((kind) => kind.startsWith("TCP") || kind === "ProcessWrap")
 
 /** Runs the test and waits until descriptors and handles are what they were; dies with the difference otherwise. */
 export const leavesNothing = <A, E, R>(test: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.gen(function* () {
     // What a test before this one left when it failed is not this one's.
-    yield* settled(noSockets, patience)
+    yield* settled(isQuiet, patience)
     const before = held()
     const result = yield* test
     yield* settled(() => difference(before, held()) === "", patience)

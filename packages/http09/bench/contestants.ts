@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { fileURLToPath } from "node:url"
 import { freePort, untilAnswered } from "./ports.ts"
-import { BenchError, cpuSeconds, memoryBytes, type Process, start } from "./processes.ts"
+import { BenchError, cpuSeconds, family, memoryBytes, type Process, start } from "./processes.ts"
 
 /** A program that is compared with others: its name in the table, its file in `peers`, and its arguments. */
 export interface Peer {
@@ -54,18 +54,18 @@ const parse = <A>(process: Process): Effect.Effect<A, BenchError> =>
 
 interface Ready {
   readonly port: number
-  readonly pids: ReadonlyArray<number>
+  readonly pid: number
 }
 
 const startPeer = Effect.fnUntraced(function* (peer: Peer, ...flags: ReadonlyArray<string>) {
   const child = yield* start(process.execPath, [...flags, inPeers(peer.file), ...peer.args])
-  const { port, pids } = yield* parse<Ready>(child)
+  const { port, pid } = yield* parse<Ready>(child)
   const sum = (of: (pid: number) => number): Effect.Effect<number, BenchError> =>
     Effect.try({
-      try: () => pids.reduce((all, pid) => all + of(pid), 0),
+      try: () => family(pid).reduce((all, pid) => all + of(pid), 0),
       catch: () => BenchError.make({ message: `${peer.name} (${peer.file} ${peer.args.join(" ")}) ended by itself` })
     })
-  return { process: child, port, pids, cpu: sum(cpuSeconds), memory: sum(memoryBytes) }
+  return { process: child, port, pid, cpu: sum(cpuSeconds), memory: sum(memoryBytes) }
 })
 
 interface Driven {
@@ -129,10 +129,10 @@ export const holdingIdle: Contest = ({ driver, idle }, peers) => {
   return Effect.succeed(
     peers.map((peer) => {
       const once = Effect.gen(function* () {
-        const { port, pids, memory } = yield* startPeer(peer, "--expose-gc")
+        const { port, pid, memory } = yield* startPeer(peer, "--expose-gc")
         const settled = Effect.gen(function* () {
           for (const _ of [1, 2]) {
-            yield* Effect.sync(() => pids.forEach((pid) => process.kill(pid, "SIGUSR2")))
+            yield* Effect.sync(() => process.kill(pid, "SIGUSR2"))
             yield* Effect.sleep(150)
           }
           return yield* memory

@@ -61,6 +61,18 @@ export const start = Effect.fnUntraced(function* (
   }
 })
 
+/** A process and all that came from it. */
+export const family = (pid: number): Array<number> => [
+  pid,
+  ...fs.readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
+    fs
+      .readFileSync(`/proc/${pid}/task/${thread}/children`, "utf8")
+      .split(" ")
+      .filter((child) => child !== "")
+      .flatMap((child) => family(Number(child)))
+  )
+]
+
 /** Seconds of processor time that a process has used, all its threads together. */
 export const cpuSeconds = (pid: number): number => {
   let nanoseconds = 0

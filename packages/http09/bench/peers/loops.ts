@@ -6,7 +6,7 @@ import { createInterface } from "node:readline"
 
 /** `loop` fails when a connection is refused. */
 export const connectInLoops = async (loop: (port: number) => Promise<unknown>): Promise<void> => {
-  console.log(JSON.stringify({ port: 0, pids: [process.pid] }))
+  console.log(JSON.stringify({ port: 0, pid: process.pid }))
   for await (const line of createInterface(process.stdin)) {
     await Promise.allSettled(Array.from({ length: 64 }, () => loop(Number(line))))
     console.log("done")

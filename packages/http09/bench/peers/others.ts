@@ -1,10 +1,9 @@
 /**
  * Peers that are other programs: `others.ts nginx FOLDER`, `others.ts http09 FOLDER` (the command with its log to nowhere),
- * `others.ts workers FOLDER` (two processes of `ours.ts` on one port).
+ * `others.ts workers FOLDER` (the command with two workers).
  */
 import { type ChildProcess, spawn } from "node:child_process"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { mkdtempSync, writeFileSync } from "node:fs"
 import * as path from "node:path"
 import { fileURLToPath } from "node:url"
 import { freePort, untilAnswered } from "../ports.ts"
@@ -25,30 +24,28 @@ const nginxConf = (home: string, port: number): string => `
   }`
 
 const port = await freePort()
-const home = mkdtempSync(path.join(tmpdir(), "bench-peer-"))
+// Beside the documents, in the folder that the benchmark removes at its end.
+const home = mkdtempSync(path.join(folder, "../peer-"))
 
 const start = (command: string, ...args: ReadonlyArray<string>): ChildProcess =>
   spawn(command, args, { stdio: ["pipe", "ignore", "inherit"] })
 
-const starts: Record<string, () => Array<ChildProcess>> = {
+const http09 = (...flags: ReadonlyArray<string>): ChildProcess =>
+  start(process.execPath, here("../../src/cli.ts"), "serve", folder, "--port", String(port), ...flags)
+
+const starts: Record<string, () => ChildProcess> = {
   nginx: () => {
     writeFileSync(`${home}/nginx.conf`, nginxConf(home, port))
-    return [start("nginx", "-p", home, "-c", `${home}/nginx.conf`)]
+    return start("nginx", "-p", home, "-c", `${home}/nginx.conf`)
   },
-  http09: () => [start(process.execPath, here("../../src/cli.ts"), "serve", folder, "--port", String(port))],
-  workers: () => [1, 2].map(() => start(process.execPath, here("ours.ts"), "file", folder, String(port)))
+  http09: () => http09(),
+  workers: () => http09("--workers", "2")
 }
 
-const children = starts[program]()
-process.on("exit", () => {
-  for (const child of children) child.kill()
-  rmSync(home, { recursive: true })
-})
-for (const child of children) child.on("exit", () => process.exit(1))
+const child = starts[program]()
+process.on("exit", () => child.kill())
+child.on("exit", () => process.exit(1))
 await untilAnswered(port)
 // The second of two workers may be a little later than the first.
-if (children.length > 1) await new Promise((resolve) => setTimeout(resolve, 1000))
-ready(
-  port,
-  children.map(({ pid }) => pid ?? 0)
-)
+if (program === "workers") await new Promise((resolve) => setTimeout(resolve, 1000))
+ready(port, child.pid)

@@ -1,6 +1,5 @@
 /**
- * This project's servers, with every default: `ours.ts WORK [FOLDER] [PORT]`. With a port, other processes may open the
- * same one.
+ * This project's servers, with every default: `ours.ts WORK [FOLDER]`.
  */
 import * as Http09Server from "../../src/Http09Server.ts"
 import * as NodeDocumentRoot from "../../src/NodeDocumentRoot.ts"
@@ -16,7 +15,7 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { ready } from "./ready.ts"
 
-const [work, folder = ".", port] = process.argv.slice(2)
+const [work, folder = "."] = process.argv.slice(2)
 
 const chunk = new Uint8Array(65_536)
 
@@ -54,7 +53,7 @@ const serveFiles = Effect.gen(function* () {
 }).pipe(
   Effect.provide(
     Layer.provide(
-      Http09Server.layer({ address: Number(port ?? 0), reusePort: port !== undefined, backlog: 1024 }),
+      Http09Server.layer({ address: 0, backlog: 1024 }),
       Layer.suspend(() => NodeDocumentRoot.layer(folder))
     )
   )

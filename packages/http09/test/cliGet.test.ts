@@ -60,6 +60,20 @@ describe("http09 get, to standard output", () => {
   )
 
   it.live(
+    "goes on when nobody reads its standard error any more",
+    () =>
+      Effect.gen(function* () {
+        const port = yield* scripted((socket) => setTimeout(() => socket.end(bytes), 300))
+        const running = yield* start(process.execPath, [cli, "get", "127.0.0.1", String(port), "/"])
+        yield* running.until("> Sending request")
+        running.child.stderr?.destroy()
+        const ended = yield* running.ended
+        assert.deepStrictEqual([ended.status, ended.stdout.length], [0, bytes.length])
+      }),
+    limit
+  )
+
+  it.live(
     "takes URLs, several one after another in their order, and goes on after one that does not come",
     () =>
       Effect.gen(function* () {

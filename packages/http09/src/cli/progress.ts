@@ -37,6 +37,8 @@ export const make = (count: number, isWanted: boolean): Effect.Effect<Progress, 
     let done = 0
     const add = (more: number): void => void (bytes += more)
     const end = (): void => void done++
+    // Whoever read what is told may leave: the documents are wanted all the same.
+    process.stderr.on("error", () => {})
     if (!isWanted || !process.stderr.isTTY) return { add, end, tell: NodeOutput.tell }
     const start = yield* Clock.currentTimeMillis
     const put = (text: string) => Effect.sync(() => void process.stderr.write(text))

@@ -8,7 +8,6 @@
  * - What no request can ask for is not listed: a name with a control character or a backslash, or one whose link is
  *   longer than a request line may be.
  */
-import * as Result from "effect/Result"
 import * as RequestLine from "./RequestLine.ts"
 
 /** One thing in a folder. */
@@ -35,33 +34,35 @@ export const maxEntries = 10_000
 export const page = (path: string, entries: Iterable<Entry>, isWhole = true): Uint8Array => {
   const folder = path.endsWith("/") ? path : `${path}/`
   const title = `Index of ${escape(folder)}`
-  const rows = Array.from(entries, (entry) => ({ ...entry, path: pathOf(folder, entry) }))
-    .filter((entry) => canBeAsked(entry.path))
-    .sort((a, b) => (a.path < b.path ? -1 : 1))
-    .map((entry) => row(date(entry.modified), String(entry.size ?? "-"), entry.path, entry.path.slice(folder.length)))
-  const above =
-    folder === "/" ? [] : [row("-", "-", folder.slice(0, folder.lastIndexOf("/", folder.length - 2) + 1), "../")]
+  const base = RequestLine.fromPath(folder)
+  const above = base.slice(0, base.lastIndexOf("/", base.length - 2) + 1)
+  const rows: Array<readonly [name: string, row: string]> = []
+  for (const { isFolder, modified, name, size } of entries) {
+    const slash = isFolder ? "/" : ""
+    if (unaskable.test(name)) continue
+    const target = `${base}${encodeURIComponent(name)}${slash}`
+    if (target.length > longest) continue
+    rows.push([`${name}${slash}`, row(date(modified), String(size ?? "-"), target, `${name}${slash}`)])
+  }
+  rows.sort(([a], [b]) => (a < b ? -1 : 1))
+  const list = rows.map(([, row]) => row).join("")
+  const up = folder === "/" ? "" : row("-", "-", above, "../")
   const more = isWhole ? "" : `<p>There is more: only ${maxEntries} names were read.</p>\n`
-  const html = `<!DOCTYPE html>\n<title>${title}</title>\n<h1>${title}</h1>\n<pre>\n${above.join("")}${rows.join("")}</pre>\n${more}`
-  return new TextEncoder().encode(html)
+  return new TextEncoder().encode(
+    `<!DOCTYPE html>\n<title>${title}</title>\n<h1>${title}</h1>\n<pre>\n${up}${list}</pre>\n${more}`
+  )
 }
 
-const pathOf = (folder: string, { isFolder, name }: Entry): string => `${folder}${name}${isFolder ? "/" : ""}`
-
 /** Dates and sizes come first, where names of any script and width cannot push them aside. */
-const row = (date: string, size: string, path: string, name: string): string =>
-  `${date.padStart(16)} ${size.padStart(13)}  <a href="${escape(RequestLine.fromPath(path))}">${escape(name)}</a>\n`
+const row = (date: string, size: string, target: string, name: string): string =>
+  `${date.padStart(16)} ${size.padStart(13)}  <a href="${escape(target)}">${escape(name)}</a>\n`
 
 const escape = (text: string): string =>
   text.replace(/[^ -~]|["&'<>]/gu, (character) => `&#${character.codePointAt(0)};`)
 
-/** Asked for in the longer of both forms, the path comes out as it is here. */
-const canBeAsked = (path: string): boolean => {
-  const line = RequestLine.encode(RequestLine.fromPath(path), "book")
-  if (Result.isFailure(line)) return false
-  const request = RequestLine.decode(new TextEncoder().encode(line.success.slice(0, line.success.indexOf("\r"))))
-  return Result.isSuccess(request) && request.success.path === path
-}
+const longest = RequestLine.maxBytes - "GET  HTTP/0.9".length
+/** What the request line refuses, and what it resolves to another path. */
+const unaskable = /[\p{Cc}\p{Cs}\\/]|^\.{0,2}$/u
 
 // A file may claim to be of any year; those that do not fit into 16 characters are not worth a wider column.
 const year10000 = Date.UTC(10_000, 0)

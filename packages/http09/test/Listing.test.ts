@@ -106,18 +106,36 @@ describe("a listing", () => {
     ])
   })
 
-  it("leaves out what no request line is long enough to ask for", () => {
+  it("links up to the longest target that a request line can hold, to the byte", () => {
     const folder = `/${"é".repeat(1300)}`
-    const [short, long] = ["é".repeat(60), "é".repeat(70)]
-    const page = text(
-      Listing.page(
-        folder,
-        [short, long].map((name) => ({ name, isFolder: false }))
+    const room = RequestLine.maxBytes - "GET  HTTP/0.9".length - RequestLine.fromPath(`${folder}/`).length
+    const names = [room, room + 1].map((length) => "x".repeat(length))
+    const found = links(
+      text(
+        Listing.page(
+          folder,
+          names.map((name) => ({ name, isFolder: false }))
+        )
       )
     )
     assert.deepStrictEqual(
-      links(page).map(([, name]) => name),
-      ["../", short]
+      found.map(([, name]) => name),
+      ["../", names[0]]
+    )
+    assert.strictEqual(asked(found[1][0], "book"), `${folder}/${names[0]}`)
+  })
+
+  it("leaves out names that would lead elsewhere", () => {
+    const names = ["", ".", "..", "a/b", "/", "\ud800", "..."]
+    const page = text(
+      Listing.page(
+        "/a/",
+        names.flatMap((name) => [true, false].map((isFolder) => ({ name, isFolder })))
+      )
+    )
+    assert.deepStrictEqual(
+      links(page).map(([target]) => target),
+      ["/", "/a/...", "/a/.../"]
     )
   })
 

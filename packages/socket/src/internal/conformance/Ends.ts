@@ -33,6 +33,17 @@ const operations: Record<string, (stream: SocketStream.SocketStream) => Effect.E
   writeLine: (stream) => SocketStream.writeLine(stream, "x")
 }
 
+/** Bytes pass both ways, so that both ends are past whatever the transport does first: a handshake, for example. */
+const greet = Effect.fnUntraced(function* (near: SocketStream.SocketStream, far: SocketStream.SocketStream) {
+  for (const [from, to] of [
+    [near, far],
+    [far, near]
+  ] as const) {
+    yield* SocketStream.writeLine(from, "greeting")
+    yield* same(yield* SocketStream.readLine(to), Option.some("greeting"), "the greeting")
+  }
+})
+
 type End = (stream: SocketStream.SocketStream) => Effect.Effect<unknown, unknown>
 
 /** Every way in which one side can end a connection. */
@@ -123,6 +134,7 @@ export const checks = <R>(): Checks<R> => ({
   "RST: a stream that is reset shows its peer ConnectionReset, in read and in write": (factory) =>
     bothWays<R>({}, (near, far) =>
       Effect.gen(function* () {
+        yield* greet(near, far)
         const reading = yield* blocked(SocketStream.readAll(far), "readAll")
         yield* SocketStream.reset(near)
         yield* soon(isCut(factory, Fiber.join(reading), "a read of a reset connection"), "the read")
@@ -136,6 +148,7 @@ export const checks = <R>(): Checks<R> => ({
       for (const exit of [Exit.void, Exit.fail("no"), Exit.die("no"), Exit.interrupt(1)]) {
         const scope = yield* Scope.fork(yield* Effect.scope, "parallel")
         const [client, server] = yield* Scope.provide(factory.pair({}), scope)
+        yield* greet(client, server)
         const reading = yield* start(SocketStream.readAll(server))
         // The peer of a closing stream answers FIN with FIN; its own scope closes at the same time and does.
         yield* SocketStream.write(client, "hello")

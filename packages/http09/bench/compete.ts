@@ -117,7 +117,7 @@ const checks: Record<Goal["is"], Check> = {
 
 const judge = (samples: Samples, goal: Goal): GoalResult => {
   const check = checks[goal.is]
-  const [own, other] = [goal.of, goal.beside].map((name) => numbers(samples.get(name) ?? [], "figure") ?? [])
+  const [own, other] = [goal.of, goal.beside].map((name) => numbers(samples.get(name) ?? [], goal.measure) ?? [])
   const figure = median(own.map((value, round) => check.figure(value, other[round])))
   return { ...goal, figure, reached: check.reached(figure, goal.value) }
 }

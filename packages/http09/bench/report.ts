@@ -34,8 +34,8 @@ const signs: Record<GoalResult["is"], (value: number) => string> = {
   atMostAbove: (value) => `at most ${ratio(value)} s above`
 }
 
-const goal = ({ beside, figure, is, of, reached, value }: GoalResult): string =>
-  `- ${reached ? "reached" : "**missed**"}: ${of} ${signs[is](value)} ${beside}: ${ratio(figure)}`
+const goal = ({ beside, figure, is, measure, of, reached, value }: GoalResult): string =>
+  `- ${reached ? "reached" : "**missed**"}: ${of}${measure === "p99" ? ", p99" : ""} ${signs[is](value)} ${beside}: ${ratio(figure)}`
 
 const remarks = ({ rows }: Result): Array<string> =>
   rows.flatMap(({ busy = 0, errors, peer }) => [

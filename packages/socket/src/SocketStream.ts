@@ -384,7 +384,8 @@ export const reset = (self: SocketStream): Effect.Effect<void> =>
 
 /**
  * Takes a TLS handshake on an open connection, as STARTTLS protocols do: on either side, once both have agreed on it in
- * clear text. What was written leaves first, in clear. Reads and writes afterwards are encrypted.
+ * clear text. What was written leaves first, in clear. Reads and writes afterwards are encrypted. Node does not tell an
+ * end without TLS's `close_notify` from one with it: a protocol that must know has to say how long its messages are.
  *
  * **Errors**: `Tls` if bytes of the peer are buffered (they came in clear after it agreed: RFC 3207, section 4.2, and a
  * known attack), or with OpenSSL's code if the handshake fails; `TimedOut` after `handshakeTimeout`; `Unsupported` by a

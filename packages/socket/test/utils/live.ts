@@ -58,6 +58,9 @@ export const text = (chunk: Uint8Array): string => new TextDecoder().decode(chun
 /** `count` bytes that tell their place: a shifted, lost or doubled byte shows. */
 export const pattern = (count: number, from = 0): Uint8Array => {
   const data = new Uint8Array(count)
-  for (let i = 0; i < count; i++) data[i] = ((from + i) * 31 + ((from + i) >>> 8) * 7) & 255
+  for (let i = 0; i < count; i++) {
+    const at = from + i
+    data[i] = (at * 31 + (at >>> 8) * 7 + (at >>> 16) * 13) & 255
+  }
   return data
 }

@@ -15,8 +15,10 @@ import {
   failsWith,
   isCut,
   pattern,
+  receive,
   same,
   sameBytes,
+  smallMark,
   soon,
   start,
   text
@@ -167,32 +169,13 @@ export const checks = <R>(): Checks<R> => ({
     }),
 
   "linger: of a megabyte written the last byte arrives, though 300 kB of input were never read": (factory) =>
-    bothWays<R>({ lingerTimeout: 5000 }, (near, far) =>
+    bothWays<R>({ lingerTimeout: 5000, highWaterMark: smallMark }, (near, far) =>
       Effect.gen(function* () {
         const reply = pattern(1_000_000)
         const sending = yield* start(Effect.exit(SocketStream.write(far, new Uint8Array(300_000))))
         yield* SocketStream.write(near, reply)
         const closing = yield* start(Effect.exit(SocketStream.close(near)))
-        const got: Array<Uint8Array> = []
-        let size = 0
-        for (;;) {
-          const chunk = yield* SocketStream.read(far)
-          if (Option.isNone(chunk)) break
-          got.push(chunk.value)
-          size += chunk.value.length
-          // A slow reader that has more to say.
-          if (got.length < 5) {
-            yield* Effect.sleep(10)
-            yield* start(Effect.exit(SocketStream.write(far, "late")))
-          }
-        }
-        const whole = new Uint8Array(size)
-        let at = 0
-        for (const chunk of got) {
-          whole.set(chunk, at)
-          at += chunk.length
-        }
-        yield* sameBytes(whole, reply, "the reply")
+        yield* receive(far, reply)
         yield* Fiber.join(sending)
         yield* SocketStream.close(far)
         yield* soon(Fiber.join(closing), "close")

@@ -1,11 +1,12 @@
 /** What the cases of the conformance suite are made of. It knows no test runner. */
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type * as ServerSocket from "../../ServerSocket.ts"
 import { isSocketError, type Reason, type SocketError } from "../../SocketError.ts"
-import type * as SocketStream from "../../SocketStream.ts"
+import * as SocketStream from "../../SocketStream.ts"
 
 /** Both ends of one connection. */
 export type Pair = readonly [client: SocketStream.SocketStream, server: SocketStream.SocketStream]
@@ -129,12 +130,34 @@ const decoder = new TextDecoder()
 export const bytes = (text: string): Uint8Array => encoder.encode(text)
 export const text = (bytes: Uint8Array): string => decoder.decode(bytes)
 
-/** Bytes that tell their place, for a period longer than any buffer's size. */
+/** Bytes that tell their place, for sixteen megabytes. */
 export const pattern = (count: number, from = 0): Uint8Array => {
   const data = new Uint8Array(count)
-  for (let i = 0; i < count; i++) data[i] = ((from + i) * 31 + ((from + i) >>> 8) * 7) & 255
+  for (let i = 0; i < count; i++) {
+    const at = from + i
+    data[i] = (at * 31 + (at >>> 8) * 7 + (at >>> 16) * 13) & 255
+  }
   return data
 }
+
+/** A mark below what `receive` leaves unread, so that the rest waits in the transport. */
+export const smallMark = 1000
+
+/**
+ * Reads a reply whose sender has closed, but for its end; then says more, which nobody wants; and only then reads the
+ * end: it must be there. A sender that does not linger answers late input with a reset, which destroys what is unread.
+ */
+export const receive = Effect.fnUntraced(function* (stream: SocketStream.SocketStream, reply: Uint8Array) {
+  const size = reply.length - 100_000
+  yield* sameBytes(yield* SocketStream.readExactly(stream, size), reply.subarray(0, size), "the reply")
+  for (let i = 0; i < 5; i++) {
+    yield* Effect.sleep(20)
+    yield* Effect.ignore(SocketStream.write(stream, "late"))
+  }
+  const rest = yield* Effect.exit(SocketStream.readAll(stream))
+  yield* ensure(Exit.isSuccess(rest), `the end of the reply: ${String(rest)}`)
+  if (Exit.isSuccess(rest)) yield* sameBytes(rest.value, reply.subarray(size), "the end of the reply")
+})
 
 /** Runs the check in both directions, on two connections at the same time. */
 export const bothWays =

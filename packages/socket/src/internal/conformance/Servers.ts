@@ -18,8 +18,9 @@ import {
   interrupted,
   isCut,
   pattern,
+  receive,
   same,
-  sameBytes,
+  smallMark,
   soon,
   start
 } from "./Kit.ts"
@@ -144,9 +145,9 @@ export const checks = <R>(): Checks<R> => ({
       const reply = pattern(1_000_000)
       const port = yield* listen({})
       yield* Server.start(port, (stream) => SocketStream.write(stream, reply))
-      const client = yield* open(port, {})
+      const client = yield* open(port, { highWaterMark: smallMark })
       yield* start(Effect.exit(SocketStream.write(client, new Uint8Array(300_000))))
-      yield* sameBytes(yield* SocketStream.readAll(client, { maxBytes: reply.length }), reply, "the reply")
+      yield* receive(client, reply)
     })
   ),
 

@@ -75,7 +75,7 @@ export const isHidden = (path: string): boolean =>
 /** What a folder gives. */
 export const indexName = "index.html"
 
-/** What of a folder's entries is shown. */
+/** @internal What of a folder's entries is shown. */
 export const visible = (
   folder: string,
   entries: Iterable<Listing.Entry>,

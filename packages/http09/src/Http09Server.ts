@@ -116,8 +116,10 @@ export const handler = (options: HandlerOptions = {}): Handler => {
 
 type Reply = Effect.Effect<void, SocketError | DocumentError, Scope.Scope>
 
-/** What is known of a request so far, if somebody wants to know. */
-interface Progress {
+/** One connection with its line, and what is known so far of the answer. */
+interface Exchange {
+  readonly stream: SocketStream.SocketStream
+  readonly line: Uint8Array
   answer: Answer | undefined
   size: number | undefined
 }
@@ -130,68 +132,50 @@ const answerer = (options: HandlerOptions) => {
   const lineLimit = { maxBytes: maxLineBytes + 1 }
   const send = text ? sendText : sendBytes
 
-  const tell = (answer: Answer, size: number | undefined, progress: Progress | undefined, then: Reply): Reply => {
-    if (observe === undefined || progress === undefined) return then
-    progress.answer = answer
-    progress.size = size
+  const tell = (exchange: Exchange, answer: Answer, size: number | undefined, then: Reply): Reply => {
+    if (observe === undefined) return then
+    exchange.answer = answer
+    exchange.size = size
     return Effect.andThen(observe(answer), then)
   }
 
-  const refuse = (stream: SocketStream.SocketStream, refusal: RequestLine.Refusal, progress?: Progress): Reply =>
-    tell(
-      { _tag: "Refused", stream, refusal },
-      invalidRequest.length,
-      progress,
-      SocketStream.write(stream, invalidRequest)
-    )
+  const say = (exchange: Exchange, answer: Answer, text: Uint8Array): Reply =>
+    tell(exchange, answer, text.length, SocketStream.write(exchange.stream, text))
 
-  const serve = (
-    stream: SocketStream.SocketStream,
-    root: DocumentRoot["Service"],
-    path: string,
-    progress?: Progress
-  ): Reply =>
-    Effect.matchEffect(root.open(path), {
-      onSuccess: (document) =>
-        tell(
-          { _tag: "Serving", stream, document },
-          text ? undefined : sizeOf(document),
-          progress,
-          send(stream, document, progress)
-        ),
+  const refuse = (exchange: Exchange, refusal: RequestLine.Refusal): Reply =>
+    say(exchange, { _tag: "Refused", stream: exchange.stream, refusal }, invalidRequest)
+
+  const serve = (exchange: Exchange, root: DocumentRoot["Service"], path: string): Reply => {
+    const { stream } = exchange
+    return Effect.matchEffect(root.open(path), {
+      onSuccess: (document) => {
+        const size = text ? undefined : sizeOf(document)
+        return tell(exchange, { _tag: "Serving", stream, document }, size, send(exchange, document))
+      },
       onFailure: (error) =>
-        error.isNotThere
-          ? tell({ _tag: "NotFound", stream, error }, notFound.length, progress, SocketStream.write(stream, notFound))
-          : Effect.fail(error)
+        error.isNotThere ? say(exchange, { _tag: "NotFound", stream, error }, notFound) : Effect.fail(error)
     })
+  }
 
-  const reply = (
-    stream: SocketStream.SocketStream,
-    root: DocumentRoot["Service"],
-    line: Uint8Array,
-    progress?: Progress
-  ): Reply => {
-    const request = RequestLine.decode(line, maxLineBytes)
-    return Result.isSuccess(request)
-      ? serve(stream, root, request.success.path, progress)
-      : refuse(stream, request.failure, progress)
+  const reply = (exchange: Exchange, root: DocumentRoot["Service"]): Reply => {
+    const request = RequestLine.decode(exchange.line, maxLineBytes)
+    return Result.isSuccess(request) ? serve(exchange, root, request.success.path) : refuse(exchange, request.failure)
   }
 
   /** Tells how it ended, too. */
   const observed = (
     stream: SocketStream.SocketStream,
     line: Uint8Array,
-    make: (progress?: Progress) => Reply
+    answer: (exchange: Exchange) => Reply
   ): Reply => {
-    if (observe === undefined) return make()
+    const exchange: Exchange = { stream, line, answer: undefined, size: undefined }
+    if (observe === undefined) return answer(exchange)
     return Effect.clockWith((clock) => {
       const startedAt = clock.currentTimeMillisUnsafe()
-      const progress: Progress = { answer: undefined, size: undefined }
-      return Effect.onExit(make(progress), (exit) => {
+      return Effect.onExit(answer(exchange), (exit) => {
+        const bytes = Exit.isSuccess(exit) ? exchange.size : undefined
         const endedAt = clock.currentTimeMillisUnsafe()
-        const { answer, size } = progress
-        const bytes = Exit.isSuccess(exit) && size !== undefined ? size : stream.bytesWritten
-        return observe({ _tag: "Ended", stream, line, startedAt, endedAt, answer, bytes, size, exit })
+        return observe({ _tag: "Ended", ...exchange, startedAt, endedAt, bytes: bytes ?? stream.bytesWritten, exit })
       })
     })
   }
@@ -199,13 +183,15 @@ const answerer = (options: HandlerOptions) => {
   // The answer starts when the line is there: nobody waits for the blank line.
   return (stream: SocketStream.SocketStream, root: DocumentRoot["Service"]): Reply =>
     Effect.matchEffect(SocketStream.readUntil(stream, lineFeed, lineLimit), {
-      onSuccess: (found) => {
-        const line = Option.getOrElse(found, () => empty)
-        return observed(stream, line, (progress) => reply(stream, root, line, progress))
-      },
+      onSuccess: (line) =>
+        observed(
+          stream,
+          Option.getOrElse(line, () => empty),
+          (exchange) => reply(exchange, root)
+        ),
       onFailure: (error) =>
         error.reason._tag === "LineTooLong"
-          ? observed(stream, empty, (progress) => refuse(stream, "TooLong", progress))
+          ? observed(stream, empty, (exchange) => refuse(exchange, "TooLong"))
           : Effect.fail(error)
     })
 }
@@ -215,7 +201,7 @@ const sizeOf = (document: Document): number => (document._tag === "Whole" ? docu
 /** What any socket takes at once, so that nobody need wait to see whether it did. */
 const taken = 16_384
 
-const sendBytes = (stream: SocketStream.SocketStream, document: Document): Reply => {
+const sendBytes = ({ stream }: Exchange, document: Document): Reply => {
   if (document._tag === "Chunked") return document.forEach((chunk) => writeNow(stream, chunk))
   const { bytes } = document
   return bytes.length <= taken ? SocketStream.write(stream, bytes) : writeNow(stream, bytes)
@@ -227,13 +213,13 @@ const sendBytes = (stream: SocketStream.SocketStream, document: Document): Reply
 const writeNow = (stream: SocketStream.SocketStream, chunk: Uint8Array) =>
   Effect.andThen(SocketStream.write(stream, chunk), SocketStream.flush(stream))
 
-const sendText = (stream: SocketStream.SocketStream, document: Document, progress?: Progress): Reply =>
+const sendText = (exchange: Exchange, document: Document): Reply =>
   Effect.suspend(() => {
     const lines = new CrLf()
     let size = 0
     const write = (bytes: Uint8Array) => {
       size += bytes.length
-      return writeNow(stream, bytes)
+      return writeNow(exchange.stream, bytes)
     }
     const body =
       document._tag === "Whole"
@@ -243,7 +229,7 @@ const sendText = (stream: SocketStream.SocketStream, document: Document, progres
       body,
       Effect.suspend(() => {
         const end = write(lines.end())
-        if (progress !== undefined) progress.size = size
+        exchange.size = size
         return end
       })
     )

@@ -67,6 +67,36 @@ describe("gathering", () => {
     })
   )
 
+  it.effect.prop(
+    "text and bytes in any mix leave in their order, text as UTF-8",
+    [Arbitrary.array(Arbitrary.schema(Schema.Union([Schema.String, Schema.Uint8Array])), { maxLength: 20 })],
+    Effect.fnUntraced(function* ([pieces]) {
+      const [self, connection] = yield* stream()
+      const whole = pieces.map((piece) =>
+        typeof piece === "string" ? new TextEncoder().encode(piece.toWellFormed()) : piece
+      )
+      for (const [i, piece] of pieces.entries()) {
+        yield* SocketStream.write(self, typeof piece === "string" ? piece.toWellFormed() : piece)
+        if (i % 7 === 6) yield* Effect.yieldNow
+      }
+      yield* SocketStream.flush(self)
+      assert.isTrue(Buffer.concat(whole).equals(connection.output))
+    }, Effect.scoped)
+  )
+
+  it.effect("text of three bytes a character counts as that towards the mark", () =>
+    Effect.gen(function* () {
+      const [self, connection] = yield* stream({ highWaterMark: 3000 }, { full: true })
+      yield* SocketStream.write(self, "€".repeat(999))
+      yield* SocketStream.write(self, "€")
+      const waiting = yield* start(SocketStream.write(self, "€"))
+      yield* Effect.yieldNow
+      assert.isUndefined(waiting.pollUnsafe())
+      connection.release()
+      yield* Fiber.join(waiting)
+    })
+  )
+
   live(
     "a hundred writes of one run are one packet to a plain peer",
     Effect.gen(function* () {

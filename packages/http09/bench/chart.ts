@@ -1,4 +1,4 @@
-/** Results as a bar chart in SVG: each figure as a multiple of the first of its work. */
+/** Results as a bar chart in SVG: each figure as a multiple of the first of its work, to the scale of that work. */
 import type { Result, Row } from "./compete.ts"
 import { ours } from "./works.ts"
 
@@ -26,12 +26,12 @@ const ratioOf = (row: Row): number => row.besidePlain?.median ?? 0
 
 /** The chart. */
 export const chart = (results: ReadonlyArray<Result>): string => {
-  const largest = Math.max(1, ...results.flatMap(({ rows }) => rows.map(ratioOf)))
-  const scale = (width - left - right) / largest
-  const one = left + scale
   let y = 0
   const parts = results.map(({ less, rows, title, unit }) => {
     const top = (y += titleHeight)
+    // Each work has a scale of its own: its longest bar fills the width.
+    const scale = (width - left - right) / Math.max(1, ...rows.map(ratioOf))
+    const one = (left + scale).toFixed(1)
     const bars = rows.map((row) => {
       const ratio = ratioOf(row)
       const end = left + ratio * scale
@@ -43,8 +43,8 @@ export const chart = (results: ReadonlyArray<Result>): string => {
   <text x="${(end + 6).toFixed(1)}" y="${y - 6}">${text}</text>`
     })
     return `  <text class="title" x="8" y="${top - 8}">${escape(title)}${less ? " (less is better)" : ""}</text>
-${bars.join("\n")}
-  <line class="one" x1="${one.toFixed(1)}" x2="${one.toFixed(1)}" y1="${top}" y2="${y}"/>`
+  <line class="one" x1="${one}" x2="${one}" y1="${top}" y2="${y}"/>
+${bars.join("\n")}`
   })
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${y + 10}" role="img">
   <title>Figures as multiples of plain node:net</title>

@@ -4,6 +4,7 @@
  */
 import type * as Effect from "effect/Effect"
 import type * as NetAddress from "effect/net/NetAddress"
+import type * as Result from "effect/Result"
 import type { Reason, SocketError } from "./SocketError.ts"
 import type * as Tls from "./Tls.ts"
 
@@ -48,9 +49,10 @@ export interface Connection {
   reset(): void
   /**
    * Takes the handshake on this connection. The result replaces it at once: it reports no more events, and what is
-   * written waits for the handshake. Left out by transports that cannot.
+   * written waits for the handshake. With options that cannot be used it fails and stays as it is. Left out by transports
+   * that cannot.
    */
-  startTls?(options: Tls.Options): SecureConnection
+  startTls?(options: Tls.Options): Result.Result<SecureConnection, Reason>
 }
 
 /** A connection under TLS. */

@@ -6,9 +6,11 @@ import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as NetAddress from "effect/net/NetAddress"
+import type * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import type { Connection } from "./Connection.ts"
-import type { SocketError } from "./SocketError.ts"
+import type { Reason, SocketError } from "./SocketError.ts"
+import type * as Tls from "./Tls.ts"
 
 /** How one connection is made. */
 export interface ConnectOptions {
@@ -76,6 +78,9 @@ export class Network extends Context.Service<
       events: ListenerEvents,
       options?: ListenOptions
     ) => Effect.Effect<Listener, SocketError, Scope.Scope>
+
+    /** Whether a server can use these options. Left out by networks without TLS. */
+    readonly checkTls?: ((options: Tls.Server) => Result.Result<void, Reason>) | undefined
 
     /** How many connections this process can hold at once, leaving as many descriptors again for their handlers. */
     readonly capacity: number

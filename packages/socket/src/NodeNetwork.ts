@@ -14,7 +14,7 @@ import { readFileSync, rmSync, statSync } from "node:fs"
 import * as Net from "node:net"
 import type { Connection } from "./Connection.ts"
 import { inetAddress, nativeHost, pathProblem } from "./internal/NodeAddress.ts"
-import { PlainConnection } from "./internal/NodeTls.ts"
+import { checkServer, PlainConnection } from "./internal/NodeTls.ts"
 import { type ConnectOptions, type Listener, type ListenerEvents, type ListenOptions, Network } from "./Network.ts"
 import { type Operation, type Reason, reasonFromCause, SocketError } from "./SocketError.ts"
 
@@ -197,5 +197,5 @@ const capacityOf = (limit: number): number =>
 
 /** The network of this machine. */
 export const layer: Layer.Layer<Network> = Layer.sync(Network, () =>
-  Network.of({ connect, listen, capacity: capacityOf(descriptorLimit()) })
+  Network.of({ connect, listen, checkTls: checkServer, capacity: capacityOf(descriptorLimit()) })
 )

@@ -13,6 +13,7 @@ import { dual } from "effect/Function"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { PendingQueue } from "./internal/PendingQueue.ts"
@@ -20,7 +21,7 @@ import { own } from "./internal/own.ts"
 import type { StreamCore } from "./internal/StreamCore.ts"
 import { unyielding } from "./internal/unyielding.ts"
 import { type Listener, type ListenOptions, Network } from "./Network.ts"
-import { SocketError } from "./SocketError.ts"
+import { type Reason, SocketError } from "./SocketError.ts"
 import type * as Tls from "./Tls.ts"
 import { limitsFrom, type Options as StreamOptions, type SocketStream } from "./SocketStream.ts"
 
@@ -121,7 +122,8 @@ const listenAddress = (
  * Opens a port until the scope closes. A number is a port of 127.0.0.1, with 0 for any free one: nothing is exposed to
  * the network unless an address says so.
  *
- * **Errors**: `AddressInUse`, `PermissionDenied` (a privileged port), `AddressNotAvailable`, `InvalidAddress`.
+ * **Errors**: `AddressInUse`, `PermissionDenied` (a privileged port), `AddressNotAvailable`, `InvalidAddress`; `Tls` for
+ * an identity that cannot be used.
  * **Interruption** leaves the port closed.
  */
 export const listen = Effect.fnUntraced(function* (
@@ -131,6 +133,7 @@ export const listen = Effect.fnUntraced(function* (
   const network = yield* Network
   const scope = yield* Effect.scope
   const address = yield* listenAddress(target)
+  if (options.tls !== undefined) yield* checkTls(network, address, options.tls)
   const queue = new PendingQueue({
     capacity: options.queue ?? Math.min(defaultQueue, network.capacity),
     timeout: options.queueTimeout === undefined ? Infinity : Duration.toMillis(options.queueTimeout),
@@ -147,6 +150,17 @@ export const listen = Effect.fnUntraced(function* (
   const reopen = network.listen(listener.address, queue, options)
   return new ServerSocketImpl(listener, port, { queue, capacity: network.capacity, reopen, scope })
 })
+
+/** Options that cannot be used must fail here, not at each connection. */
+const checkTls = (network: Network["Service"], address: NetAddress.SocketAddress, tls: Tls.Server) => {
+  const reason: Reason | undefined =
+    network.checkTls === undefined
+      ? { _tag: "Unsupported", detail: "TLS on this network" }
+      : Result.getOrUndefined(Result.flip(network.checkTls(tls)))
+  return reason === undefined
+    ? Effect.void
+    : Effect.fail(SocketError.make({ operation: "listen", address: NetAddress.formatSocketAddress(address), reason }))
+}
 
 /** @internal */
 export const closedError = (address: NetAddress.SocketAddress): SocketError =>

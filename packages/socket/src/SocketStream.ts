@@ -12,6 +12,7 @@ import { dual, identity } from "effect/Function"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { HostInput, Resolver } from "@effect-sockets/resolver/Resolver"
@@ -129,7 +130,8 @@ export const open: {
       (connection) => {
         const stream = make(connection, options)
         if (options.tls === undefined) return stream
-        const tls = typeof target === "string" ? { servername: target, ...options.tls } : options.tls
+        const servername = options.tls.servername ?? (typeof target === "string" ? target : undefined)
+        const tls = { ...options.tls, servername }
         return Effect.tap(stream, (stream) => restore(upgradeTls(stream, { side: "client", options: tls })))
       }
     )
@@ -410,8 +412,9 @@ export const upgradeTls: {
     return core.flush("tls").pipe(
       Effect.flatMap(() => {
         const secure = connection.startTls!(options)
-        core.replace(secure)
-        return secure.handshake
+        if (Result.isFailure(secure)) return Effect.fail(core.error("tls", secure.failure))
+        core.replace(secure.success)
+        return secure.success.handshake
       }),
       Effect.onError(() => reset(self))
     )

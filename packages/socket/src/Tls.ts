@@ -20,7 +20,10 @@ interface Common {
 
 /** The client's side of a handshake. */
 export interface Client extends Common {
-  /** The server's name: sent to it (SNI, RFC 6066) and looked for in its certificate. Default: the host of `open`. */
+  /**
+   * The server's name: sent to it (SNI, RFC 6066) and looked for in its certificate. Default: the host of `open`, or else
+   * the address of the peer, which is not sent.
+   */
   readonly servername?: string | undefined
   /** The certificate to show if the server asks. */
   readonly identity?: Identity | undefined

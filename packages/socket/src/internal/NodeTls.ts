@@ -4,6 +4,7 @@ import * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as NetAddress from "effect/net/NetAddress"
+import * as Result from "effect/Result"
 import * as NodeTls from "node:tls"
 import { isIP } from "node:net"
 import type { Connection, SecureConnection } from "../Connection.ts"
@@ -13,12 +14,35 @@ import { NodeConnection, type OwnedSocket, timers } from "./NodeConnection.ts"
 
 /** TCP or a Unix-domain socket, as it is opened. */
 export class PlainConnection extends NodeConnection implements Connection {
-  startTls(options: Tls.Options): SecureConnection {
-    const raw = this.detach()
-    const socket = options.side === "client" ? clientSocket(raw, options.options) : serverSocket(raw, options.options)
-    return new TlsConnection(raw, socket, options, this.localAddress, this.remoteAddress)
+  startTls(options: Tls.Options): Result.Result<SecureConnection, Reason> {
+    return attempt(() => {
+      // Makes all that can fail before the socket changes hands.
+      const socket =
+        options.side === "client"
+          ? clientSocket(this.socket, options.options, this.remoteAddress)
+          : serverSocket(this.socket, options.options)
+      return new TlsConnection(this.detach(), socket, options, this.localAddress, this.remoteAddress)
+    })
   }
 }
+
+/** What OpenSSL or Node says of options that cannot be used. */
+const attempt = <A>(make: () => A): Result.Result<A, Reason> =>
+  Result.try({ try: make, catch: (cause) => tlsReason(reasonFromCause(cause), cause) })
+
+const tlsReason = (reason: Reason, cause: unknown): Reason => {
+  const code = reason._tag === "Unknown" ? reason.code : "INVALID_OPTION"
+  const detail = "detail" in reason ? reason.detail : String(cause)
+  // OpenSSL's words in short, where Node has set them apart.
+  const short = (cause as { readonly reason?: unknown }).reason
+  return { _tag: "Tls", code, detail: typeof short === "string" ? short : detail }
+}
+
+/** Whether a server can use these options, before it opens a port. */
+export const checkServer = (options: Tls.Server): Result.Result<void, Reason> =>
+  attempt(() => {
+    contextsOf(options)
+  })
 
 const common = (options: Tls.Client | Tls.Server) => ({
   minVersion: options.minVersion ?? "TLSv1.2",
@@ -26,22 +50,34 @@ const common = (options: Tls.Client | Tls.Server) => ({
   ...(options.identity === undefined ? {} : options.identity)
 })
 
-const alpn = (options: Tls.Client | Tls.Server) =>
-  options.alpnProtocols === undefined ? {} : { ALPNProtocols: [...options.alpnProtocols] }
+const alpn = (options: Tls.Client | Tls.Server) => {
+  const { alpnProtocols } = options
+  if (alpnProtocols === undefined) return {}
+  for (const protocol of alpnProtocols) {
+    const length = Buffer.byteLength(protocol)
+    if (length === 0 || length > 255) throw new RangeError(`an ALPN protocol has 1 to 255 bytes, not ${length}`)
+  }
+  return { ALPNProtocols: [...alpnProtocols] }
+}
 
-const clientSocket = (socket: OwnedSocket, options: Tls.Client): NodeTls.TLSSocket =>
-  NodeTls.connect({
-    ...common(options),
+/** The peer's certificate must be for its name, or for its address. Without either, Node would take `localhost`'s. */
+const clientSocket = (
+  socket: OwnedSocket,
+  options: Tls.Client,
+  remote: NetAddress.SocketAddress
+): NodeTls.TLSSocket => {
+  const name =
+    options.servername ?? (NetAddress.isInetAddress(remote) ? NetAddress.formatIp(remote.address) : remote.path)
+  const isName = options.servername !== undefined && isIP(name) === 0
+  return NodeTls.connect({
     ...alpn(options),
+    secureContext: NodeTls.createSecureContext(common(options)),
     socket,
     rejectUnauthorized: options.rejectUnauthorized ?? true,
-    // An address is no server name (RFC 6066, section 3), but the certificate is checked for it.
-    ...(options.servername === undefined
-      ? {}
-      : isIP(options.servername) === 0
-        ? { servername: options.servername }
-        : { servername: "", host: options.servername })
+    // An address is no server name to send (RFC 6066, section 3).
+    ...(isName ? { servername: name } : { servername: "", host: name })
   })
+}
 
 const contexts = new WeakMap<Tls.Server, (servername: string) => NodeTls.SecureContext>()
 
@@ -49,6 +85,7 @@ const contexts = new WeakMap<Tls.Server, (servername: string) => NodeTls.SecureC
 const contextsOf = (options: Tls.Server): ((servername: string) => NodeTls.SecureContext) => {
   const known = contexts.get(options)
   if (known !== undefined) return known
+  alpn(options)
   const create = (identity: Tls.Identity) => NodeTls.createSecureContext({ ...common(options), ...identity })
   const otherwise = create(options.identity)
   const named = new Map(Object.entries(options.identities ?? {}).map(([name, identity]) => [name, create(identity)]))
@@ -81,11 +118,17 @@ const isAuthorized = (socket: NodeTls.TLSSocket, side: Tls.Options["side"]): boo
     ? socket.authorized
     : socket.getPeerX509Certificate() !== undefined && !(socket as VerifyingSocket).ssl.verifyError()
 
-/** A connection under TLS. What is written before the handshake ends waits for it. */
+/**
+ * A connection under TLS. What is written before the handshake ends waits for it, here and not in Node: a write that is
+ * pending when the handshake fails makes Node drop the alert that says so, and the peer sees a plain end of input.
+ */
 class TlsConnection extends NodeConnection implements SecureConnection {
   private readonly raw: OwnedSocket
   private readonly done = Deferred.makeUnsafe<Tls.Info, SocketError>()
   private readonly disarm: () => void
+  private isSecure = false
+  private held: ReadonlyArray<Uint8Array> | undefined
+  private ends = false
 
   constructor(
     raw: OwnedSocket,
@@ -105,6 +148,16 @@ class TlsConnection extends NodeConnection implements SecureConnection {
     return Deferred.await(this.done)
   }
 
+  override write(chunks: ReadonlyArray<Uint8Array>): void {
+    if (this.isSecure) super.write(chunks)
+    else this.held = chunks
+  }
+
+  override end(): void {
+    if (this.isSecure) super.end()
+    else this.ends = true
+  }
+
   private secured(tls: NodeTls.TLSSocket, options: Tls.Options): void {
     this.disarm()
     const authorized = isAuthorized(tls, options.side)
@@ -119,6 +172,10 @@ class TlsConnection extends NodeConnection implements SecureConnection {
       authorized,
       peerSubject: tls.getPeerX509Certificate()?.subject
     }
+    this.isSecure = true
+    if (this.held !== undefined) super.write(this.held)
+    this.held = undefined
+    if (this.ends) super.end()
     Deferred.doneUnsafe(this.done, Exit.succeed(info))
   }
 
@@ -139,10 +196,7 @@ class TlsConnection extends NodeConnection implements SecureConnection {
 
   protected override reason(): Reason {
     const reason = this.refusal ?? reasonFromCause(this.cause)
-    if (reason._tag !== "Unknown") return reason
-    // OpenSSL's words in short, where Node has set them apart.
-    const short = (this.cause as { readonly reason?: unknown }).reason
-    return { _tag: "Tls", code: reason.code, detail: typeof short === "string" ? short : reason.detail }
+    return reason._tag === "Unknown" ? tlsReason(reason, this.cause) : reason
   }
 
   override closed(): void {

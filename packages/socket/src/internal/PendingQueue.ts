@@ -1,5 +1,6 @@
 /** Connections that wait to be accepted: admitted by rules, bounded, watched, first come first served. */
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import type { Connection } from "../Connection.ts"
 import type { ListenerEvents } from "../Network.ts"
 import type { SocketError } from "../SocketError.ts"
@@ -72,9 +73,9 @@ export class PendingQueue implements ListenerEvents {
   /** The handshake goes on while the connection waits here, and harms nobody but itself. */
   private secure(connection: Connection): Connection {
     const { tls } = this.options
-    return tls === undefined || connection.startTls === undefined
-      ? connection
-      : connection.startTls({ side: "server", options: tls })
+    if (tls === undefined || connection.startTls === undefined) return connection
+    // `listen` has seen that the options can be used.
+    return Result.getOrThrow(connection.startTls({ side: "server", options: tls }))
   }
 
   /**

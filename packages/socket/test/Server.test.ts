@@ -232,6 +232,25 @@ describe("how a connection ends", () => {
   )
 })
 
+describe("a peer that breaks off", () => {
+  live(
+    "fails the read of a handler that waits for it, and lets it clean up",
+    Effect.gen(function* () {
+      const heard = yield* Deferred.make<string>()
+      const { connect, server } = yield* serving((stream) =>
+        Effect.catch(SocketStream.readLine(stream), (error) =>
+          Effect.andThen(Effect.sleep(20), Deferred.succeed(heard, error.reason._tag))
+        )
+      )
+      const peer = yield* connect()
+      yield* handling(server, 1)
+      peer.socket.resetAndDestroy()
+      assert.strictEqual(yield* Deferred.await(heard), "ConnectionReset")
+      yield* handling(server, 0)
+    })
+  )
+})
+
 describe("options of streams", () => {
   live(
     "of the server socket hold for its server, unless the server names its own",

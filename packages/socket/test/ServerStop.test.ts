@@ -81,6 +81,28 @@ describe("connections in use", () => {
   )
 
   live(
+    "that have answered and are busy with something else end as soon as they wait for the next message",
+    Effect.gen(function* () {
+      const { connect, server } = yield* serving(
+        (stream) =>
+          Effect.forever(
+            Effect.gen(function* () {
+              const line = Option.getOrThrow(yield* SocketStream.readLine(stream))
+              yield* SocketStream.writeLine(stream, line)
+              yield* SocketStream.flush(stream)
+              yield* Effect.sleep(150)
+            })
+          ),
+        { drainTimeout: "1 hour" }
+      )
+      const peer = yield* connect()
+      yield* ping(peer, "question")
+      assert.deepStrictEqual(yield* server.stop, { drained: 1, aborted: 0 })
+      assert.strictEqual(yield* endOf(peer), "FIN")
+    })
+  )
+
+  live(
     "with half a message received are waited for, and answered",
     Effect.gen(function* () {
       const { connect, server } = yield* serving(echo, { drainTimeout: "1 hour" })

@@ -280,6 +280,22 @@ describe("lingering", () => {
     })
   )
 
+  it.effect("closing again does not begin the linger again", () =>
+    Effect.gen(function* () {
+      const connection = new FakeConnection()
+      connection.stubborn = true
+      const self = yield* SocketStream.make(connection, { lingerTimeout: 1000 })
+      const first = yield* start(SocketStream.close(self))
+      yield* Effect.yieldNow
+      connection.timers.advance(600)
+      const second = yield* start(SocketStream.close(self))
+      connection.timers.advance(400)
+      yield* Fiber.join(first)
+      yield* Fiber.join(second)
+      assert.deepStrictEqual(connection.calls, ["end", "destroy"])
+    })
+  )
+
   it.effect("a peer that never stops sending is left after lingerBytes", () =>
     Effect.gen(function* () {
       const connection = new FakeConnection()

@@ -206,6 +206,19 @@ describe("several readers", () => {
     })
   )
 
+  it.effect("a reader that wants less does not overtake one that waits for more", () =>
+    Effect.gen(function* () {
+      const [self, { events }] = yield* stream()
+      events.data(bytes("abc"))
+      const first = yield* start(SocketStream.readExactly(self, 5))
+      const second = yield* start(SocketStream.readExactly(self, 1))
+      assert.isUndefined(second.pollUnsafe())
+      events.data(bytes("def"))
+      assert.strictEqual(text(yield* Fiber.join(first)), "abcde")
+      assert.strictEqual(text(yield* Fiber.join(second)), "f")
+    })
+  )
+
   it.effect("when the first reader is interrupted, the next gets what is there", () =>
     Effect.gen(function* () {
       const [self, { events }] = yield* stream()

@@ -250,12 +250,14 @@ describe("flush", () => {
     Effect.gen(function* () {
       const [self, connection] = yield* stream({}, { full: true })
       yield* SocketStream.write(self, "one")
+      yield* Effect.yieldNow
       const flushing = yield* start(SocketStream.flush(self))
       const later = yield* start(SocketStream.write(self, "two"))
-      yield* Effect.yieldNow
       connection.release()
       yield* Fiber.join(flushing)
       yield* Fiber.join(later)
+      yield* Effect.yieldNow
+      assert.deepStrictEqual(connection.sent.map(text), ["one", "two"])
     })
   )
 })

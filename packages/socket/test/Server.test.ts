@@ -251,6 +251,26 @@ describe("a peer that breaks off", () => {
   )
 })
 
+describe("a handler that closed its connection itself", () => {
+  live(
+    "goes on with its own work when the peer breaks off then",
+    Effect.gen(function* () {
+      const worked = yield* Deferred.make<string>()
+      const { connect } = yield* serving((stream) =>
+        Effect.gen(function* () {
+          yield* Effect.forkChild(Effect.ignore(SocketStream.close(stream)))
+          yield* Effect.sleep(150)
+          yield* Deferred.succeed(worked, "done")
+        })
+      )
+      const peer = yield* connect({ halfOpen: true })
+      yield* until(() => peer.ended)
+      peer.socket.resetAndDestroy()
+      assert.strictEqual(yield* Deferred.await(worked), "done")
+    })
+  )
+})
+
 describe("options of streams", () => {
   live(
     "of the server socket hold for its server, unless the server names its own",

@@ -413,7 +413,7 @@ export class StreamCore implements ConnectionEvents, SocketStream {
     if (this.failure === undefined) {
       if (reason !== undefined) this.failure = reason
       // Gone without a word from either side's end: an orderly end needs both.
-      else if (!this.finSent && !this.closing) this.failure = { _tag: "ConnectionReset" }
+      else if (!(this.finSent && this.ended) && !this.closing) this.failure = { _tag: "ConnectionReset" }
     }
     this.disarm?.()
     this.disarm = undefined

@@ -94,6 +94,11 @@ const coreOf = (self: SocketStream): StreamCore => self as StreamCore
 export interface OpenOptions extends Options, RaceOptions {
   /** Take a TLS handshake on the new connection, as its client. `servername` is the host unless it says otherwise. */
   readonly tls?: Tls.Client | undefined
+  /**
+   * How long the connection may last, counted from when it is made. Then it is reset, and what waits fails with
+   * `TimedOut`. Default: for ever. For a server it is `maxAge`.
+   */
+  readonly totalTimeout?: Duration.Input | undefined
 }
 
 /**
@@ -128,7 +133,9 @@ export const open: {
     Effect.flatMap(
       restore(connect(NetAddress.isSocketAddress(target) ? target : { host: target, port: second as number }, options)),
       (connection) => {
-        const stream = make(connection, options)
+        const stream = Effect.tap(make(connection, options), (stream) =>
+          Effect.sync(() => coreOf(stream).expireAfter(millis(options.totalTimeout, Infinity)))
+        )
         if (options.tls === undefined) return stream
         const servername = options.tls.servername ?? (typeof target === "string" ? target : undefined)
         const tls = { ...options.tls, servername }

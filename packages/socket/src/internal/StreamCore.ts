@@ -102,6 +102,8 @@ export class StreamCore implements ConnectionEvents, SocketStream {
   private failure: Reason | undefined
   private closers: Array<() => void> = []
 
+  private expiresAt = Infinity
+  private lifetime = Infinity
   private armedFor = Infinity
   private disarm: (() => void) | undefined
 
@@ -433,6 +435,14 @@ export class StreamCore implements ConnectionEvents, SocketStream {
 
   // Deadlines ------------------------------------------------------------------------------------------------------
 
+  /** Cuts the connection after `millis`, whatever it does until then. */
+  expireAfter(millis: number): void {
+    if (millis === Infinity || this.gone) return
+    this.lifetime = millis
+    this.expiresAt = this.connection.timers.now() + millis
+    this.arm(this.expiresAt)
+  }
+
   /** One timer a stream, set for the earliest deadline and looked at again only when it fires. */
   private arm(at: number): void {
     if (at >= this.armedFor) return
@@ -446,11 +456,12 @@ export class StreamCore implements ConnectionEvents, SocketStream {
     this.disarm = undefined
     this.armedFor = Infinity
     const now = this.connection.timers.now()
-    let next = Infinity
+    if (this.expiresAt <= now) return this.cut({ _tag: "TimedOut", millis: this.lifetime })
+    let next = this.expiresAt
     if (this.inFlight > 0) {
       const stalledAt = this.progressAt + this.limits.writeTimeout
       if (stalledAt <= now) return this.cut({ _tag: "TimedOut", millis: this.limits.writeTimeout })
-      next = stalledAt
+      next = Math.min(next, stalledAt)
     }
     // Until FIN, the write's deadline bounds the close.
     if (this.closing && this.finSent) {

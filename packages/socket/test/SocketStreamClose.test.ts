@@ -99,6 +99,27 @@ describe("use after the end", () => {
   )
 })
 
+describe("a connection that goes without a word", () => {
+  for (const [name, before] of [
+    ["before either end", () => Effect.void],
+    ["after this side's FIN", SocketStream.endWrite]
+  ] as const) {
+    it.effect(`${name} is ConnectionReset to whoever reads, now and later`, () =>
+      Effect.gen(function* () {
+        const connection = new FakeConnection()
+        connection.stubborn = true
+        const self = yield* SocketStream.make(connection)
+        yield* before(self)
+        yield* Effect.yieldNow
+        const reading = yield* start(Effect.flip(SocketStream.read(self)))
+        connection.breaks()
+        assert.strictEqual((yield* Fiber.join(reading)).reason._tag, "ConnectionReset")
+        assert.strictEqual((yield* Effect.flip(SocketStream.readAll(self))).reason._tag, "ConnectionReset")
+      })
+    )
+  }
+})
+
 describe("half-close", () => {
   live(
     "a peer that ended its output still gets the whole reply",

@@ -240,3 +240,18 @@ describe("TLVs (sections 2.2.1 to 2.2.8)", () => {
     assert.isTrue(Result.isFailure(ProxyProtocol.encode(proxied(path("/a"), at("127.0.0.1:1")))))
   })
 })
+
+it("a TLV inside SSL may have the type of the checksum, which only the header itself has", () => {
+  const inner: ProxyProtocol.SslTlv = { _tag: "Other", type: 3, value: Uint8Array.of(1, 2) }
+  const ssl: ProxyProtocol.Tlv = {
+    _tag: "Ssl",
+    tls: true,
+    certificate: false,
+    sessionCertificate: false,
+    verify: 0,
+    tlvs: [inner]
+  }
+  const bytes = ProxyProtocol.encodeUnsafe({ _tag: "Local", version: 2, tlvs: [ssl] })
+  const decoded = ProxyProtocol.decode(bytes)
+  assert.deepStrictEqual(decoded._tag === "Complete" && decoded.header.tlvs, [ssl])
+})

@@ -15,9 +15,13 @@ const freePort = Effect.callback<number>((resume) => {
 })
 
 /** Runs dnsmasq with these options on a free port of the loopback, and gives its address. */
-export const start = Effect.fnUntraced(function* (
-  ...options: ReadonlyArray<string>
-): Effect.fn.Return<string, never, Scope.Scope> {
+export const start = (...options: ReadonlyArray<string>): Effect.Effect<string, never, Scope.Scope> =>
+  // A port that was free may be somebody else's by the time dnsmasq opens it, for UDP and for TCP.
+  run(options).pipe(Effect.retry({ times: 9 }), Effect.orDie)
+
+const run = Effect.fnUntraced(function* (
+  options: ReadonlyArray<string>
+): Effect.fn.Return<string, string, Scope.Scope> {
   const port = yield* freePort
   const args = ["--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--no-daemon", "--user="]
   const child = yield* Effect.acquireRelease(
@@ -38,12 +42,12 @@ export const start = Effect.fnUntraced(function* (
       })
   )
   // It reports its start on standard error, and its reason if it ends.
-  return yield* Effect.callback<string>((resume) => {
+  return yield* Effect.callback<string, string>((resume) => {
     let said = ""
     child.stderr.on("data", (chunk) => {
       said += String(chunk)
       if (said.includes("started")) resume(Effect.succeed(`127.0.0.1:${port}`))
     })
-    child.once("exit", () => resume(Effect.die(new Error(said))))
+    child.once("exit", () => resume(Effect.fail(said)))
   })
 })

@@ -95,7 +95,7 @@ const top: Forms<Tlv> = {
         Number(certificate) * flags.certificate +
         Number(sessionCertificate) * flags.sessionCertificate
       if (!isUint(verify, 32)) return `${verify} is not a result of a verification`
-      const inner = encode(tlvs)
+      const inner = encode(tlvs, true)
       return typeof inner === "string"
         ? inner
         : concat([Uint8Array.of(client, verify >>> 24, verify >>> 16, verify >>> 8, verify), inner])
@@ -147,13 +147,13 @@ const decodeBy = <A>(decoders: Decoders<A>, bytes: Uint8Array, { end, start, typ
 /** One TLV as data. */
 export const decode = (bytes: Uint8Array, part: Part): Tlv => decodeBy(topDecoders, bytes, part)
 
-/** TLVs as bytes, with zeros for the checksum; or why there are none. */
-export const encode = (tlvs: ReadonlyArray<Tlv | SslTlv>): Uint8Array | string => {
+/** TLVs as bytes, with zeros for the checksum; or why there are none. Only a header itself has a checksum. */
+export const encode = (tlvs: ReadonlyArray<Tlv | SslTlv>, inSsl = false): Uint8Array | string => {
   const parts: Array<Uint8Array> = []
   for (const tlv of tlvs) {
     const type = tlv._tag === "Other" ? tlv.type : forms[tlv._tag].type
     if (!isUint(type, 8)) return `${type} is not a type of TLV`
-    if (tlv._tag === "Other" && type === crc32cType) return "a checksum is written as Crc32c"
+    if (!inSsl && tlv._tag === "Other" && type === crc32cType) return "a checksum is written as Crc32c"
     const value = tlv._tag === "Other" ? tlv.value : (forms[tlv._tag] as Form<Tlv | SslTlv>).encode(tlv)
     if (typeof value === "string") return value
     if (value.length > longest) return `${tlv._tag} has more than ${longest} bytes`

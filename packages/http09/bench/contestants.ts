@@ -122,7 +122,7 @@ export const asClients: Contest = ({ driver, seconds }, peers) =>
     })
   )
 
-/** What each idle connection adds to the memory that a fresh server has in use, in bytes. */
+/** What idle connections add to the memory of a fresh server, for each of them, in bytes. */
 export const holdingIdle: Contest = ({ driver, idle }, peers) => {
   const held = (port: number, count: number) =>
     Effect.tap(start(driver, ["idle", String(port), String(count)]), (holder) => holder.line)
@@ -137,8 +137,8 @@ export const holdingIdle: Contest = ({ driver, idle }, peers) => {
           }
           return yield* memory
         })
-        // What the first connections cost once is not the others'.
-        yield* Effect.scoped(held(port, Math.ceil(idle / 10)))
+        // What the very first connections cost once is not the others'.
+        yield* Effect.scoped(held(port, 100))
         const before = yield* settled
         yield* held(port, idle)
         const after = yield* settled

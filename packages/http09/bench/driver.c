@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -33,7 +34,8 @@ typedef struct {
 
 typedef struct {
   const char *name;
-  void (*opened)(conn *), (*readable)(conn *), (*writable)(conn *), (*ended)(conn *);
+  void (*opened)(conn *), (*readable)(conn *), (*writable)(conn *);
+  void (*prepare)(int fd);
 } mode;
 
 enum { million = 1000000, microBuckets = 200000, buckets = microBuckets + 20000 };
@@ -82,14 +84,7 @@ static void dial(conn *c) {
   c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
   if (c->fd < 0) fail("socket");
   c->sent = c->got = 0, c->dialed = 1, c->since = now();
-  int one = 1, buffer = window;
-  setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-  if (!strcmp(work->name, "up")) setsockopt(c->fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
-  if (!strcmp(work->name, "down")) setsockopt(c->fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
-  /* Whoever ends first waits a minute with its port: many local addresses, so that none runs out of them. */
-  struct sockaddr_in local = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK + dials++ / 1000 % 200)};
-  setsockopt(c->fd, SOL_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
-  if (bind(c->fd, (void *)&local, sizeof local) < 0) fail("bind");
+  if (work->prepare) work->prepare(c->fd);
   if (connect(c->fd, (void *)&server, sizeof server) < 0 && errno != EINPROGRESS) fail("connect");
   struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = c};
   if (epoll_ctl(epoll, EPOLL_CTL_ADD, c->fd, &event) < 0) fail("epoll_ctl");
@@ -243,11 +238,27 @@ static void idleReadable(conn *c) {
 
 static void nothing(conn *c) { (void)c; }
 
+static void set(int fd, int level, int option, int value) { setsockopt(fd, level, option, &value, sizeof value); }
+
+static void noDelay(int fd) { set(fd, IPPROTO_TCP, TCP_NODELAY, 1); }
+static void sendBuffer(int fd) { set(fd, SOL_SOCKET, SO_SNDBUF, window); }
+/* Half a buffer at once: fewer wake-ups of the driver. */
+static void receiveBuffer(int fd) {
+  set(fd, SOL_SOCKET, SO_RCVBUF, window);
+  set(fd, SOL_SOCKET, SO_RCVLOWAT, window / 2);
+}
+/* Whoever ends first waits a minute with its port: many local addresses, so that none runs out of them. */
+static void manyAddresses(int fd) {
+  struct sockaddr_in local = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK + dials++ / 1000 % 200)};
+  set(fd, SOL_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+  if (bind(fd, (void *)&local, sizeof local) < 0) fail("bind");
+}
+
 static const mode modes[] = {
-  {"echo", echoOpened, echoReadable, echoSend, broken},   {"both", bothSend, bothReadable, bothSend, broken},
-  {"up", upSend, nothing, upSend, broken},                {"down", nothing, downReadable, nothing, broken},
-  {"get", getOpened, getReadable, nothing, broken},       {"burst", byteOpened, burstReadable, nothing, broken},
-  {"idle", byteOpened, idleReadable, nothing, broken},
+  {"echo", echoOpened, echoReadable, echoSend, noDelay},   {"both", bothSend, bothReadable, bothSend, noDelay},
+  {"up", upSend, nothing, upSend, sendBuffer},             {"down", nothing, downReadable, nothing, receiveBuffer},
+  {"get", getOpened, getReadable, nothing, 0},             {"burst", byteOpened, burstReadable, nothing, manyAddresses},
+  {"idle", byteOpened, idleReadable, nothing, manyAddresses},
 };
 
 /* ------------------------------------------------------------------------------------------------------------------ */
@@ -282,6 +293,8 @@ static int acceptAll(int backlog) {
 }
 
 int main(int argc, char **argv) {
+  struct rlimit files;
+  if (getrlimit(RLIMIT_NOFILE, &files) == 0) files.rlim_cur = files.rlim_max, setrlimit(RLIMIT_NOFILE, &files);
   if (argc == 4 && !strcmp(argv[1], "accept")) {
     seconds = atof(argv[3]);
     return acceptAll(atoi(argv[2]) * 16);
@@ -320,7 +333,7 @@ int main(int argc, char **argv) {
       conn *c = events[i].data.ptr;
       unsigned happened = events[i].events;
       if (happened & EPOLLERR) {
-        work->ended(c);
+        broken(c);
         continue;
       }
       if (c->dialed && happened & EPOLLOUT) c->dialed = 0, work->opened(c);

@@ -9,12 +9,17 @@ export interface Answer {
   readonly ending: "fin" | "reset"
 }
 
-/** A connection of plain `node:net`, destroyed with the scope. */
+/**
+ * A connection of plain `node:net`, destroyed with the scope. A server that takes it and resets it at once may be
+ * faster than the news that it is connected: that is a connection, and a reset.
+ */
 export const connect = (port: number) =>
   Effect.acquireRelease(
     Effect.callback<net.Socket>((resume) => {
       const socket = net.connect({ port, host: "127.0.0.1", allowHalfOpen: true })
-      socket.once("error", (error) => resume(Effect.die(error)))
+      socket.once("error", (error: NodeJS.ErrnoException) =>
+        resume(error.code === "ECONNRESET" ? Effect.succeed(socket) : Effect.die(error))
+      )
       socket.once("connect", () => resume(Effect.succeed(socket)))
     }),
     (socket) =>
@@ -36,6 +41,7 @@ export const collect = (socket: net.Socket): Effect.Effect<Answer> =>
     socket.on("end", () => done("fin"))
     socket.on("error", () => done("reset"))
     socket.on("close", () => done("reset"))
+    if (socket.destroyed) done("reset")
     socket.resume()
   })
 

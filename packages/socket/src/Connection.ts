@@ -12,6 +12,8 @@ import type * as Tls from "./Tls.ts"
 export interface ConnectionEvents {
   /** Bytes of the peer, at least one. The receiver may keep the array: it is not used again. */
   data(chunk: Uint8Array): void
+  /** As `data`, of an array that the transport uses again when the call returns: what is kept of it is copied. */
+  lend(chunk: Uint8Array): void
   /** The peer ended its output (FIN). Writing goes on. */
   end(): void
   /** The bytes of the last `write` are in the kernel. */

@@ -8,7 +8,7 @@ import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import { dual, identity } from "effect/Function"
+import { dual } from "effect/Function"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
@@ -19,6 +19,7 @@ import type { HostInput, Resolver } from "@effect-sockets/resolver/Resolver"
 import type { Connection, SecureConnection } from "./Connection.ts"
 import { connect, type RaceOptions } from "./internal/open.ts"
 import { own } from "./internal/own.ts"
+import type { InputBuffer } from "./internal/InputBuffer.ts"
 import type * as Tls from "./Tls.ts"
 import { type ReadAttempt, StreamCore, type StreamLimits } from "./internal/StreamCore.ts"
 import { TypeId } from "./internal/typeId.ts"
@@ -206,7 +207,7 @@ const until =
     delimiter: Uint8Array,
     limit: number,
     isLine: boolean,
-    decode: (bytes: Uint8Array) => A
+    take: (input: InputBuffer, length: number) => A
   ): ReadAttempt<Option.Option<A>> =>
   (core) => {
     const { ended, input } = core
@@ -223,9 +224,9 @@ const until =
       if (!ended) return wait(core)
       if (length === 0) return Effect.succeedNone
     }
-    const bytes = input.take(length)
+    const found = take(input, length)
     if (index !== -1) input.skip(delimiter.length)
-    return Effect.succeedSome(decode(bytes))
+    return Effect.succeedSome(found)
   }
 
 /**
@@ -247,18 +248,24 @@ export const readUntil: {
 } = dual(
   (args) => isSocketStream(args[0]),
   (self: SocketStream, delimiter: Uint8Array, options?: DelimitedOptions) =>
-    coreOf(self).read(until(delimiter, options?.maxBytes ?? defaultMaxBytes, false, identity))
+    coreOf(self).read(until(delimiter, options?.maxBytes ?? defaultMaxBytes, false, takeBytes))
 )
 
 const lf = Uint8Array.of(10)
 const cr = 13
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
 
-const decodeLine = (bytes: Uint8Array): string =>
-  decoder.decode(bytes.length > 0 && bytes[bytes.length - 1] === cr ? bytes.subarray(0, -1) : bytes)
+const takeLine = (input: InputBuffer, length: number): string => {
+  const bytes = input.view(length)
+  const line = decoder.decode(length > 0 && bytes[length - 1] === cr ? bytes.subarray(0, -1) : bytes)
+  input.skip(length)
+  return line
+}
+
+const takeBytes = (input: InputBuffer, length: number): Uint8Array => input.take(length)
 
 const line = (limit: number): ReadAttempt<Option.Option<string>> => {
-  const general = until(lf, limit, true, decodeLine)
+  const general = until(lf, limit, true, takeLine)
   return (core) => {
     const text = core.input.line(limit)
     if (text === undefined) return general(core)

@@ -16,6 +16,7 @@ describe("against one flat array", () => {
     ([steps]) => {
       const twin = new Twin()
       for (const step of steps) twin.run(step)
+      twin.keep()
       twin.take(twin.buffer.size)
     },
     { arbitrary: { runs: 400, size: 60 } }
@@ -115,6 +116,17 @@ describe("memory", () => {
   it("a drip of single bytes costs little more than the bytes", () => {
     const buffer = new InputBuffer()
     for (let i = 0; i < 100_000; i++) buffer.push(Uint8Array.of(i & 255))
+    assert.isBelow(retained(buffer), 100_000 * 1.1 + 8192)
+    assert.isBelow(buffer["chunks"].length, 100)
+  })
+
+  it("a drip of lent bytes costs no more", () => {
+    const buffer = new InputBuffer()
+    const byte = new Uint8Array(1)
+    for (let i = 0; i < 100_000; i++) {
+      buffer.lend(byte)
+      buffer.keep()
+    }
     assert.isBelow(retained(buffer), 100_000 * 1.1 + 8192)
     assert.isBelow(buffer["chunks"].length, 100)
   })

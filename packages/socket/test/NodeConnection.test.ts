@@ -25,6 +25,7 @@ const recorder = () => {
   const heard: Array<string> = []
   const events: ConnectionEvents = {
     data: (chunk) => void heard.push(`data ${chunk.length}`),
+    lend: (chunk) => void heard.push(`lend ${chunk.length}`),
     end: () => void heard.push("end"),
     written: () => void heard.push("written"),
     closed: (reason) => void heard.push(`closed ${reason?._tag ?? "in order"}`)
@@ -73,7 +74,7 @@ describe("what a connection reports", () => {
       yield* until(() => heard.includes("written"))
       connection.end()
       yield* until(() => socket.closed)
-      assert.deepStrictEqual(heard, ["data 5", "end", "written", "closed in order"])
+      assert.deepStrictEqual(heard, ["lend 5", "end", "written", "closed in order"])
       assert.strictEqual(peer.size, 7)
     })
   )

@@ -16,22 +16,30 @@ const stream = Effect.fnUntraced(function* (options?: SocketStream.Options) {
   return [yield* SocketStream.make(connection, options), connection] as const
 })
 
+/** Every second piece is only lent, and overwritten afterwards. */
+const deliver = ({ events }: FakeConnection, part: Uint8Array, index: number): void => {
+  if (index % 2 === 0) return events.data(part)
+  const lent = Uint8Array.from(part)
+  events.lend(lent)
+  lent.fill(255)
+}
+
 /** Reads of `input`, which comes in these pieces and ends. */
 const given = Effect.fnUntraced(function* (...input: ReadonlyArray<string | Uint8Array>) {
-  const [self, { events }] = yield* stream()
-  for (const piece of input) events.data(typeof piece === "string" ? bytes(piece) : piece)
-  events.end()
+  const [self, connection] = yield* stream()
+  for (const [i, piece] of input.entries()) deliver(connection, typeof piece === "string" ? bytes(piece) : piece, i)
+  connection.events.end()
   return self
 })
 
 const start = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.forkChild(effect, { startImmediately: true })
 
-const feed = Effect.fnUntraced(function* ({ events }: FakeConnection, parts: ReadonlyArray<Uint8Array>) {
-  for (const part of parts) {
-    events.data(part)
+const feed = Effect.fnUntraced(function* (connection: FakeConnection, parts: ReadonlyArray<Uint8Array>) {
+  for (const [i, part] of parts.entries()) {
+    deliver(connection, part, i)
     yield* Effect.yieldNow
   }
-  events.end()
+  connection.events.end()
 })
 
 describe("any mix of reads", () => {

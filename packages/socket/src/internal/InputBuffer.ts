@@ -1,5 +1,7 @@
 /** Bytes that came and were not yet taken, in order. Pure: it knows nothing of sockets. */
 
+import { clone } from "./chunks.ts"
+
 /** Below this size, a chunk that joins others is copied into a shared block: a drip of single bytes costs a byte each. */
 const smallChunk = 512
 const firstBlock = 512
@@ -19,6 +21,8 @@ export class InputBuffer {
   /** The block behind the last chunk, while that is one that `push` copies into, and how much of it is used. */
   private block: Uint8Array | undefined
   private blockUsed = 0
+  /** The last chunk, while its array belongs to somebody else. */
+  private lent: Uint8Array | undefined
   /** The text of the first bytes, where it is ASCII: as many characters as bytes. What is taken of one goes from both. */
   private text = ""
   private textAt = 0
@@ -47,39 +51,62 @@ export class InputBuffer {
     this.chunks.push(this.block.subarray(0, chunk.length))
   }
 
-  /** The first chunk as it came, or what is left of it. There must be one. */
-  shift(): Uint8Array {
-    const chunk = this.chunks[this.head]
-    const rest = this.offset === 0 ? chunk : chunk.subarray(this.offset)
-    this.drop()
-    this.taken(rest.length)
-    return rest
+  /** As `push`, of an array that is only lent: what is taken is copied, and `keep` copies what is left. */
+  lend(chunk: Uint8Array): void {
+    this.size += chunk.length
+    this.chunks.push(chunk)
+    this.lent = chunk
   }
 
-  /** The first `count` bytes, copied only where they cross chunks. There must be as many. */
+  /** The end of the loan. */
+  keep(): void {
+    if (this.lent === undefined) return
+    this.lent = undefined
+    let rest = this.chunks.pop()!
+    if (this.head === this.chunks.length) {
+      rest = rest.subarray(this.offset)
+      this.empty()
+    }
+    this.size -= rest.length
+    this.push(clone(rest))
+  }
+
+  /** The first chunk as it came, or what is left of it. There must be one. */
+  shift(): Uint8Array {
+    return this.take(this.chunks[this.head].length - this.offset)
+  }
+
+  /** The first `count` bytes. There must be as many. */
   take(count: number): Uint8Array {
+    const isLent = this.chunks[this.head] === this.lent
+    const bytes = this.view(count)
+    const taken = isLent ? clone(bytes) : bytes
+    this.skip(count)
+    return taken
+  }
+
+  /** The first `count` bytes, still in here, and copied only where they cross chunks. There must be as many. */
+  view(count: number): Uint8Array {
     if (count === 0) return new Uint8Array(0)
     const first = this.chunks[this.head]
     const end = this.offset + count
-    if (end < first.length) {
-      const bytes = first.subarray(this.offset, end)
-      this.offset = end
-      this.taken(count)
-      return bytes
-    }
-    if (end === first.length) return this.shift()
-    const bytes = new Uint8Array(count)
+    if (end > first.length) return this.copy(new Uint8Array(count))
+    return this.offset === 0 && end === first.length ? first : first.subarray(this.offset, end)
+  }
+
+  /** Copies the first bytes, as many as there are and `target` holds. */
+  copy(target: Uint8Array): Uint8Array {
+    let { head, offset } = this
     let filled = 0
-    while (filled < count) {
-      const chunk = this.chunks[this.head]
-      const part = Math.min(chunk.length - this.offset, count - filled)
-      bytes.set(chunk.subarray(this.offset, this.offset + part), filled)
+    while (filled < target.length && head < this.chunks.length) {
+      const chunk = this.chunks[head]
+      const part = Math.min(chunk.length - offset, target.length - filled)
+      target.set(part === chunk.length ? chunk : chunk.subarray(offset, offset + part), filled)
       filled += part
-      this.offset += part
-      if (this.offset === chunk.length) this.drop()
+      head++
+      offset = 0
     }
-    this.taken(count)
-    return bytes
+    return target
   }
 
   /**
@@ -146,10 +173,8 @@ export class InputBuffer {
 
   clear(): void {
     this.size = 0
-    this.chunks.length = 0
-    this.head = 0
-    this.offset = 0
-    this.block = undefined
+    this.empty()
+    this.lent = undefined
     this.searched = 0
     this.notText = 0
     this.forgetText()
@@ -201,17 +226,23 @@ export class InputBuffer {
   }
 
   private drop(): void {
-    this.chunks[this.head] = empty
+    this.chunks[this.head] = nothing
     this.head++
     this.offset = 0
     if (this.head === this.chunks.length) {
-      this.chunks.length = 0
-      this.head = 0
-      this.block = undefined
+      this.lent = undefined
+      this.empty()
     } else if (this.head > 64 && this.head * 2 > this.chunks.length) {
       this.chunks.splice(0, this.head)
       this.head = 0
     }
+  }
+
+  private empty(): void {
+    this.chunks.length = 0
+    this.head = 0
+    this.offset = 0
+    this.block = undefined
   }
 
   private taken(count: number): void {
@@ -223,4 +254,4 @@ export class InputBuffer {
   }
 }
 
-const empty = new Uint8Array(0)
+const nothing = new Uint8Array(0)

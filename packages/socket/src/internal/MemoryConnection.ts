@@ -130,7 +130,7 @@ export class MemoryConnection implements Connection {
     while (this.waitingAt < waiting.length && out.room > 0) {
       const chunk = waiting[this.waitingAt]
       // The program may change its array once it was told that it is written.
-      const taken = chunk.slice(this.offset, this.offset + out.room)
+      const taken = Uint8Array.prototype.slice.call(chunk, this.offset, this.offset + out.room)
       out.take(taken)
       this.offset += taken.length
       if (this.offset === chunk.length) {

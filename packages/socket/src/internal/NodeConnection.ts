@@ -5,6 +5,7 @@ import { performance } from "node:perf_hooks"
 import type { Connection, ConnectionEvents, Timers } from "../Connection.ts"
 import { type Reason, reasonFromCause } from "../SocketError.ts"
 import { inetAddress } from "./NodeAddress.ts"
+import { reading } from "./NodeRead.ts"
 
 /** Node keeps timers of one length in one list, so setting and clearing one costs well under a microsecond. */
 export const timers: Timers = {
@@ -22,9 +23,7 @@ export interface OwnedSocket extends Net.Socket {
 }
 
 // Shared by all sockets, found through `this`: a connection costs no closures but the write callback.
-function onData(this: OwnedSocket, chunk: Uint8Array): void {
-  this[owner].data(chunk)
-}
+const input = reading((socket: OwnedSocket) => socket[owner])
 function onEnd(this: OwnedSocket): void {
   this[owner].ended()
 }
@@ -75,7 +74,7 @@ export class NodeConnection implements Connection {
     this.events = events
     // Nobody heard it, if the peer left before this.
     if (this.isClosed) return this.closed()
-    this.socket.on("data", onData)
+    input.start(this.socket)
     this.socket.on("end", onEnd)
   }
 
@@ -121,7 +120,7 @@ export class NodeConnection implements Connection {
 
   /** Hands the socket over to another owner. */
   protected detach(): OwnedSocket {
-    this.socket.off("data", onData)
+    input.stop(this.socket)
     this.socket.off("end", onEnd)
     this.socket.off("close", onClose)
     return this.socket
@@ -134,6 +133,10 @@ export class NodeConnection implements Connection {
 
   data(chunk: Uint8Array): void {
     this.events?.data(chunk)
+  }
+
+  lend(chunk: Uint8Array): void {
+    this.events?.lend(chunk)
   }
 
   ended(): void {

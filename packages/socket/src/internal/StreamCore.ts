@@ -144,15 +144,31 @@ export class StreamCore implements ConnectionEvents, SocketStream {
   // Input ----------------------------------------------------------------------------------------------------------
 
   data(chunk: Uint8Array): void {
-    this.heard = true
-    this.bytesRead += chunk.length
-    if (this.closing) {
-      this.drained += chunk.length
-      if (this.drained > this.limits.lingerBytes) this.connection.destroy()
-      return
-    }
+    if (!this.hear(chunk.length)) return
     this.input.push(chunk)
     this.serveReaders()
+    this.holdBack()
+  }
+
+  lend(chunk: Uint8Array): void {
+    if (!this.hear(chunk.length)) return
+    this.input.lend(chunk)
+    this.serveReaders()
+    this.input.keep()
+    this.holdBack()
+  }
+
+  /** Whether anybody may still want the bytes. */
+  private hear(count: number): boolean {
+    this.heard = true
+    this.bytesRead += count
+    if (!this.closing) return true
+    this.drained += count
+    if (this.drained > this.limits.lingerBytes) this.connection.destroy()
+    return false
+  }
+
+  private holdBack(): void {
     if (!this.paused && this.readers.length === 0 && this.input.size >= this.limits.highWaterMark) {
       this.paused = true
       this.connection.pause()

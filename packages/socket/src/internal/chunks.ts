@@ -1,4 +1,4 @@
-/** Lists of byte arrays as one run of bytes. Pure. */
+/** Byte arrays, and lists of them as one run of bytes. */
 
 export const sizeOf = (chunks: ReadonlyArray<Uint8Array>): number =>
   chunks.reduce((bytes, chunk) => bytes + chunk.length, 0)
@@ -28,4 +28,27 @@ export const join = (chunks: ReadonlyArray<Uint8Array>, bytes: number): Uint8Arr
     at += chunk.length
   }
   return joined
+}
+
+/** V8 keeps arrays up to this size with their object; a larger one of its own costs half a microsecond and more. */
+const inObject = 64
+/** Copies below `largestShared` are cut from blocks. One that is kept keeps its block: so blocks are small. */
+const blockSize = 16 * 1024
+const largestShared = blockSize / 2
+
+let block = new Uint8Array(0)
+let used = 0
+
+export const clone = (bytes: Uint8Array): Uint8Array => {
+  const { length } = bytes
+  // A Buffer would give a view.
+  if (length <= inObject || length > largestShared) return Uint8Array.prototype.slice.call(bytes)
+  if (used + length > block.length) {
+    block = new Uint8Array(blockSize)
+    used = 0
+  }
+  const copy = block.subarray(used, used + length)
+  used += length
+  copy.set(bytes)
+  return copy
 }

@@ -50,6 +50,9 @@ export class Wrapped implements Connection, ConnectionEvents {
   data(chunk: Uint8Array): void {
     this.events.data(chunk)
   }
+  lend(chunk: Uint8Array): void {
+    this.events.lend(chunk)
+  }
   ended(): void {
     this.events.end()
   }
@@ -68,6 +71,7 @@ const split = (wrapped: Wrapped): Connection => {
   inner.attach = (events) =>
     attach({
       data: (chunk) => events.data(chunk),
+      lend: (chunk) => events.lend(chunk),
       end: () => wrapped.ended(),
       written: () => events.written(),
       closed: (reason) => events.closed(reason)

@@ -41,8 +41,9 @@ const share = Schema.Union([Schema.Literals([0, 1]), Schema.Finite.check(Schema.
 const operation = Schema.Union([
   Schema.Struct({ op: Schema.Literal("push"), size, seed: int(0, 1000) }),
   Schema.Struct({ op: Schema.Literal("drip"), size: int(1, 40), seed: int(0, 1000) }),
-  Schema.Struct({ op: Schema.Literals(["take", "skip", "peek"]), share }),
-  Schema.Struct({ op: Schema.Literals(["shift", "clear"]) }),
+  Schema.Struct({ op: Schema.Literals(["take", "skip", "peek", "copy"]), share }),
+  Schema.Struct({ op: Schema.Literals(["shift", "clear", "keep"]) }),
+  Schema.Struct({ op: Schema.Literal("lend"), size, seed: int(0, 1000) }),
   Schema.Struct({ op: Schema.Literal("indexOf"), delimiter: int(0, delimiters.length - 1), fresh: Schema.Boolean }),
   Schema.Struct({ op: Schema.Literal("takeUntil"), delimiter: int(0, delimiters.length - 1) })
 ])
@@ -58,14 +59,40 @@ export const indexOfNaive = (data: Uint8Array, delimiter: Uint8Array): number =>
 export class Twin {
   readonly buffer = new InputBuffer()
   private model = new Uint8Array(0)
+  private loan: Uint8Array | undefined
+  /** What was given out, and what it was then. */
+  private readonly given: Array<readonly [Uint8Array, Uint8Array]> = []
 
   push(chunk: Uint8Array): void {
+    this.keep()
     this.buffer.push(chunk)
     this.model = Uint8Array.from([...this.model, ...chunk])
   }
 
+  lend(chunk: Uint8Array): void {
+    this.keep()
+    this.model = Uint8Array.from([...this.model, ...chunk])
+    this.buffer.lend(chunk)
+    this.loan = chunk
+  }
+
+  /** What was lent is used for something else. Nothing that was given out may show it. */
+  keep(): void {
+    if (this.loan === undefined) return
+    this.buffer.keep()
+    this.loan.fill(255)
+    this.loan = undefined
+    for (const [bytes, then] of this.given) assert.deepStrictEqual([...bytes], [...then])
+  }
+
   take(count: number): void {
-    assert.deepStrictEqual([...this.buffer.take(count)], [...this.gone(count)])
+    this.give(this.buffer.take(count), count)
+  }
+
+  private give(bytes: Uint8Array, count: number): void {
+    const expected = this.gone(count)
+    assert.deepStrictEqual([...bytes], [...expected])
+    this.given.push([bytes, expected])
   }
 
   indexOf(delimiter: Uint8Array): number {
@@ -102,7 +129,21 @@ export class Twin {
         if (model.length === 0) break
         const chunk = buffer.shift()
         assert.isAbove(chunk.length, 0)
-        assert.deepStrictEqual([...chunk], [...this.gone(chunk.length)])
+        this.give(chunk, chunk.length)
+        break
+      }
+      case "lend":
+        this.lend(noise(step.size, step.seed))
+        break
+      case "keep":
+        this.keep()
+        break
+      case "copy": {
+        const count = Math.floor(step.share * model.length)
+        const target = new Uint8Array(count)
+        assert.strictEqual(buffer.copy(target), target)
+        assert.deepStrictEqual([...target], [...model.subarray(0, count)])
+        assert.deepStrictEqual([...buffer.view(count)], [...model.subarray(0, count)])
         break
       }
       case "clear":

@@ -42,6 +42,10 @@ export class Probe implements ConnectionEvents {
     return Buffer.concat(this.chunks)
   }
 
+  lend(chunk: Uint8Array): void {
+    this.data(chunk.slice())
+  }
+
   data(chunk: Uint8Array): void {
     this.chunks.push(chunk)
   }

@@ -63,6 +63,28 @@ export const checks = <R>(): Checks<R> => ({
       yield* Fiber.join(echoing)
     }),
 
+  "Ownership: arrays may be changed once flush has returned, and those that were read stay as they are": bothWays(
+    {},
+    (near, far) =>
+      Effect.gen(function* () {
+        const sizes = [1, 60, 70, 700, 5000, 60_000]
+        const got: Array<Uint8Array> = []
+        for (const size of sizes) {
+          const data = Buffer.from(pattern(size, size))
+          yield* SocketStream.write(near, data)
+          yield* SocketStream.flush(near)
+          data.fill(0)
+          got.push(
+            yield* SocketStream.readExactly(far, size - (size >> 1)),
+            yield* SocketStream.readExactly(far, size >> 1)
+          )
+        }
+        for (const [i, size] of sizes.entries()) {
+          yield* sameBytes(Buffer.concat(got.slice(2 * i, 2 * i + 2)), pattern(size, size), `${size} bytes`)
+        }
+      })
+  ),
+
   "PingPong: a counter goes back and forth": ({ pair }) =>
     Effect.gen(function* () {
       const [client, server] = yield* pair({})

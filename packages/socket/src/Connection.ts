@@ -16,7 +16,7 @@ export interface ConnectionEvents {
   lend(chunk: Uint8Array): void
   /** The peer ended its output (FIN). Writing goes on. */
   end(): void
-  /** The bytes of the last `write` are in the kernel. */
+  /** The bytes of the last `write`, which were not in the kernel when it returned, are now. */
   written(): void
   /** The descriptor is gone: with a reason if the connection broke, without one after an orderly end. */
   closed(reason: Reason | undefined): void
@@ -41,9 +41,12 @@ export interface Connection {
   pause(): void
   /** Asks for `data` again. */
   resume(): void
-  /** Sends the chunks in order. The next call comes only after `written`. The arrays are not changed until then. */
-  write(chunks: ReadonlyArray<Uint8Array>): void
-  /** Ends the output (FIN). Called after the last `written`. The connection closes by itself once both sides ended. */
+  /**
+   * Sends the chunks in order. Whether the kernel has all of them already; otherwise `written` says when it has, unless
+   * the connection breaks. Until then there is no next call, and the arrays are not changed.
+   */
+  write(chunks: ReadonlyArray<Uint8Array>): boolean
+  /** Ends the output (FIN). Called when all that was written is in the kernel. The connection closes by itself once both sides ended. */
   end(): void
   /** Gives the descriptor back now; `closed` follows. The peer sees FIN, or RST if it sent what nobody read. */
   destroy(): void

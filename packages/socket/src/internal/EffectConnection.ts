@@ -68,11 +68,12 @@ export class EffectConnection implements Connection {
     this.flowing.openUnsafe()
   }
 
-  write(chunks: ReadonlyArray<Uint8Array>): void {
+  write(chunks: ReadonlyArray<Uint8Array>): boolean {
     const written = this.parts.write(chunks as Arr.NonEmptyReadonlyArray<Uint8Array>)
     // Told in a turn of its own: the caller is not ready for it inside its call.
     const told = Effect.map(written, () => queueMicrotask(() => this.left || this.events.written()))
     this.run(Effect.catchCause(told, this.stop))
+    return false
   }
 
   end(): void {

@@ -68,7 +68,8 @@ export class InputBuffer {
       this.empty()
     }
     this.size -= rest.length
-    this.push(clone(rest))
+    // What waits for more gets an array of its own size. (The `slice` of a Buffer is no copy.)
+    this.push(Uint8Array.prototype.slice.call(rest))
   }
 
   /** The first chunk as it came, or what is left of it. There must be one. */
@@ -226,9 +227,15 @@ export class InputBuffer {
   }
 
   private drop(): void {
+    this.offset = 0
+    if (this.chunks.length === 1) {
+      // The common case; to set the length would cost more than all the rest.
+      this.chunks.pop()
+      this.block = this.lent = undefined
+      return
+    }
     this.chunks[this.head] = nothing
     this.head++
-    this.offset = 0
     if (this.head === this.chunks.length) {
       this.lent = undefined
       this.empty()

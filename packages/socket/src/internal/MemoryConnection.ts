@@ -93,13 +93,14 @@ export class MemoryConnection implements Connection {
     this.later(this.deliver)
   }
 
-  write(chunks: ReadonlyArray<Uint8Array>): void {
-    if (!this.open) return
+  write(chunks: ReadonlyArray<Uint8Array>): boolean {
+    if (!this.open) return false
     this.waiting = chunks
     this.waitingAt = 0
     this.offset = 0
     this.writing = true
     this.pump()
+    return false
   }
 
   end(): void {

@@ -36,11 +36,18 @@ function onClose(this: OwnedSocket): void {
   this[owner].closed()
 }
 
+/** As long as the kernel takes all at once, other connections wait. */
+const longestBurst = 1024 * 1024
+
+const nothing = new Uint8Array(0)
+
 export class NodeConnection implements Connection {
   readonly timers = timers
   readonly localAddress: NetAddress.SocketAddress
   protected events: ConnectionEvents | undefined
   private isClosed = false
+  /** Bytes that the kernel took at once, since the event loop had its turn. */
+  private burst = 0
   /** What broke the connection, if anything did. */
   cause: unknown
   protected readonly socket: OwnedSocket
@@ -86,21 +93,27 @@ export class NodeConnection implements Connection {
     this.socket.resume()
   }
 
-  private readonly onWritten = (error: Error | null | undefined): void => {
+  private readonly onWritten = (error?: Error | null): void => {
     // A failed write is followed by 'error' and 'close', which report it.
     if (!error) this.events?.written()
   }
 
-  write(chunks: ReadonlyArray<Uint8Array>): void {
-    const last = chunks.length - 1
-    if (last === 0) {
-      this.socket.write(chunks[0], this.onWritten)
-      return
+  write(chunks: ReadonlyArray<Uint8Array>): boolean {
+    const { socket } = this
+    if (chunks.length === 1) socket.write(chunks[0])
+    else {
+      socket.cork()
+      for (const chunk of chunks) socket.write(chunk)
+      socket.uncork()
     }
-    this.socket.cork()
-    for (let i = 0; i < last; i++) this.socket.write(chunks[i])
-    this.socket.write(chunks[last], this.onWritten)
-    this.socket.uncork()
+    // Without a callback Node needs no turn of its own to say what it knows by now.
+    if (socket.writableLength === 0 && socket.errored === null) {
+      for (const chunk of chunks) this.burst += chunk.length
+      if (this.burst < longestBurst) return true
+      this.burst = 0
+      setImmediate(this.onWritten)
+    } else socket.write(nothing, this.onWritten)
+    return false
   }
 
   end(): void {

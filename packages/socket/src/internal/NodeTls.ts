@@ -148,9 +148,10 @@ class TlsConnection extends NodeConnection implements SecureConnection {
     return Deferred.await(this.done)
   }
 
-  override write(chunks: ReadonlyArray<Uint8Array>): void {
-    if (this.isSecure) super.write(chunks)
-    else this.held = chunks
+  override write(chunks: ReadonlyArray<Uint8Array>): boolean {
+    if (this.isSecure) return super.write(chunks)
+    this.held = chunks
+    return false
   }
 
   override end(): void {
@@ -173,7 +174,7 @@ class TlsConnection extends NodeConnection implements SecureConnection {
       peerSubject: tls.getPeerX509Certificate()?.subject
     }
     this.isSecure = true
-    if (this.held !== undefined) super.write(this.held)
+    if (this.held !== undefined && super.write(this.held)) this.events?.written()
     this.held = undefined
     if (this.ends) super.end()
     Deferred.doneUnsafe(this.done, Exit.succeed(info))

@@ -10,7 +10,7 @@ import * as NetAddress from "effect/net/NetAddress"
 import type { Connection, ConnectionEvents } from "../Connection.ts"
 import { type Operation, type Reason, SocketError } from "../SocketError.ts"
 import type { SocketStream } from "../SocketStream.ts"
-import { join, sizeOf, splitOff } from "./chunks.ts"
+import { encode, join, sizeOf, splitOff } from "./chunks.ts"
 import { InputBuffer } from "./InputBuffer.ts"
 import { TypeId } from "./typeId.ts"
 import { unyielding } from "./unyielding.ts"
@@ -49,7 +49,6 @@ const longestTimer = 2 ** 31 - 1
 
 /** UTF-8 bytes of one UTF-16 unit, at most. */
 const longestUtf8 = 3
-const encoder = new TextEncoder()
 
 const microtask = Promise.resolve()
 
@@ -75,6 +74,8 @@ export class StreamCore implements ConnectionEvents, SocketStream {
   heard = true
 
   private readonly readers: Array<Reader> = []
+  private lastAttempt: ReadAttempt<unknown> | undefined
+  private lastRead: Effect.Effect<never, SocketError> = Effect.never
   /** A read had bytes, and nothing was written since. */
   private owing = false
   private paused = false
@@ -87,6 +88,8 @@ export class StreamCore implements ConnectionEvents, SocketStream {
   private pendingBytes = 0
   private inFlight = 0
   private scheduled = false
+  /** Whether `takeTurn` will send. */
+  private inTurn = false
   /** When output last moved, while some waits. */
   private progressAt = 0
 
@@ -146,16 +149,24 @@ export class StreamCore implements ConnectionEvents, SocketStream {
   data(chunk: Uint8Array): void {
     if (!this.hear(chunk.length)) return
     this.input.push(chunk)
-    this.serveReaders()
+    this.takeTurn()
     this.holdBack()
   }
 
   lend(chunk: Uint8Array): void {
     if (!this.hear(chunk.length)) return
     this.input.lend(chunk)
-    this.serveReaders()
+    this.takeTurn()
     this.input.keep()
     this.holdBack()
+  }
+
+  /** Lets who waits have its input, and sends what it answers at once. */
+  private takeTurn(): void {
+    this.inTurn = true
+    this.serveReaders()
+    this.inTurn = false
+    if (this.scheduled) this.send()
   }
 
   /** Whether anybody may still want the bytes. */
@@ -194,36 +205,43 @@ export class StreamCore implements ConnectionEvents, SocketStream {
     return this.closing ? Effect.fail(this.error("read", closed)) : attempt(this)
   }
 
+  /** The same attempt again is the same effect, and costs nothing to make: most streams are read in one way. */
   read<A>(attempt: ReadAttempt<A>): Effect.Effect<A, SocketError> {
-    return unyielding(() => {
-      if (this.readers.length === 0) {
-        const outcome = this.try(attempt)
-        if (outcome !== undefined) {
-          this.owing = true
-          this.unpause()
-          return outcome
-        }
+    if (this.lastAttempt !== attempt) {
+      this.lastAttempt = attempt
+      this.lastRead = this.makeRead(attempt as ReadAttempt<never>)
+    }
+    return this.lastRead
+  }
+
+  private makeRead(attempt: ReadAttempt<never>): Effect.Effect<never, SocketError> {
+    const wait = Effect.callback<never, SocketError>((resume) => {
+      const timeout = this.limits.readTimeout
+      const deadline = timeout === Infinity ? Infinity : this.connection.timers.now() + timeout
+      const reader: Reader = { attempt, resume, deadline }
+      this.readers.push(reader)
+      if (deadline !== Infinity) this.arm(deadline)
+      // Input may have come since the attempt below, if the fiber yielded in between.
+      this.serveReaders()
+      // A reader that wants more than the mark holds must still get it.
+      if (this.paused && this.readers.length > 0) {
+        this.paused = false
+        this.connection.resume()
       }
-      return Effect.callback<A, SocketError>((resume) => {
-        const timeout = this.limits.readTimeout
-        const deadline = timeout === Infinity ? Infinity : this.connection.timers.now() + timeout
-        const reader: Reader = { attempt: attempt as ReadAttempt<never>, resume, deadline }
-        this.readers.push(reader)
-        if (deadline !== Infinity) this.arm(deadline)
-        // Input may have come since the attempt above, if the fiber yielded in between.
+      if (this.onIdle !== undefined && this.isIdle) this.onIdle(this)
+      return Effect.sync(() => {
+        remove(this.readers, reader)
+        // The next in the queue may want less than the one that left.
         this.serveReaders()
-        // A reader that wants more than the mark holds must still get it.
-        if (this.paused && this.readers.length > 0) {
-          this.paused = false
-          this.connection.resume()
-        }
-        if (this.onIdle !== undefined && this.isIdle) this.onIdle(this)
-        return Effect.sync(() => {
-          remove(this.readers, reader)
-          // The next in the queue may want less than the one that left.
-          this.serveReaders()
-        })
       })
+    })
+    return unyielding(() => {
+      if (this.readers.length > 0) return wait
+      const outcome = this.try(attempt)
+      if (outcome === undefined) return wait
+      this.owing = true
+      this.unpause()
+      return outcome
     })
   }
 
@@ -276,6 +294,7 @@ export class StreamCore implements ConnectionEvents, SocketStream {
 
   flush(operation: Operation): Effect.Effect<void, SocketError> {
     if (this.failure !== undefined) return Effect.fail(this.error(operation, this.failure))
+    if (this.scheduled) this.send()
     if (this.pendingBytes === 0 && this.inFlight === 0 && this.writers.length === 0) return Effect.void
     if (this.gone) return Effect.fail(this.error(operation, closed))
     return this.waitForOutput(undefined)
@@ -306,36 +325,45 @@ export class StreamCore implements ConnectionEvents, SocketStream {
     // One send for all that is written before this turn ends.
     if (!this.scheduled && this.inFlight === 0) {
       this.scheduled = true
-      void microtask.then(this.send)
+      if (!this.inTurn) void microtask.then(this.send)
     }
   }
 
   private readonly send = (): void => {
     this.scheduled = false
+    while (this.inFlight === 0 && this.pendingBytes > 0) {
+      const chunks = this.pending.map((chunk) => (typeof chunk === "string" ? encode(chunk) : chunk))
+      const rest = splitOff(chunks, largestWrite)
+      const size = sizeOf(chunks)
+      this.pending = rest
+      this.pendingBytes = sizeOf(rest)
+      this.inFlight = size
+      if (!this.connection.write(chunks.length > 1 && size <= largestJoin ? [join(chunks, size)] : chunks)) {
+        return this.awaitProgress()
+      }
+      this.taken()
+    }
     if (this.inFlight > 0 || this.gone) return
-    if (this.pendingBytes === 0) {
-      if (this.ending && !this.finSent && this.writers.length === 0) this.sendFin()
-      return
-    }
-    const chunks = this.pending.map((chunk) => (typeof chunk === "string" ? encoder.encode(chunk) : chunk))
-    const rest = splitOff(chunks, largestWrite)
-    this.pending = rest
-    this.pendingBytes = sizeOf(rest)
-    this.inFlight = sizeOf(chunks)
-    if (this.limits.writeTimeout !== Infinity) {
-      this.progressAt = this.connection.timers.now()
-      this.arm(this.progressAt + this.limits.writeTimeout)
-    }
-    this.connection.write(chunks.length > 1 && this.inFlight <= largestJoin ? [join(chunks, this.inFlight)] : chunks)
+    if (this.ending && !this.finSent && this.writers.length === 0) this.sendFin()
+    else if (this.onIdle !== undefined && this.isIdle) this.onIdle(this)
+  }
+
+  private awaitProgress(): void {
+    if (this.limits.writeTimeout === Infinity) return
+    this.progressAt = this.connection.timers.now()
+    this.arm(this.progressAt + this.limits.writeTimeout)
   }
 
   written(): void {
+    this.taken()
+    this.send()
+  }
+
+  /** The kernel has what was in flight. */
+  private taken(): void {
     this.bytesWritten += this.inFlight
     this.inFlight = 0
-    if (this.gone) return
-    this.serveWriters()
-    if (this.pendingBytes > 0 || this.ending) this.send()
-    else if (this.onIdle !== undefined && this.isIdle) this.onIdle(this)
+    if (!this.gone) this.serveWriters()
   }
 
   private serveWriters(): void {
@@ -361,7 +389,7 @@ export class StreamCore implements ConnectionEvents, SocketStream {
   endWrite(): void {
     if (this.ending || this.gone) return
     this.ending = true
-    if (this.inFlight === 0 && !this.scheduled) this.send()
+    this.send()
   }
 
   private sendFin(): void {

@@ -30,25 +30,52 @@ export const join = (chunks: ReadonlyArray<Uint8Array>, bytes: number): Uint8Arr
   return joined
 }
 
-/** V8 keeps arrays up to this size with their object; a larger one of its own costs half a microsecond and more. */
-const inObject = 64
-/** Copies below `largestShared` are cut from blocks. One that is kept keeps its block: so blocks are small. */
-const blockSize = 16 * 1024
-const largestShared = blockSize / 2
+/**
+ * Small arrays are cut from blocks: one of its own costs half a microsecond and more. One that is kept keeps its block,
+ * so blocks are small.
+ */
+const blockSize = 32 * 1024
+const largestShared = blockSize / 4
 
-let block = new Uint8Array(0)
+/** Node's sockets make a Buffer of what is none. */
+const allocate = (size: number): Uint8Array<ArrayBuffer> =>
+  typeof Buffer === "undefined" ? new Uint8Array(size) : Buffer.allocUnsafeSlow(size)
+
+let block = allocate(0)
 let used = 0
 
+/** Makes room for `count` bytes, at most `largestShared`, behind what is used of the block. */
+const makeRoom = (count: number): void => {
+  if (used + count <= block.length) return
+  block = allocate(blockSize)
+  used = 0
+}
+
+/** An array of its receiver's own. */
 export const clone = (bytes: Uint8Array): Uint8Array => {
   const { length } = bytes
-  // A Buffer would give a view.
-  if (length <= inObject || length > largestShared) return Uint8Array.prototype.slice.call(bytes)
-  if (used + length > block.length) {
-    block = new Uint8Array(blockSize)
-    used = 0
+  if (length > largestShared) {
+    const copy = allocate(length)
+    copy.set(bytes)
+    return copy
   }
+  makeRoom(length)
   const copy = block.subarray(used, used + length)
   used += length
   copy.set(bytes)
   return copy
+}
+
+const encoder = new TextEncoder()
+
+/** Text in UTF-8. */
+export const encode = (text: string): Uint8Array => {
+  if (text.length > largestShared) return encoder.encode(text)
+  makeRoom(text.length)
+  const { read, written } = encoder.encodeInto(text, block.subarray(used))
+  // Only if it is no ASCII, and the block is nearly used up.
+  if (read < text.length) return encoder.encode(text)
+  const bytes = block.subarray(used, used + written)
+  used += written
+  return bytes
 }

@@ -52,6 +52,8 @@ export class FakeConnection implements Connection {
   readonly sent: Array<Uint8Array> = []
   /** While the kernel is full, `written` waits for `release`. */
   full = false
+  /** The kernel takes at once what it takes. */
+  prompt = false
   /** A peer that does not answer FIN with FIN. */
   stubborn = false
   attached: ConnectionEvents | undefined
@@ -89,11 +91,13 @@ export class FakeConnection implements Connection {
     this.calls.push("resume")
   }
 
-  write(chunks: ReadonlyArray<Uint8Array>): void {
+  write(chunks: ReadonlyArray<Uint8Array>): boolean {
     if (this.unreported > 0) throw new Error("the write before is not reported yet")
     this.sent.push(Buffer.concat(chunks))
+    if (this.prompt && !this.full) return true
     this.unreported++
     if (!this.full) queueMicrotask(() => this.release())
+    return false
   }
 
   /** The kernel has taken what was written. */

@@ -34,8 +34,8 @@ export class Wrapped implements Connection, ConnectionEvents {
   resume(): void {
     this.inner.resume()
   }
-  write(chunks: ReadonlyArray<Uint8Array>): void {
-    this.inner.write(chunks)
+  write(chunks: ReadonlyArray<Uint8Array>): boolean {
+    return this.inner.write(chunks)
   }
   end(): void {
     this.inner.end()
@@ -108,8 +108,8 @@ class LosesAByte extends Wrapped {
 }
 
 class SendsTwice extends Wrapped {
-  override write(chunks: ReadonlyArray<Uint8Array>): void {
-    super.write([...chunks, chunks[chunks.length - 1]])
+  override write(chunks: ReadonlyArray<Uint8Array>): boolean {
+    return super.write([...chunks, chunks[chunks.length - 1]])
   }
 }
 
@@ -142,10 +142,10 @@ class TakesEverything extends Wrapped {
   private readonly queue: Array<ReadonlyArray<Uint8Array>> = []
   private busy = false
   private ending = false
-  override write(chunks: ReadonlyArray<Uint8Array>): void {
-    this.queue.push(chunks.map((chunk) => chunk.slice()))
-    queueMicrotask(() => this.events.written())
+  override write(chunks: ReadonlyArray<Uint8Array>): boolean {
+    this.queue.push(chunks.map((chunk) => Uint8Array.from(chunk)))
     this.next()
+    return true
   }
   override written(): void {
     this.busy = false
@@ -157,11 +157,13 @@ class TakesEverything extends Wrapped {
   }
   private next(): void {
     if (this.busy) return
-    const chunks = this.queue.shift()
-    if (chunks !== undefined) {
-      this.busy = true
-      this.inner.write(chunks)
-    } else if (this.ending) this.inner.end()
+    for (let chunks = this.queue.shift(); chunks !== undefined; chunks = this.queue.shift()) {
+      if (!this.inner.write(chunks)) {
+        this.busy = true
+        return
+      }
+    }
+    if (this.ending) this.inner.end()
   }
 }
 
@@ -188,9 +190,12 @@ class KeepsItsDescriptor extends Wrapped {
 
 class ForgetsToReportWrites extends Wrapped {
   private count = 0
-  override written(): void {
-    if (++this.count < 3) super.written()
+  override write(chunks: ReadonlyArray<Uint8Array>): boolean {
+    super.write(chunks)
+    if (++this.count < 3) queueMicrotask(() => this.events.written())
+    return false
   }
+  override written(): void {}
 }
 
 /** What is broken, and some of the cases that must notice, by the beginnings of their names. */

@@ -79,6 +79,20 @@ describe("what a connection reports", () => {
   )
 
   live(
+    "as written at once only so much that others have their turn",
+    Effect.gen(function* () {
+      const { connection } = yield* unattached
+      const [events, heard] = recorder()
+      connection.attach(events)
+      let taken = 32 * 1024
+      while (connection.write([new Uint8Array(32 * 1024)])) taken += 32 * 1024
+      assert.isAtMost(taken, 1024 * 1024)
+      yield* until(() => heard.includes("written"))
+      assert.isTrue(connection.write([new Uint8Array(1)]))
+    })
+  )
+
+  live(
     "nothing after closed, and closed once, however often it is ended",
     Effect.gen(function* () {
       const { connection, peer, socket } = yield* unattached

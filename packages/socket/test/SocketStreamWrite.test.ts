@@ -69,9 +69,13 @@ describe("gathering", () => {
 
   it.effect.prop(
     "text and bytes in any mix leave in their order, text as UTF-8",
-    [Arbitrary.array(Arbitrary.schema(Schema.Union([Schema.String, Schema.Uint8Array])), { maxLength: 20 })],
-    Effect.fnUntraced(function* ([pieces]) {
+    [
+      Arbitrary.array(Arbitrary.schema(Schema.Union([Schema.String, Schema.Uint8Array])), { maxLength: 20 }),
+      Arbitrary.schema(Schema.Boolean)
+    ],
+    Effect.fnUntraced(function* ([pieces, prompt]) {
       const [self, connection] = yield* stream()
+      connection.prompt = prompt
       const whole = pieces.map((piece) =>
         typeof piece === "string" ? new TextEncoder().encode(piece.toWellFormed()) : piece
       )
@@ -82,6 +86,38 @@ describe("gathering", () => {
       yield* SocketStream.flush(self)
       assert.isTrue(Buffer.concat(whole).equals(connection.output))
     }, Effect.scoped)
+  )
+
+  it.effect("a kernel that takes all at once makes neither flush nor endWrite wait, and sets no timer", () =>
+    Effect.gen(function* () {
+      const [self, connection] = yield* stream({ writeTimeout: "1 second" })
+      connection.prompt = true
+      yield* SocketStream.write(self, "one")
+      // Nothing here gives up the fiber's turn.
+      const flushed = yield* start(SocketStream.flush(self))
+      assert.isTrue(flushed.pollUnsafe() !== undefined)
+      assert.deepStrictEqual([self.bytesWritten, connection.sent.length], [3, 1])
+      yield* SocketStream.write(self, "two")
+      const ended = yield* start(SocketStream.endWrite(self))
+      assert.isTrue(ended.pollUnsafe() !== undefined)
+      assert.deepStrictEqual([connection.output.toString(), connection.calls], ["onetwo", ["end"]])
+      assert.strictEqual(connection.timers.count, 0)
+    })
+  )
+
+  it.effect("what a read's fiber answers leaves in the turn that brought the question", () =>
+    Effect.gen(function* () {
+      const [self, connection] = yield* stream()
+      const echo = Effect.flatMap(SocketStream.readLine(self), (line) =>
+        SocketStream.writeLine(
+          self,
+          Option.getOrElse(line, () => "")
+        )
+      )
+      yield* start(Effect.forever(echo, { disableYield: true }))
+      connection.events.data(new TextEncoder().encode("a\nb\nc"))
+      assert.deepStrictEqual(connection.sent.map(String), ["a\r\nb\r\n"])
+    })
   )
 
   it.effect("text of three bytes a character counts as that towards the mark", () =>
@@ -141,6 +177,7 @@ describe("backpressure of output", () => {
     [sizes, Arbitrary.array(Arbitrary.schema(Schema.Boolean), { minLength: 30, maxLength: 30 })],
     Effect.fnUntraced(function* ([sizes, interrupted]) {
       const [self, connection] = yield* stream({ highWaterMark: 400 }, { full: true })
+      connection.prompt = interrupted[0]
       const fibers = yield* Effect.forEach(sizes, (size, i) => start(SocketStream.write(self, marked(i, size))))
       for (const [i, fiber] of fibers.entries()) {
         if (interrupted[i]) yield* Fiber.interrupt(fiber)

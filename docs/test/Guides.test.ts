@@ -48,7 +48,13 @@ describe("socket.md", () => {
     const orElseEmpty = greet.pipe(
       Effect.catchReason("SocketError", "ConnectionRefused", () => Effect.succeed(new Uint8Array(0)))
     )
-    return { greet, orElseEmpty }
+    const relay = Effect.fnUntraced(function* (client: SocketStream.SocketStream) {
+      const upstream = yield* SocketStream.open("localhost", port)
+      const pass = (from: SocketStream.SocketStream, to: SocketStream.SocketStream) =>
+        Effect.andThen(SocketStream.copy(from, to), SocketStream.endWrite(to))
+      yield* Effect.all([pass(client, upstream), pass(upstream, client)], { concurrency: "unbounded" })
+    })
+    return { greet, orElseEmpty, relay }
   }
 
   it.live("a client greets a server and reads its answer to the end; where nobody listens, it says so", () =>
@@ -58,6 +64,10 @@ describe("socket.md", () => {
       const { port } = socket.address as NetAddress.InetAddress
       const { greet, orElseEmpty } = greetAt(port)
       assert.strictEqual(new TextDecoder().decode(yield* greet), "HELLO\r\n")
+      const proxy = yield* ServerSocket.listen(0)
+      yield* Server.start(proxy, greetAt(port).relay)
+      const { greet: greetProxy } = greetAt((proxy.address as NetAddress.InetAddress).port)
+      assert.strictEqual(new TextDecoder().decode(yield* greetProxy), "HELLO\r\n")
       yield* server.stop
       assert.strictEqual((yield* orElseEmpty).length, 0)
     }).pipe(Effect.provide(platform))

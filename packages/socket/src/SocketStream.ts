@@ -18,6 +18,7 @@ import * as Stream from "effect/Stream"
 import type { HostInput, Resolver } from "@effect-sockets/resolver/Resolver"
 import type { Connection, SecureConnection } from "./Connection.ts"
 import { connect, type RaceOptions } from "./internal/open.ts"
+import { copy as copyCore } from "./internal/copy.ts"
 import { own } from "./internal/own.ts"
 import type { InputBuffer } from "./internal/InputBuffer.ts"
 import type * as Tls from "./Tls.ts"
@@ -155,14 +156,15 @@ export const make = (connection: Connection, options: Options = {}): Effect.Effe
 
 // Reading ------------------------------------------------------------------------------------------------------------
 
-/** What a read gets that found less than it wants: nothing yet, or the error that ended the input. */
-const wait = (core: StreamCore): Effect.Effect<never, SocketError> | undefined => {
-  const error = core.inputError()
-  return error === undefined ? undefined : Effect.fail(error)
-}
+const next =
+  (take: (input: InputBuffer) => Uint8Array): ReadAttempt<Option.Option<Uint8Array>> =>
+  (core) => {
+    const { ended, input } = core
+    if (input.size > 0) return Effect.succeedSome(take(input))
+    return ended ? Effect.succeedNone : core.inputFailure()
+  }
 
-const nextChunk: ReadAttempt<Option.Option<Uint8Array>> = (core) =>
-  core.input.size > 0 ? Effect.succeedSome(core.input.shift()) : core.ended ? Effect.succeedNone : wait(core)
+const nextChunk = next((input) => input.shift())
 
 /**
  * The next bytes as they came, or none at the end of input (the peer's FIN).
@@ -173,6 +175,17 @@ const nextChunk: ReadAttempt<Option.Option<Uint8Array>> = (core) =>
  */
 export const read = (self: SocketStream): Effect.Effect<Option.Option<Uint8Array>, SocketError> =>
   coreOf(self).read(nextChunk)
+
+/**
+ * As `read`, into a buffer of the caller's: the part of it that was filled, or none at the end of input. For bulk input:
+ * a read makes no array of its own.
+ *
+ * A buffer without room gets an empty part.
+ */
+export const readInto: {
+  (buffer: Uint8Array): (self: SocketStream) => Effect.Effect<Option.Option<Uint8Array>, SocketError>
+  (self: SocketStream, buffer: Uint8Array): Effect.Effect<Option.Option<Uint8Array>, SocketError>
+} = dual(2, (self: SocketStream, buffer: Uint8Array) => coreOf(self).read(next((input) => input.takeInto(buffer))))
 
 /**
  * Exactly `count` bytes.
@@ -189,7 +202,7 @@ const exactly =
   (core) => {
     const { input } = core
     if (input.size >= count) return Effect.succeed(input.take(count))
-    if (!core.ended) return wait(core)
+    if (!core.ended) return core.inputFailure()
     return Effect.fail(core.error("read", { _tag: "UnexpectedEof", expected: count, received: input.size }))
   }
 
@@ -221,7 +234,7 @@ const until =
       }
     }
     if (index === -1) {
-      if (!ended) return wait(core)
+      if (!ended) return core.inputFailure()
       if (length === 0) return Effect.succeedNone
     }
     const found = take(input, length)
@@ -295,7 +308,7 @@ const all =
   (core) => {
     const { ended, input } = core
     if (input.size > limit) return Effect.fail(core.error("read", { _tag: "InputTooLong", limit }))
-    return ended ? Effect.succeed(input.take(input.size)) : wait(core)
+    return ended ? Effect.succeed(input.take(input.size)) : core.inputFailure()
   }
 
 /**
@@ -358,6 +371,19 @@ export const writeLine: {
  */
 export const flush = (self: SocketStream): Effect.Effect<void, SocketError> =>
   Effect.suspend(() => coreOf(self).flush("write"))
+
+/**
+ * Writes what is read from `self` to `to`, up to the end of input: how many bytes. Both may be the same stream, which is
+ * an echo. It ends neither; `endWrite` on `to` passes the end on. It holds at most 64 KiB, and none while it waits for
+ * input. Returns when the kernel has all of it.
+ *
+ * **Errors** as `read` of `self` and `write` to `to`; what `to` has not taken stays readable. **Interruption** loses
+ * nothing either.
+ */
+export const copy: {
+  (to: SocketStream): (self: SocketStream) => Effect.Effect<number, SocketError>
+  (self: SocketStream, to: SocketStream): Effect.Effect<number, SocketError>
+} = dual(2, (self: SocketStream, to: SocketStream) => copyCore(coreOf(self), coreOf(to)))
 
 // Closing ------------------------------------------------------------------------------------------------------------
 

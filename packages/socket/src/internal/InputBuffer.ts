@@ -91,15 +91,27 @@ export class InputBuffer {
     if (count === 0) return new Uint8Array(0)
     const first = this.chunks[this.head]
     const end = this.offset + count
-    if (end > first.length) return this.copy(new Uint8Array(count))
+    if (end > first.length) {
+      const bytes = new Uint8Array(count)
+      this.copy(bytes)
+      return bytes
+    }
     return this.offset === 0 && end === first.length ? first : first.subarray(this.offset, end)
   }
 
-  /** Copies the first bytes, as many as there are and `target` holds. */
-  copy(target: Uint8Array): Uint8Array {
+  /** Takes the first bytes, as many as there are and `target` holds, into it. Gives the part that is filled. */
+  takeInto(target: Uint8Array): Uint8Array {
+    const filled = this.size < target.length ? target.subarray(0, this.size) : target
+    this.copy(filled)
+    this.skip(filled.length)
+    return filled
+  }
+
+  /** Copies the first bytes, as many as `target` holds. There must be as many. */
+  private copy(target: Uint8Array): void {
     let { head, offset } = this
     let filled = 0
-    while (filled < target.length && head < this.chunks.length) {
+    while (filled < target.length) {
       const chunk = this.chunks[head]
       const part = Math.min(chunk.length - offset, target.length - filled)
       target.set(part === chunk.length ? chunk : chunk.subarray(offset, offset + part), filled)
@@ -107,7 +119,6 @@ export class InputBuffer {
       head++
       offset = 0
     }
-    return target
   }
 
   /**

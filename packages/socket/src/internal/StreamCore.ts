@@ -196,13 +196,25 @@ export class StreamCore implements ConnectionEvents, SocketStream {
     return this.paused
   }
 
-  /** What a read gets that finds too little: nothing yet, or the reason why there will never be more. */
+  /** Why no more input will come, if the connection broke. */
   inputError(): SocketError | undefined {
     return this.failure === undefined ? undefined : this.error("read", this.failure)
   }
 
+  /** What a read gets that finds too little: nothing yet, or the reason why there will never be more. */
+  inputFailure(): Effect.Effect<never, SocketError> | undefined {
+    const error = this.inputError()
+    return error === undefined ? undefined : Effect.fail(error)
+  }
+
   private try<A>(attempt: ReadAttempt<A>): Effect.Effect<A, SocketError> | undefined {
-    return this.closing ? Effect.fail(this.error("read", closed)) : attempt(this)
+    if (this.closing) return Effect.fail(this.error("read", closed))
+    // Before the attempt, since a copy to the same stream writes in it.
+    const { owing } = this
+    this.owing = true
+    const outcome = attempt(this)
+    if (outcome === undefined) this.owing = owing
+    return outcome
   }
 
   /** The same attempt again is the same effect, and costs nothing to make: most streams are read in one way. */
@@ -239,7 +251,6 @@ export class StreamCore implements ConnectionEvents, SocketStream {
       if (this.readers.length > 0) return wait
       const outcome = this.try(attempt)
       if (outcome === undefined) return wait
-      this.owing = true
       this.unpause()
       return outcome
     })
@@ -261,7 +272,6 @@ export class StreamCore implements ConnectionEvents, SocketStream {
       const reader = this.readers[0]
       const outcome = this.try(reader.attempt)
       if (outcome === undefined) return
-      this.owing = true
       this.readers.shift()
       reader.resume(outcome)
     }
@@ -276,7 +286,8 @@ export class StreamCore implements ConnectionEvents, SocketStream {
 
   // Output ---------------------------------------------------------------------------------------------------------
 
-  private outputError(operation: Operation): SocketError | undefined {
+  /** Why no output is taken, if none is. */
+  outputError(operation: Operation): SocketError | undefined {
     if (this.failure !== undefined) return this.error(operation, this.failure)
     return this.ending || this.gone ? this.error(operation, closed) : undefined
   }
@@ -314,7 +325,8 @@ export class StreamCore implements ConnectionEvents, SocketStream {
     })
   }
 
-  private accept(chunk: Uint8Array | string): void {
+  /** Takes a chunk, whatever waits: who calls looks at `outputError` before, and at the mark. */
+  accept(chunk: Uint8Array | string): void {
     this.owing = false
     const { pending } = this
     const last = pending.length - 1

@@ -38,7 +38,7 @@ const blockSize = 32 * 1024
 const largestShared = blockSize / 4
 
 /** Node's sockets make a Buffer of what is none. */
-const allocate = (size: number): Uint8Array<ArrayBuffer> =>
+export const allocate = (size: number): Uint8Array<ArrayBuffer> =>
   typeof Buffer === "undefined" ? new Uint8Array(size) : Buffer.allocUnsafeSlow(size)
 
 let block = allocate(0)

@@ -59,6 +59,7 @@ export class FakeConnection implements Connection {
   attached: ConnectionEvents | undefined
   private isClosed = false
   private unreported = 0
+  private inFlight: ReadonlyArray<Uint8Array> = []
 
   constructor(remote: NetAddress.SocketAddress = address(2), timers = new FakeTimers()) {
     this.remoteAddress = remote
@@ -95,6 +96,7 @@ export class FakeConnection implements Connection {
     if (this.unreported > 0) throw new Error("the write before is not reported yet")
     this.sent.push(Buffer.concat(chunks))
     if (this.prompt && !this.full) return true
+    this.inFlight = chunks
     this.unreported++
     if (!this.full) queueMicrotask(() => this.release())
     return false
@@ -104,6 +106,8 @@ export class FakeConnection implements Connection {
   release(): void {
     if (this.unreported === 0 || this.isClosed) return
     this.unreported--
+    // They are read when the kernel takes them: by then they must be as they were.
+    this.sent[this.sent.length - 1] = Buffer.concat(this.inFlight)
     this.events.written()
   }
 

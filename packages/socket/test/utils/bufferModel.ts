@@ -41,7 +41,7 @@ const share = Schema.Union([Schema.Literals([0, 1]), Schema.Finite.check(Schema.
 const operation = Schema.Union([
   Schema.Struct({ op: Schema.Literal("push"), size, seed: int(0, 1000) }),
   Schema.Struct({ op: Schema.Literal("drip"), size: int(1, 40), seed: int(0, 1000) }),
-  Schema.Struct({ op: Schema.Literals(["take", "skip", "peek", "copy"]), share }),
+  Schema.Struct({ op: Schema.Literals(["take", "skip", "peek", "takeInto"]), share }),
   Schema.Struct({ op: Schema.Literals(["shift", "clear", "keep"]) }),
   Schema.Struct({ op: Schema.Literal("lend"), size, seed: int(0, 1000) }),
   Schema.Struct({ op: Schema.Literal("indexOf"), delimiter: int(0, delimiters.length - 1), fresh: Schema.Boolean }),
@@ -138,12 +138,11 @@ export class Twin {
       case "keep":
         this.keep()
         break
-      case "copy": {
+      case "takeInto": {
         const count = Math.floor(step.share * model.length)
-        const target = new Uint8Array(count)
-        assert.strictEqual(buffer.copy(target), target)
-        assert.deepStrictEqual([...target], [...model.subarray(0, count)])
         assert.deepStrictEqual([...buffer.view(count)], [...model.subarray(0, count)])
+        const target = new Uint8Array(count + (step.share === 1 ? 1 : 0))
+        this.give(buffer.takeInto(target), count)
         break
       }
       case "clear":

@@ -63,6 +63,38 @@ export const checks = <R>(): Checks<R> => ({
       yield* Fiber.join(echoing)
     }),
 
+  "copies: bytes that go there and back through two of them, interrupted again and again, come whole": ({ pair }) =>
+    Effect.gen(function* () {
+      const [client, middle] = yield* pair({})
+      const [onward, server] = yield* pair({})
+      const data = pattern(2 * megabyte)
+      const passOn = (from: SocketStream.SocketStream, to: SocketStream.SocketStream) =>
+        Effect.gen(function* () {
+          // Interrupted wherever it is, and begun anew.
+          while (Option.isNone(yield* Effect.timeoutOption(SocketStream.copy(from, to), 5))) yield* Effect.yieldNow
+          yield* SocketStream.endWrite(to)
+        })
+      const echoing = yield* start(Effect.tap(SocketStream.copy(server, server), () => SocketStream.endWrite(server)))
+      const passing = yield* Effect.forEach(
+        [
+          [middle, onward],
+          [onward, middle]
+        ] as const,
+        ([from, to]) => start(passOn(from, to))
+      )
+      const writing = yield* start(writeAll(client, data))
+      const buffer = new Uint8Array(10_007)
+      const got: Array<Uint8Array> = []
+      for (;;) {
+        const part = yield* SocketStream.readInto(client, buffer)
+        if (Option.isNone(part)) break
+        got.push(Uint8Array.from(part.value))
+      }
+      yield* sameBytes(Buffer.concat(got), data, "the echo")
+      yield* same(yield* Fiber.join(echoing), data.length, "the count of the copy")
+      yield* Effect.forEach([writing, ...passing], (fiber) => Fiber.join(fiber))
+    }),
+
   "Ownership: arrays may be changed once flush has returned, and those that were read stay as they are": bothWays(
     {},
     (near, far) =>

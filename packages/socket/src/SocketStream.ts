@@ -41,7 +41,8 @@ export interface SocketStream {
 }
 
 /** Whether a value is a `SocketStream`. */
-export const isSocketStream = (u: unknown): u is SocketStream => Predicate.hasProperty(u, TypeId)
+export const isSocketStream = (u: unknown): u is SocketStream =>
+  u instanceof StreamCore || Predicate.hasProperty(u, TypeId)
 
 /** The limits of one stream. */
 export interface Options {

@@ -10,7 +10,7 @@ import * as NetAddress from "effect/net/NetAddress"
 import type { Connection, ConnectionEvents } from "../Connection.ts"
 import { type Operation, type Reason, SocketError } from "../SocketError.ts"
 import type { SocketStream } from "../SocketStream.ts"
-import { encode, join, sizeOf, splitOff } from "./chunks.ts"
+import { encodeAll, join, sizeOf, splitOff } from "./chunks.ts"
 import { InputBuffer } from "./InputBuffer.ts"
 import { TypeId } from "./typeId.ts"
 import { unyielding } from "./unyielding.ts"
@@ -344,11 +344,12 @@ export class StreamCore implements ConnectionEvents, SocketStream {
   private readonly send = (): void => {
     this.scheduled = false
     while (this.inFlight === 0 && this.pendingBytes > 0) {
-      const chunks = this.pending.map((chunk) => (typeof chunk === "string" ? encode(chunk) : chunk))
-      const rest = splitOff(chunks, largestWrite)
-      const size = sizeOf(chunks)
+      const chunks = encodeAll(this.pending)
+      const all = sizeOf(chunks)
+      const rest = all > largestWrite ? splitOff(chunks, largestWrite) : []
       this.pending = rest
       this.pendingBytes = sizeOf(rest)
+      const size = all - this.pendingBytes
       this.inFlight = size
       if (!this.connection.write(chunks.length > 1 && size <= largestJoin ? [join(chunks, size)] : chunks)) {
         return this.awaitProgress()

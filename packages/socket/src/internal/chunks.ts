@@ -1,7 +1,10 @@
 /** Byte arrays, and lists of them as one run of bytes. */
 
-export const sizeOf = (chunks: ReadonlyArray<Uint8Array>): number =>
-  chunks.reduce((bytes, chunk) => bytes + chunk.length, 0)
+export const sizeOf = (chunks: ReadonlyArray<Uint8Array>): number => {
+  let size = 0
+  for (const chunk of chunks) size += chunk.length
+  return size
+}
 
 /** Cuts `chunks` after `room` bytes and gives what was behind. */
 export const splitOff = (chunks: Array<Uint8Array>, room: number): Array<Uint8Array> => {
@@ -69,7 +72,7 @@ export const clone = (bytes: Uint8Array): Uint8Array => {
 const encoder = new TextEncoder()
 
 /** Text in UTF-8. */
-export const encode = (text: string): Uint8Array => {
+const encode = (text: string): Uint8Array => {
   if (text.length > largestShared) return encoder.encode(text)
   makeRoom(text.length)
   const { read, written } = encoder.encodeInto(text, block.subarray(used))
@@ -78,4 +81,13 @@ export const encode = (text: string): Uint8Array => {
   const bytes = block.subarray(used, used + written)
   used += written
   return bytes
+}
+
+/** Replaces the texts by their bytes. */
+export const encodeAll = (pieces: Array<Uint8Array | string>): Array<Uint8Array> => {
+  for (let i = 0; i < pieces.length; i++) {
+    const piece = pieces[i]
+    if (typeof piece === "string") pieces[i] = encode(piece)
+  }
+  return pieces as Array<Uint8Array>
 }

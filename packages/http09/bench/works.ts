@@ -103,7 +103,7 @@ export const works = (folder: string, hasNginx: boolean): ReadonlyArray<Work> =>
       title: "stream, echoed, 4 × 256 KiB under way",
       ...megabytes,
       contest: underLoad("both", 4, 262_144),
-      peers: three("echo"),
+      peers: [plain("echo"), effects("echo"), own("copy"), as(own("echo"), "read and write")],
       goals: streams
     },
     {
@@ -111,7 +111,7 @@ export const works = (folder: string, hasNginx: boolean): ReadonlyArray<Work> =>
       title: "stream to the server, 4 × 256 KiB",
       ...megabytes,
       contest: underLoad("up", 4, 262_144),
-      peers: three("up"),
+      peers: [plain("up"), effects("up"), own("up"), as(own("upStream"), "as a Stream")],
       goals: streams
     },
     {

@@ -198,14 +198,8 @@ const answerer = (options: HandlerOptions) => {
 
 const sizeOf = (document: Document): number => (document._tag === "Whole" ? document.bytes.length : document.size)
 
-/** What any socket takes at once, so that nobody need wait to see whether it did. */
-const taken = 16_384
-
-const sendBytes = ({ stream }: Exchange, document: Document): Reply => {
-  if (document._tag === "Chunked") return document.forEach((chunk) => writeNow(stream, chunk))
-  const { bytes } = document
-  return bytes.length <= taken ? SocketStream.write(stream, bytes) : writeNow(stream, bytes)
-}
+const sendBytes = ({ stream }: Exchange, document: Document): Reply =>
+  document._tag === "Chunked" ? document.forEach((chunk) => writeNow(stream, chunk)) : writeNow(stream, document.bytes)
 
 /**
  * Writes and waits until the kernel has it: a chunk is only lent, and whoever logs a document as sent should be right.

@@ -36,7 +36,12 @@ const works: Record<string, Server.Handler> = {
   }),
   stream: (stream) =>
     SocketStream.lines(stream).pipe(Stream.runForEach((line) => SocketStream.writeLine(stream, line))),
-  up: (stream) => Stream.runDrain(SocketStream.chunks(stream)),
+  copy: (stream) => SocketStream.copy(stream, stream),
+  up: Effect.fnUntraced(function* (stream) {
+    const buffer = new Uint8Array(65_536)
+    while (Option.isSome(yield* SocketStream.readInto(stream, buffer))) continue
+  }),
+  upStream: (stream) => Stream.runDrain(SocketStream.chunks(stream)),
   down: (stream) => Effect.forever(SocketStream.write(stream, chunk), { disableYield: true })
 }
 

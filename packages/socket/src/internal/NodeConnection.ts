@@ -48,6 +48,8 @@ export class NodeConnection implements Connection {
   private isClosed = false
   /** Bytes that the kernel took at once, since the event loop had its turn. */
   private burst = 0
+  /** The kernel did not take all of the last write at once. */
+  private isFull = false
   /** What broke the connection, if anything did. */
   cause: unknown
   protected readonly socket: OwnedSocket
@@ -99,20 +101,23 @@ export class NodeConnection implements Connection {
   }
 
   write(chunks: ReadonlyArray<Uint8Array>): boolean {
-    const { socket } = this
-    if (chunks.length === 1) socket.write(chunks[0])
+    const { isFull, socket } = this
+    const last = chunks.length - 1
+    if (last > 0) socket.cork()
+    for (let i = 0; i < last; i++) socket.write(chunks[i])
+    // Without a callback Node needs no turn of its own to say what it knows by then.
+    if (isFull) socket.write(chunks[last], this.onWritten)
+    else socket.write(chunks[last])
+    if (last > 0) socket.uncork()
+    this.isFull = socket.writableLength > 0 || socket.errored !== null
+    if (isFull) return false
+    if (this.isFull) socket.write(nothing, this.onWritten)
     else {
-      socket.cork()
-      for (const chunk of chunks) socket.write(chunk)
-      socket.uncork()
-    }
-    // Without a callback Node needs no turn of its own to say what it knows by now.
-    if (socket.writableLength === 0 && socket.errored === null) {
       for (const chunk of chunks) this.burst += chunk.length
       if (this.burst < longestBurst) return true
       this.burst = 0
       setImmediate(this.onWritten)
-    } else socket.write(nothing, this.onWritten)
+    }
     return false
   }
 

@@ -296,11 +296,19 @@ export class StreamCore implements ConnectionEvents, SocketStream {
     const error = this.outputError("write")
     if (error !== undefined) return Effect.fail(error)
     if (chunk.length === 0) return Effect.void
-    if (this.writers.length === 0 && this.pendingBytes + this.inFlight < this.limits.highWaterMark) {
-      this.accept(chunk)
-      return Effect.void
+    if (this.writers.length === 0) {
+      // The kernel may have room for what only waits for the turn's end.
+      if (this.scheduled && !this.hasRoom) this.send()
+      if (this.hasRoom) {
+        this.accept(chunk)
+        return Effect.void
+      }
     }
     return this.waitForOutput(chunk)
+  }
+
+  private get hasRoom(): boolean {
+    return this.pendingBytes + this.inFlight < this.limits.highWaterMark
   }
 
   flush(operation: Operation): Effect.Effect<void, SocketError> {
@@ -382,8 +390,7 @@ export class StreamCore implements ConnectionEvents, SocketStream {
   private serveWriters(): void {
     while (this.writers.length > 0) {
       const { chunk, resume } = this.writers[0]
-      const buffered = this.pendingBytes + this.inFlight
-      if (chunk === undefined ? buffered > 0 : buffered >= this.limits.highWaterMark) return
+      if (chunk === undefined ? this.pendingBytes + this.inFlight > 0 : !this.hasRoom) return
       this.writers.shift()
       if (chunk !== undefined) this.accept(chunk)
       resume(Effect.void)

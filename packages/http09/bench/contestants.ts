@@ -137,8 +137,8 @@ export const holdingIdle: Contest = ({ driver, idle }, peers) => {
           }
           return yield* memory
         })
-        // What the very first connections cost once is not the others'.
-        yield* Effect.scoped(held(port, 100))
+        // The first ones make V8 commit memory for what is short-lived, once.
+        yield* held(port, Math.floor(idle / 2))
         const before = yield* settled
         yield* held(port, idle)
         const after = yield* settled

@@ -100,7 +100,7 @@ const main = Effect.gen(function* () {
   const setting = {
     driver,
     seconds: Number(values.seconds ?? (values.quick ? 0.25 : 1)),
-    idle: values.quick ? 2000 : 8000
+    idle: values.quick ? 2000 : 6000
   }
   const rounds = Number(values.rounds ?? (values.quick ? 3 : 12))
   const results: Array<Result> = []

@@ -29,16 +29,22 @@ export class Admission {
     this.rules = rules
   }
 
+  private get isOpen(): boolean {
+    const { access, maxPerPeer } = this.rules
+    return access === undefined && maxPerPeer === undefined
+  }
+
   /** The reason to refuse, or nothing: then the connection is counted until it ends. Proxies are let in as they are. */
   enter(core: StreamCore): Refusal | undefined {
-    return this.isProxied(core) ? undefined : this.enterAs(core, core.remoteAddress)
+    // An address is not made where nobody asks for it.
+    return this.isOpen || this.isProxied(core) ? undefined : this.enterAs(core, core.remoteAddress)
   }
 
   /** As `enter`, for the client behind the connection. */
   enterAs(core: StreamCore, client: NetAddress.SocketAddress): Refusal | undefined {
     const { access, maxPerPeer } = this.rules
     // A Unix-domain peer has no address of its own.
-    if ((access === undefined && maxPerPeer === undefined) || !NetAddress.isInetAddress(client)) return undefined
+    if (!NetAddress.isInetAddress(client)) return undefined
     const { address } = client
     if (access?.deny !== undefined && contains(access.deny, address)) return "Access"
     if (access?.allow !== undefined && !contains(access.allow, address)) return "Access"

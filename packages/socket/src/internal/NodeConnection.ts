@@ -95,9 +95,12 @@ export class NodeConnection implements Connection {
     this.socket.resume()
   }
 
-  private readonly onWritten = (error?: Error | null): void => {
-    // A failed write is followed by 'error' and 'close', which report it.
-    if (!error) this.events?.written()
+  /** Made when it is needed: an idle connection has none. */
+  private onWritten(): (error?: Error | null) => void {
+    return (error) => {
+      // A failed write is followed by 'error' and 'close', which report it.
+      if (!error) this.events?.written()
+    }
   }
 
   write(chunks: ReadonlyArray<Uint8Array>): boolean {
@@ -106,17 +109,17 @@ export class NodeConnection implements Connection {
     if (last > 0) socket.cork()
     for (let i = 0; i < last; i++) socket.write(chunks[i])
     // Without a callback Node needs no turn of its own to say what it knows by then.
-    if (isFull) socket.write(chunks[last], this.onWritten)
+    if (isFull) socket.write(chunks[last], this.onWritten())
     else socket.write(chunks[last])
     if (last > 0) socket.uncork()
     this.isFull = socket.writableLength > 0 || socket.errored !== null
     if (isFull) return false
-    if (this.isFull) socket.write(nothing, this.onWritten)
+    if (this.isFull) socket.write(nothing, this.onWritten())
     else {
       for (const chunk of chunks) this.burst += chunk.length
       if (this.burst < longestBurst) return true
       this.burst = 0
-      setImmediate(this.onWritten)
+      setImmediate(this.onWritten())
     }
     return false
   }

@@ -73,17 +73,15 @@ export class StreamCore implements ConnectionEvents, SocketStream {
   /** Whether the peer sent anything since somebody last set this to `false`. */
   heard = true
 
-  private readonly readers: Array<Reader> = []
-  private lastAttempt: ReadAttempt<unknown> | undefined
-  private lastRead: Effect.Effect<never, SocketError> = Effect.never
+  private readers: Array<Reader> = none
   /** A read had bytes, and nothing was written since. */
   private owing = false
   private paused = false
   /** The peer's FIN came. */
   ended = false
 
-  private readonly writers: Array<Writer> = []
-  private pending: Array<Uint8Array | string> = []
+  private writers: Array<Writer> = none
+  private pending: Array<Uint8Array | string> = none
   /** At least the bytes that are pending: text is counted at its longest until it is encoded. */
   private pendingBytes = 0
   private inFlight = 0
@@ -103,7 +101,7 @@ export class StreamCore implements ConnectionEvents, SocketStream {
   gone = false
   /** Why the connection broke, if it did. */
   private failure: Reason | undefined
-  private closers: Array<() => void> = []
+  private closers: Array<() => void> = none
 
   private expiresAt = Infinity
   private lifetime = Infinity
@@ -217,23 +215,27 @@ export class StreamCore implements ConnectionEvents, SocketStream {
     return outcome
   }
 
-  /** The same attempt again is the same effect, and costs nothing to make: most streams are read in one way. */
   read<A>(attempt: ReadAttempt<A>): Effect.Effect<A, SocketError> {
-    if (this.lastAttempt !== attempt) {
-      this.lastAttempt = attempt
-      this.lastRead = this.makeRead(attempt as ReadAttempt<never>)
-    }
-    return this.lastRead
+    return unyielding(() => {
+      if (this.readers.length === 0) {
+        const outcome = this.try(attempt)
+        if (outcome !== undefined) {
+          this.unpause()
+          return outcome
+        }
+      }
+      return this.waitForInput(attempt as ReadAttempt<never>)
+    })
   }
 
-  private makeRead(attempt: ReadAttempt<never>): Effect.Effect<never, SocketError> {
-    const wait = Effect.callback<never, SocketError>((resume) => {
+  private waitForInput(attempt: ReadAttempt<never>): Effect.Effect<never, SocketError> {
+    return Effect.callback<never, SocketError>((resume) => {
       const timeout = this.limits.readTimeout
       const deadline = timeout === Infinity ? Infinity : this.connection.timers.now() + timeout
       const reader: Reader = { attempt, resume, deadline }
-      this.readers.push(reader)
+      this.readers = append(this.readers, reader)
       if (deadline !== Infinity) this.arm(deadline)
-      // Input may have come since the attempt below, if the fiber yielded in between.
+      // Input may have come since the attempt in `read`, if the fiber yielded in between.
       this.serveReaders()
       // A reader that wants more than the mark holds must still get it.
       if (this.paused && this.readers.length > 0) {
@@ -246,13 +248,6 @@ export class StreamCore implements ConnectionEvents, SocketStream {
         // The next in the queue may want less than the one that left.
         this.serveReaders()
       })
-    })
-    return unyielding(() => {
-      if (this.readers.length > 0) return wait
-      const outcome = this.try(attempt)
-      if (outcome === undefined) return wait
-      this.unpause()
-      return outcome
     })
   }
 
@@ -322,7 +317,7 @@ export class StreamCore implements ConnectionEvents, SocketStream {
   private waitForOutput(chunk: Uint8Array | string | undefined): Effect.Effect<void, SocketError> {
     return Effect.callback<void, SocketError>((resume) => {
       const writer: Writer = { chunk, resume }
-      this.writers.push(writer)
+      this.writers = append(this.writers, writer)
       // The transport may have moved on since the caller looked, if the fiber yielded in between.
       if (this.gone) this.failWriters()
       else this.serveWriters()
@@ -340,21 +335,21 @@ export class StreamCore implements ConnectionEvents, SocketStream {
     const last = pending.length - 1
     // Texts that leave together are encoded together: that is most of the cost of a short one.
     if (typeof chunk === "string" && last >= 0 && typeof pending[last] === "string") pending[last] += chunk
-    else pending.push(chunk)
+    else this.pending = append(pending, chunk)
     this.pendingBytes += typeof chunk === "string" ? chunk.length * longestUtf8 : chunk.length
     // One send for all that is written before this turn ends.
     if (!this.scheduled && this.inFlight === 0) {
       this.scheduled = true
-      if (!this.inTurn) void microtask.then(this.send)
+      if (!this.inTurn) void microtask.then(() => this.send())
     }
   }
 
-  private readonly send = (): void => {
+  private send(): void {
     this.scheduled = false
     while (this.inFlight === 0 && this.pendingBytes > 0) {
       const chunks = encodeAll(this.pending)
       const all = sizeOf(chunks)
-      const rest = all > largestWrite ? splitOff(chunks, largestWrite) : []
+      const rest = all > largestWrite ? splitOff(chunks, largestWrite) : none
       this.pending = rest
       this.pendingBytes = sizeOf(rest)
       const size = all - this.pendingBytes
@@ -444,7 +439,7 @@ export class StreamCore implements ConnectionEvents, SocketStream {
     if (this.gone) return Effect.void
     return Effect.callback<void>((resume) => {
       const closer = (): void => resume(Effect.void)
-      this.closers.push(closer)
+      this.closers = append(this.closers, closer)
       return Effect.sync(() => remove(this.closers, closer))
     })
   }
@@ -484,7 +479,7 @@ export class StreamCore implements ConnectionEvents, SocketStream {
     this.disarm?.()
     this.disarm = undefined
     this.armedFor = 0
-    this.pending = []
+    this.pending = none
     this.pendingBytes = 0
     this.inFlight = 0
     // Those who count connections first: whoever waits for the end may ask them.
@@ -513,10 +508,10 @@ export class StreamCore implements ConnectionEvents, SocketStream {
     this.disarm?.()
     this.armedFor = at
     const millis = Math.min(Math.max(0, at - this.connection.timers.now()), longestTimer)
-    this.disarm = this.connection.timers.set(millis, this.onTimer)
+    this.disarm = this.connection.timers.set(millis, () => this.onTimer())
   }
 
-  private readonly onTimer = (): void => {
+  private onTimer(): void {
     this.disarm = undefined
     this.armedFor = Infinity
     const now = this.connection.timers.now()
@@ -545,6 +540,16 @@ export class StreamCore implements ConnectionEvents, SocketStream {
 }
 
 const closed: Reason = { _tag: "Closed" }
+
+/** Where nothing waits, as mostly: a stream that is idle has no lists of its own. Never changed. */
+const none: Array<never> = []
+
+/** The first item makes a list as small as it can be. */
+const append = <A>(items: Array<A>, item: A): Array<A> => {
+  if (items.length === 0) return [item]
+  items.push(item)
+  return items
+}
 
 const remove = <A>(items: Array<A>, item: A): void => {
   const index = items.indexOf(item)

@@ -209,6 +209,24 @@ describe("every failure is one line on standard error and exit status 1", () => 
 })
 
 it.live(
+  "keeps compiled code in the user's own cache, and works where that cannot be written",
+  () =>
+    Effect.gen(function* () {
+      const folder = yield* temporary
+      const taken = path.join(folder, "file")
+      fs.writeFileSync(taken, "")
+      for (const cache of [folder, taken]) {
+        const ended = yield* http09(["--version"], {
+          env: { XDG_CACHE_HOME: cache, NODE_COMPILE_CACHE: undefined, NODE_DISABLE_COMPILE_CACHE: undefined }
+        })
+        assert.deepStrictEqual([ended.status, ended.stderr], [0, ""])
+        assert.deepStrictEqual(fs.readdirSync(folder), ["file", "http09"])
+      }
+    }).pipe(Effect.scoped),
+  limit
+)
+
+it.live(
   "--help and --version print on standard output and exit with 0",
   () =>
     Effect.gen(function* () {

@@ -82,15 +82,18 @@ export const checks = <R>(): Checks<R> => ({
         ] as const,
         ([from, to]) => start(passOn(from, to))
       )
-      const writing = yield* start(writeAll(client, data))
+      const writing = yield* start(SocketStream.write(client, data))
       const buffer = new Uint8Array(10_007)
-      const got: Array<Uint8Array> = []
-      for (;;) {
+      const got = new Uint8Array(data.length)
+      for (let at = 0; at < got.length;) {
         const part = yield* SocketStream.readInto(client, buffer)
-        if (Option.isNone(part)) break
-        got.push(Uint8Array.from(part.value))
+        if (Option.isNone(part)) return yield* Effect.fail(`the echo ended after ${at} bytes`)
+        got.set(part.value, at)
+        at += part.value.length
       }
-      yield* sameBytes(Buffer.concat(got), data, "the echo")
+      yield* sameBytes(got, data, "the echo")
+      // Not before, since not every transport has a half-close.
+      yield* SocketStream.endWrite(client)
       yield* same(yield* Fiber.join(echoing), data.length, "the count of the copy")
       yield* Effect.forEach([writing, ...passing], (fiber) => Fiber.join(fiber))
     }),

@@ -8,5 +8,16 @@ import { enableCompileCache } from "node:module"
 import * as os from "node:os"
 import * as path from "node:path"
 
-enableCompileCache(path.join(process.env.XDG_CACHE_HOME ?? path.join(os.homedir(), ".cache"), "http09"))
+/** Nothing where the user is nobody that the system knows. */
+const home = (): string => {
+  try {
+    return os.homedir()
+  } catch {
+    return ""
+  }
+}
+
+// The XDG specification wants relative paths ignored; one would be a folder of where the user just stands.
+const cache = [process.env.XDG_CACHE_HOME ?? "", path.join(home(), ".cache")].find((folder) => path.isAbsolute(folder))
+if (cache !== undefined) enableCompileCache(path.join(cache, "http09"))
 await import("./cli/main.ts")

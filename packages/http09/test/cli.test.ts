@@ -227,6 +227,44 @@ it.live(
 )
 
 it.live(
+  "keeps it nowhere for a user without a folder, and never where the user just stands",
+  () =>
+    Effect.gen(function* () {
+      const folder = yield* temporary
+      for (const env of [
+        { HOME: "", XDG_CACHE_HOME: "" },
+        { HOME: "", XDG_CACHE_HOME: "cache" }
+      ]) {
+        const ended = yield* http09(["--version"], { cwd: folder, env: { ...env, NODE_COMPILE_CACHE: undefined } })
+        assert.deepStrictEqual([ended.status, ended.stderr], [0, ""])
+        assert.deepStrictEqual(fs.readdirSync(folder), [])
+      }
+    }).pipe(Effect.scoped),
+  limit
+)
+
+it.live(
+  "works for a user that the system does not know",
+  () =>
+    Effect.gen(function* () {
+      // What node:os does for one, without becoming one.
+      const script = `
+        import { syncBuiltinESMExports } from "node:module"
+        import os from "node:os"
+        os.homedir = () => { throw new Error("ENOENT") }
+        syncBuiltinESMExports()
+        await import(process.argv[1])
+      `
+      const running = yield* start(process.execPath, ["--input-type=module", "-e", script, cli, "--version"], {
+        env: { XDG_CACHE_HOME: undefined, NODE_COMPILE_CACHE: undefined }
+      })
+      const ended = yield* running.ended
+      assert.deepStrictEqual([ended.status, ended.stderr], [0, ""])
+    }).pipe(Effect.scoped),
+  limit
+)
+
+it.live(
   "--help and --version print on standard output and exit with 0",
   () =>
     Effect.gen(function* () {

@@ -170,6 +170,9 @@ const nextChunk = next((input) => input.shift())
 /**
  * The next bytes as they came, or none at the end of input (the peer's FIN).
  *
+ * The array is the caller's. Its `buffer` is shared with others if it is small, as those of Node's Buffers are: mind
+ * `byteOffset`, and copy it to transfer it to a worker.
+ *
  * Concurrent reads of one stream wait in line.
  *
  * **Errors**: `ConnectionReset` after what came before the reset was read; `TimedOut` after `readTimeout`; `Closed`.

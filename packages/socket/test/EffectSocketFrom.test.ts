@@ -41,6 +41,24 @@ const socketOfBatches = (batches: ReadonlyArray<Socket.Reader["pull"]>, code: nu
   return socketOf(Effect.suspend(() => left.shift() ?? end))
 }
 
+it.live("what was flushed may be changed, though effect's socket says that it is written and holds it still", () =>
+  Effect.gen(function* () {
+    const held: Array<Uint8Array> = []
+    const socket = socketOf(Effect.never, (chunk) =>
+      Effect.sync(() => {
+        if (chunk instanceof Uint8Array) held.push(chunk)
+      })
+    )
+    const stream = yield* EffectSocket.fromSocket(socket)
+    const chunk = Buffer.from("what was meant")
+    yield* SocketStream.write(stream, chunk)
+    yield* SocketStream.flush(stream)
+    chunk.fill(0)
+    yield* SocketStream.reset(stream)
+    assert.deepStrictEqual(Buffer.concat(held).toString(), "what was meant")
+  }).pipe(Effect.scoped)
+)
+
 const speak = (stream: SocketStream.SocketStream, peer: SocketStream.SocketStream) =>
   Effect.gen(function* () {
     const large = pattern(3_000_000)

@@ -93,6 +93,20 @@ describe("what a connection reports", () => {
   )
 
   live(
+    "no write as done that a socket drops because it is destroyed",
+    Effect.gen(function* () {
+      const { connection } = yield* unattached
+      const [events, heard] = recorder()
+      connection.attach(events)
+      connection.destroy()
+      assert.isFalse(connection.write([new Uint8Array(1)]))
+      yield* until(() => heard.length > 0)
+      yield* Effect.sleep(20)
+      assert.deepStrictEqual(heard, ["closed in order"])
+    })
+  )
+
+  live(
     "nothing after closed, and closed once, however often it is ended",
     Effect.gen(function* () {
       const { connection, peer, socket } = yield* unattached

@@ -1,4 +1,5 @@
 import { assert, describe } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -101,6 +102,40 @@ describe("connections in use", () => {
       assert.strictEqual(yield* endOf(peer), "FIN")
     })
   )
+
+  for (const [what, size, after] of [
+    ["with a flush after each piece", 1000, SocketStream.flush],
+    ["above the mark", 40_000, () => Effect.void]
+  ] as const) {
+    live(
+      `are not idle while they write, though another fiber waits for a message: ${what}`,
+      Effect.gen(function* () {
+        const gate = yield* Deferred.make<void>()
+        const { connect, server } = yield* serving(
+          (stream) =>
+            Effect.gen(function* () {
+              yield* SocketStream.readLine(stream)
+              yield* Deferred.await(gate)
+              yield* start(SocketStream.readLine(stream))
+              for (let i = 0; i < 20; i++) {
+                yield* SocketStream.write(stream, new Uint8Array(size))
+                yield* after(stream)
+              }
+            }),
+          { drainTimeout: "1 hour" }
+        )
+        const peer = yield* connect()
+        peer.socket.write("question\n")
+        yield* Effect.sleep(30)
+        const stopping = yield* start(server.stop)
+        yield* Effect.sleep(30)
+        yield* Deferred.succeed(gate, undefined)
+        assert.deepStrictEqual(yield* Fiber.join(stopping), { drained: 1, aborted: 0 })
+        assert.strictEqual(yield* endOf(peer), "FIN")
+        assert.strictEqual(peer.size, 20 * size)
+      })
+    )
+  }
 
   live(
     "with half a message received are waited for, and answered",

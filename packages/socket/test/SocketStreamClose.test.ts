@@ -333,6 +333,48 @@ describe("lingering", () => {
     })
   )
 
+  it.effect("output that a peer's flood cuts off before FIN is not taken for sent", () =>
+    Effect.gen(function* () {
+      const connection = new FakeConnection()
+      connection.full = true
+      const self = yield* SocketStream.make(connection, { lingerBytes: 1000 })
+      yield* SocketStream.write(self, "bye")
+      const closing = yield* start(Effect.flip(SocketStream.close(self)))
+      yield* Effect.yieldNow
+      connection.events.data(pattern(1001))
+      const { operation, reason } = yield* Fiber.join(closing)
+      assert.deepStrictEqual([operation, reason], ["close", { _tag: "InputTooLong", limit: 1000 }])
+      assert.deepStrictEqual(connection.calls, ["reset"])
+    })
+  )
+
+  it.effect("a write that waits for room when the stream is reset fails, though the kernel makes room just then", () =>
+    Effect.gen(function* () {
+      const connection = new FakeConnection()
+      connection.full = true
+      const self = yield* SocketStream.make(connection, { highWaterMark: 3 })
+      yield* SocketStream.write(self, "one")
+      yield* Effect.yieldNow
+      const waiting = yield* start(Effect.flip(SocketStream.write(self, "two")))
+      const resetting = yield* start(SocketStream.reset(self))
+      connection.attached?.written()
+      assert.strictEqual((yield* Fiber.join(waiting)).reason._tag, "Closed")
+      yield* Fiber.join(resetting)
+      assert.strictEqual(text(connection.output), "one")
+    })
+  )
+
+  live(
+    "what is written in the turn of a reset counts as lost",
+    Effect.gen(function* () {
+      const { port } = yield* plainServer()
+      const self = yield* SocketStream.open("127.0.0.1", port)
+      yield* SocketStream.write(self, "lost")
+      yield* SocketStream.reset(self)
+      assert.strictEqual(self.bytesWritten, 0)
+    })
+  )
+
   it.effect("closing a stream that was held back reads on, so that the peer's end is seen", () =>
     Effect.gen(function* () {
       const connection = new FakeConnection()

@@ -69,7 +69,9 @@ export class EffectConnection implements Connection {
   }
 
   write(chunks: ReadonlyArray<Uint8Array>): boolean {
-    const written = this.parts.write(chunks as Arr.NonEmptyReadonlyArray<Uint8Array>)
+    // Effect's sockets may say that it is written while they still hold the arrays.
+    const copies = chunks.map((chunk) => Uint8Array.prototype.slice.call(chunk))
+    const written = this.parts.write(copies as Arr.NonEmptyArray<Uint8Array>)
     // Told in a turn of its own: the caller is not ready for it inside its call.
     const told = Effect.map(written, () => queueMicrotask(() => this.left || this.events.written()))
     this.run(Effect.catchCause(told, this.stop))

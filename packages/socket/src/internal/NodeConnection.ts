@@ -112,7 +112,8 @@ export class NodeConnection implements Connection {
     if (isFull) socket.write(chunks[last], this.onWritten())
     else socket.write(chunks[last])
     if (last > 0) socket.uncork()
-    this.isFull = socket.writableLength > 0 || socket.errored !== null
+    // A socket that is destroyed drops what it is given, without an error.
+    this.isFull = socket.writableLength > 0 || socket.errored !== null || socket.destroyed
     if (isFull) return false
     if (this.isFull) socket.write(nothing, this.onWritten())
     else {

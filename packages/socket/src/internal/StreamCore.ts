@@ -173,7 +173,12 @@ export class StreamCore implements ConnectionEvents, SocketStream {
     this.bytesRead += count
     if (!this.closing) return true
     this.drained += count
-    if (this.drained > this.limits.lingerBytes) this.connection.destroy()
+    const { lingerBytes } = this.limits
+    if (this.drained > lingerBytes) {
+      // Before FIN there is output that is lost with the connection.
+      if (this.finSent) this.connection.destroy()
+      else this.cut({ _tag: "InputTooLong", limit: lingerBytes })
+    }
     return false
   }
 
@@ -242,7 +247,7 @@ export class StreamCore implements ConnectionEvents, SocketStream {
         this.paused = false
         this.connection.resume()
       }
-      if (this.onIdle !== undefined && this.isIdle) this.onIdle(this)
+      this.lookForIdle()
       return Effect.sync(() => {
         remove(this.readers, reader)
         // The next in the queue may want less than the one that left.
@@ -293,7 +298,7 @@ export class StreamCore implements ConnectionEvents, SocketStream {
     if (chunk.length === 0) return Effect.void
     if (this.writers.length === 0) {
       // The kernel may have room for what only waits for the turn's end.
-      if (this.scheduled && !this.hasRoom) this.send()
+      if (this.scheduled && !this.hasRoom) this.sendNow()
       if (this.hasRoom) {
         this.accept(chunk)
         return Effect.void
@@ -308,7 +313,7 @@ export class StreamCore implements ConnectionEvents, SocketStream {
 
   flush(operation: Operation): Effect.Effect<void, SocketError> {
     if (this.failure !== undefined) return Effect.fail(this.error(operation, this.failure))
-    if (this.scheduled) this.send()
+    if (this.scheduled) this.sendNow()
     if (this.pendingBytes === 0 && this.inFlight === 0 && this.writers.length === 0) return Effect.void
     if (this.gone) return Effect.fail(this.error(operation, closed))
     return this.waitForOutput(undefined)
@@ -344,9 +349,25 @@ export class StreamCore implements ConnectionEvents, SocketStream {
     }
   }
 
+  /** Between two turns of fibers. */
   private send(): void {
+    this.push()
+    this.lookForIdle()
+  }
+
+  /** In a fiber's turn: it may have more to write, so whether the stream is idle then shows after it. */
+  private sendNow(): void {
+    this.push()
+    if (this.onIdle !== undefined) void microtask.then(() => this.lookForIdle())
+  }
+
+  private lookForIdle(): void {
+    if (this.onIdle !== undefined && this.isIdle) this.onIdle(this)
+  }
+
+  private push(): void {
     this.scheduled = false
-    while (this.inFlight === 0 && this.pendingBytes > 0) {
+    while (this.inFlight === 0 && this.pendingBytes > 0 && this.failure === undefined) {
       const chunks = encodeAll(this.pending)
       const all = sizeOf(chunks)
       const rest = all > largestWrite ? splitOff(chunks, largestWrite) : none
@@ -359,9 +380,8 @@ export class StreamCore implements ConnectionEvents, SocketStream {
       }
       this.taken()
     }
-    if (this.inFlight > 0 || this.gone) return
+    if (this.inFlight > 0 || this.gone || this.failure !== undefined) return
     if (this.ending && !this.finSent && this.writers.length === 0) this.sendFin()
-    else if (this.onIdle !== undefined && this.isIdle) this.onIdle(this)
   }
 
   private awaitProgress(): void {
@@ -379,7 +399,7 @@ export class StreamCore implements ConnectionEvents, SocketStream {
   private taken(): void {
     this.bytesWritten += this.inFlight
     this.inFlight = 0
-    if (!this.gone) this.serveWriters()
+    if (!this.gone && this.failure === undefined) this.serveWriters()
   }
 
   private serveWriters(): void {
@@ -404,7 +424,7 @@ export class StreamCore implements ConnectionEvents, SocketStream {
   endWrite(): void {
     if (this.ending || this.gone) return
     this.ending = true
-    this.send()
+    this.sendNow()
   }
 
   private sendFin(): void {

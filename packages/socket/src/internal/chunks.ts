@@ -47,10 +47,15 @@ export const allocate = (size: number): Uint8Array<ArrayBuffer> =>
 let block = allocate(0)
 let used = 0
 
+/** As of Node's own pool: who transferred one chunk would take those of others along. */
+const markAsUntransferable =
+  globalThis.process?.getBuiltinModule?.("node:worker_threads")?.markAsUntransferable ?? (() => {})
+
 /** Makes room for `count` bytes, at most `largestShared`, behind what is used of the block. */
 const makeRoom = (count: number): void => {
   if (used + count <= block.length) return
   block = allocate(blockSize)
+  markAsUntransferable(block.buffer)
   used = 0
 }
 

@@ -6,22 +6,11 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as SocketStream from "../src/SocketStream.ts"
-import { FakeConnection } from "./utils/FakeConnection.ts"
+import { fakeStream } from "./utils/fakeStream.ts"
 import { live, pattern } from "./utils/live.ts"
 import { serving } from "./utils/serving.ts"
 
-const stream = Effect.fnUntraced(function* (options?: SocketStream.Options) {
-  const connection = new FakeConnection()
-  connection.prompt = true
-  // Whatever the test leaves unsent goes when its scope closes.
-  const self = yield* Effect.acquireRelease(SocketStream.make(connection, options), () =>
-    Effect.sync(() => {
-      connection.full = false
-      connection.release()
-    })
-  )
-  return [self, connection] as const
-})
+const stream = (options?: SocketStream.Options) => fakeStream(options, { prompt: true })
 
 const start = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.forkChild(effect, { startImmediately: true })
 

@@ -7,22 +7,9 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as ServerSocket from "../src/ServerSocket.ts"
 import * as SocketStream from "../src/SocketStream.ts"
-import { FakeConnection } from "./utils/FakeConnection.ts"
+import { fakeStream } from "./utils/fakeStream.ts"
 import { bytes, live, pair, pattern, portOf, text } from "./utils/live.ts"
 import { plainClient, plainServer, until } from "./utils/plain.ts"
-
-const stream = Effect.fnUntraced(function* (options?: SocketStream.Options, { full = false } = {}) {
-  const connection = new FakeConnection()
-  connection.full = full
-  // Whatever the test leaves unsent goes when its scope closes.
-  const self = yield* Effect.acquireRelease(SocketStream.make(connection, options), () =>
-    Effect.sync(() => {
-      connection.full = false
-      connection.release()
-    })
-  )
-  return [self, connection] as const
-})
 
 const start = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.forkChild(effect, { startImmediately: true })
 
@@ -48,7 +35,7 @@ const runs = (output: Uint8Array): Array<readonly [mark: number, size: number]> 
 describe("gathering", () => {
   it.effect("small writes of one run leave together, without flush", () =>
     Effect.gen(function* () {
-      const [self, connection] = yield* stream()
+      const [self, connection] = yield* fakeStream()
       for (const word of ["GET ", "/", "\r\n"]) yield* SocketStream.write(self, word)
       yield* SocketStream.writeLine(self, "Hällo")
       assert.deepStrictEqual(connection.sent, [])
@@ -59,7 +46,7 @@ describe("gathering", () => {
 
   it.effect("empty writes send nothing", () =>
     Effect.gen(function* () {
-      const [self, connection] = yield* stream()
+      const [self, connection] = yield* fakeStream()
       yield* SocketStream.write(self, "")
       yield* SocketStream.write(self, new Uint8Array(0))
       yield* SocketStream.flush(self)
@@ -74,7 +61,7 @@ describe("gathering", () => {
       Arbitrary.schema(Schema.Boolean)
     ],
     Effect.fnUntraced(function* ([pieces, prompt]) {
-      const [self, connection] = yield* stream()
+      const [self, connection] = yield* fakeStream()
       connection.prompt = prompt
       const whole = pieces.map((piece) =>
         typeof piece === "string" ? new TextEncoder().encode(piece.toWellFormed()) : piece
@@ -90,7 +77,7 @@ describe("gathering", () => {
 
   it.effect("a kernel that takes all at once makes neither flush nor endWrite wait, and sets no timer", () =>
     Effect.gen(function* () {
-      const [self, connection] = yield* stream({ writeTimeout: "1 second" })
+      const [self, connection] = yield* fakeStream({ writeTimeout: "1 second" })
       connection.prompt = true
       yield* SocketStream.write(self, "one")
       // Nothing here gives up the fiber's turn.
@@ -107,7 +94,7 @@ describe("gathering", () => {
 
   it.effect("what a read's fiber answers leaves in the turn that brought the question", () =>
     Effect.gen(function* () {
-      const [self, connection] = yield* stream()
+      const [self, connection] = yield* fakeStream()
       const echo = Effect.flatMap(SocketStream.readLine(self), (line) =>
         SocketStream.writeLine(
           self,
@@ -122,7 +109,7 @@ describe("gathering", () => {
 
   it.effect("text of three bytes a character counts as that towards the mark", () =>
     Effect.gen(function* () {
-      const [self, connection] = yield* stream({ highWaterMark: 3000 }, { full: true })
+      const [self, connection] = yield* fakeStream({ highWaterMark: 3000 }, { full: true })
       yield* SocketStream.write(self, "€".repeat(999))
       yield* SocketStream.write(self, "€")
       const waiting = yield* start(SocketStream.write(self, "€"))
@@ -151,7 +138,7 @@ describe("backpressure of output", () => {
     [sizes],
     Effect.fnUntraced(function* ([sizes]) {
       const highWaterMark = 500
-      const [self, connection] = yield* stream({ highWaterMark }, { full: true })
+      const [self, connection] = yield* fakeStream({ highWaterMark }, { full: true })
       const fibers = yield* Effect.forEach(sizes, (size, i) => start(SocketStream.write(self, marked(i, size))))
       for (let sentBefore = -1; sentBefore !== connection.output.length;) {
         sentBefore = connection.output.length
@@ -176,7 +163,7 @@ describe("backpressure of output", () => {
     "an interrupted write sends nothing if it still waited, and everything otherwise",
     [sizes, Arbitrary.array(Arbitrary.schema(Schema.Boolean), { minLength: 30, maxLength: 30 })],
     Effect.fnUntraced(function* ([sizes, interrupted]) {
-      const [self, connection] = yield* stream({ highWaterMark: 400 }, { full: true })
+      const [self, connection] = yield* fakeStream({ highWaterMark: 400 }, { full: true })
       connection.prompt = interrupted[0]
       const fibers = yield* Effect.forEach(sizes, (size, i) => start(SocketStream.write(self, marked(i, size))))
       for (const [i, fiber] of fibers.entries()) {
@@ -259,7 +246,7 @@ describe("backpressure of output", () => {
 describe("flush", () => {
   it.effect("returns when the kernel has what was written before it, and not earlier", () =>
     Effect.gen(function* () {
-      const [self, connection] = yield* stream({}, { full: true })
+      const [self, connection] = yield* fakeStream({}, { full: true })
       yield* SocketStream.write(self, "one")
       const flushing = yield* start(SocketStream.flush(self))
       yield* Effect.yieldNow
@@ -272,7 +259,7 @@ describe("flush", () => {
 
   it.effect("interrupted, it leaves what was written on its way", () =>
     Effect.gen(function* () {
-      const [self, connection] = yield* stream({}, { full: true })
+      const [self, connection] = yield* fakeStream({}, { full: true })
       yield* SocketStream.write(self, "one")
       yield* SocketStream.write(self, "two")
       yield* Fiber.interrupt(yield* start(SocketStream.flush(self)))
@@ -285,7 +272,7 @@ describe("flush", () => {
 
   it.effect("a stream of writes cannot keep a flush waiting", () =>
     Effect.gen(function* () {
-      const [self, connection] = yield* stream({}, { full: true })
+      const [self, connection] = yield* fakeStream({}, { full: true })
       yield* SocketStream.write(self, "one")
       yield* Effect.yieldNow
       const flushing = yield* start(SocketStream.flush(self))
@@ -302,7 +289,7 @@ describe("flush", () => {
 describe("writeTimeout", () => {
   it.effect("output that stands still is cut, and whoever waits fails with TimedOut", () =>
     Effect.gen(function* () {
-      const [self, connection] = yield* stream({ writeTimeout: 1000, highWaterMark: 10 }, { full: true })
+      const [self, connection] = yield* fakeStream({ writeTimeout: 1000, highWaterMark: 10 }, { full: true })
       yield* SocketStream.write(self, marked(1, 10))
       const writing = yield* start(Effect.flip(SocketStream.write(self, "x")))
       const flushing = yield* start(Effect.flip(SocketStream.flush(self)))
@@ -320,7 +307,7 @@ describe("writeTimeout", () => {
 
   it.effect("output that moves is not cut, however long all of it takes", () =>
     Effect.gen(function* () {
-      const [self, connection] = yield* stream({ writeTimeout: 1000 }, { full: true })
+      const [self, connection] = yield* fakeStream({ writeTimeout: 1000 }, { full: true })
       const size = 2_000_000
       yield* SocketStream.write(self, new Uint8Array(size))
       yield* Effect.yieldNow
@@ -339,7 +326,7 @@ describe("writeTimeout", () => {
 
   it.effect("an idle stream is not cut", () =>
     Effect.gen(function* () {
-      const [self, connection] = yield* stream({ writeTimeout: 1000 })
+      const [self, connection] = yield* fakeStream({ writeTimeout: 1000 })
       yield* SocketStream.write(self, "x")
       yield* SocketStream.flush(self)
       connection.timers.advance(100_000)
@@ -396,7 +383,7 @@ describe("a peer that has gone", () => {
 describe("endWrite", () => {
   it.effect("FIN follows the last byte, also of a write that still waits", () =>
     Effect.gen(function* () {
-      const [self, connection] = yield* stream({ highWaterMark: 3 }, { full: true })
+      const [self, connection] = yield* fakeStream({ highWaterMark: 3 }, { full: true })
       yield* SocketStream.write(self, "one")
       const waiting = yield* start(SocketStream.write(self, "two"))
       const ending = yield* start(SocketStream.endWrite(self))
@@ -415,7 +402,7 @@ describe("endWrite", () => {
 
   it.effect("after it a write fails with Closed, reading goes on, and a second endWrite is fine", () =>
     Effect.gen(function* () {
-      const [self, connection] = yield* stream()
+      const [self, connection] = yield* fakeStream()
       connection.stubborn = true
       yield* SocketStream.write(self, "last")
       yield* SocketStream.endWrite(self)

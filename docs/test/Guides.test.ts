@@ -46,7 +46,7 @@ describe("socket.md", () => {
       return yield* SocketStream.readAll(stream)
     })
     const orElseEmpty = greet.pipe(
-      Effect.catchReason("SocketError", "ConnectionRefused", () => Effect.succeed(new Uint8Array(0)))
+      Effect.catchReason("NetworkError", "ConnectionRefused", () => Effect.succeed(new Uint8Array(0)))
     )
     const relay = Effect.fnUntraced(function* (client: SocketStream.SocketStream) {
       const upstream = yield* SocketStream.open("localhost", port)

@@ -4,7 +4,7 @@
  * A line holds no control character, whatever a client sent or a file is called: a stranger can forge no other line and
  * move no terminal.
  */
-import { isSocketError } from "@effect-sockets/socket/SocketError"
+import { isNetworkError } from "@effect-sockets/socket/NetworkError"
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import * as NetAddress from "effect/net/NetAddress"
@@ -34,7 +34,7 @@ export type Status = 200 | 400 | 404 | 499 | 500
 export const status = ({ answer, exit }: Ended): Status => {
   if (Exit.isSuccess(exit)) return answer === undefined ? 200 : statusOf[answer._tag]
   const error = Cause.squash(exit.cause)
-  return Cause.hasInterruptsOnly(exit.cause) || isSocketError(error) ? 499 : 500
+  return Cause.hasInterruptsOnly(exit.cause) || isNetworkError(error) ? 499 : 500
 }
 
 const statusOf = { Serving: 200, NotFound: 404, Refused: 400 } as const

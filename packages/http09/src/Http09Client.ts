@@ -3,7 +3,7 @@
  */
 import { type HostInput, Resolver } from "@effect-sockets/resolver/Resolver"
 import { Network } from "@effect-sockets/socket/Network"
-import type { SocketError } from "@effect-sockets/socket/SocketError"
+import type { NetworkError } from "@effect-sockets/socket/NetworkError"
 import type * as SocketStream from "@effect-sockets/socket/SocketStream"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
@@ -14,8 +14,8 @@ import * as Layer from "effect/Layer"
 import type { PlatformError } from "effect/PlatformError"
 import * as Stream from "effect/Stream"
 import type { Http09Error } from "./Http09Error.ts"
-import { exchange } from "./internal/exchange.ts"
-import { saveAs } from "./internal/saveAs.ts"
+import { exchange } from "./internal/client/exchange.ts"
+import { saveAs } from "./internal/client/saveAs.ts"
 import type * as RequestLine from "./RequestLine.ts"
 
 /** What to get: a URL, or its parts. */
@@ -69,7 +69,7 @@ export class Http09Client extends Context.Service<
   Http09Client,
   {
     /** See {@link get}. */
-    readonly get: (target: Target, options?: Options) => Stream.Stream<Uint8Array, Http09Error | SocketError>
+    readonly get: (target: Target, options?: Options) => Stream.Stream<Uint8Array, Http09Error | NetworkError>
   }
 >()("@effect-sockets/http09/Http09Client") {}
 
@@ -90,14 +90,14 @@ export const layer: Layer.Layer<Http09Client, never, Network | Resolver> = Layer
  *
  * **Errors**: `Http09Error` for a URL or path that cannot be asked for, a status line instead of a document, a deadline
  * that passed (it says which) and a document longer than `maxBytes` (so many bytes of it have come then);
- * `SocketError` if no connection could be had, or it broke: `ConnectionReset` in the middle says that the document is
+ * `NetworkError` if no connection could be had, or it broke: `ConnectionReset` in the middle says that the document is
  * not whole.
  * **Interruption**, and a consumer that takes no more, closes the connection.
  */
 export const get = (
   target: Target,
   options?: Options
-): Stream.Stream<Uint8Array, Http09Error | SocketError, Http09Client> =>
+): Stream.Stream<Uint8Array, Http09Error | NetworkError, Http09Client> =>
   Stream.unwrap(Effect.map(Http09Client, (client) => client.get(target, options)))
 
 const textBytes = 16 * 1024 * 1024
@@ -110,7 +110,7 @@ const textBytes = 16 * 1024 * 1024
 export const getText = (
   target: Target,
   options?: Options
-): Effect.Effect<string, Http09Error | SocketError, Http09Client> =>
+): Effect.Effect<string, Http09Error | NetworkError, Http09Client> =>
   get(target, { maxBytes: textBytes, ...options }).pipe(Stream.decodeText, Stream.mkString)
 
 /**
@@ -125,5 +125,5 @@ export const download = (
   target: Target,
   file: string,
   options?: Options
-): Effect.Effect<number, Http09Error | SocketError | PlatformError, Http09Client | FileSystem> =>
+): Effect.Effect<number, Http09Error | NetworkError | PlatformError, Http09Client | FileSystem> =>
   pipe(get(target, options), saveAs(file))

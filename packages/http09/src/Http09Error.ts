@@ -54,7 +54,7 @@ export class Http09Error extends Schema.TaggedError<Http09Error>()("Http09Error"
   /** What was asked for, as it was given: a URL, or `path from host:port`. */
   target: Schema.String,
   reason: Reason,
-  /** For a `connect` deadline the `SocketError` that lists the addresses tried. */
+  /** For a `connect` deadline the `NetworkError` that lists the addresses tried. */
   cause: Schema.optionalKey(Schema.Defect())
 }) {
   override get message(): string {

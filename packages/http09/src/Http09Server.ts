@@ -4,7 +4,7 @@
 import * as Server from "@effect-sockets/socket/Server"
 import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
 import type { Network } from "@effect-sockets/socket/Network"
-import type { SocketError } from "@effect-sockets/socket/SocketError"
+import type { NetworkError } from "@effect-sockets/socket/NetworkError"
 import * as SocketStream from "@effect-sockets/socket/SocketStream"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -47,7 +47,7 @@ export interface Ended {
   /** The length of the whole answer, where it is known: not for text that was cut short. */
   readonly size: number | undefined
   /** How the handler ended. A success is a whole answer. */
-  readonly exit: Exit.Exit<void, SocketError | DocumentError>
+  readonly exit: Exit.Exit<void, NetworkError | DocumentError>
 }
 
 /** What a handler tells. `AccessLog` makes lines of it. */
@@ -74,7 +74,7 @@ export interface HandlerOptions {
 /** Answers one connection. */
 export type Handler = (
   stream: SocketStream.SocketStream
-) => Effect.Effect<void, SocketError | DocumentError, DocumentRoot | Scope.Scope>
+) => Effect.Effect<void, NetworkError | DocumentError, DocumentRoot | Scope.Scope>
 
 /** How a server is run. */
 export interface Options extends HandlerOptions, ServerSocket.Options, Server.Options {
@@ -107,14 +107,14 @@ const empty = new Uint8Array(0)
  * It succeeds when everything is written, so that `Server` ends the connection with FIN; and fails when the document
  * could not be sent whole, so that `Server` resets it and the client can tell.
  *
- * **Errors**: `SocketError` when the client is gone, silent or stalled; `DocumentError` when reading failed.
+ * **Errors**: `NetworkError` when the client is gone, silent or stalled; `DocumentError` when reading failed.
  */
 export const handler = (options: HandlerOptions = {}): Handler => {
   const answer = answerer(options)
   return (stream) => Effect.flatMap(DocumentRoot, (root) => answer(stream, root))
 }
 
-type Reply = Effect.Effect<void, SocketError | DocumentError, Scope.Scope>
+type Reply = Effect.Effect<void, NetworkError | DocumentError, Scope.Scope>
 
 /** One connection with its line, and what is known so far of the answer. */
 interface Exchange {
@@ -240,7 +240,7 @@ export class Http09Server extends Context.Service<Http09Server, Server.Server>()
  *
  * **Errors**: `AddressInUse`, `PermissionDenied` (a privileged port), `AddressNotAvailable`, `InvalidAddress`.
  */
-export const layer = (options: Options): Layer.Layer<Http09Server, SocketError, Network | DocumentRoot> =>
+export const layer = (options: Options): Layer.Layer<Http09Server, NetworkError, Network | DocumentRoot> =>
   Layer.effect(
     Http09Server,
     Effect.gen(function* () {

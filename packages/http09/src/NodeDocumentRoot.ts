@@ -13,7 +13,7 @@ import * as Layer from "effect/Layer"
 import * as fs from "node:fs"
 import { type DocumentError, fromCause } from "./DocumentError.ts"
 import { DocumentRoot, type Options as RootOptions } from "./DocumentRoot.ts"
-import * as NodeFolder from "./internal/NodeFolder.ts"
+import * as NodeFolder from "./internal/folder/NodeFolder.ts"
 
 /** What is shown, and how files are read. */
 export interface Options extends RootOptions {

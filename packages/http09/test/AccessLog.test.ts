@@ -1,4 +1,4 @@
-import * as SocketError from "@effect-sockets/socket/SocketError"
+import * as NetworkError from "@effect-sockets/socket/NetworkError"
 import type { SocketStream } from "@effect-sockets/socket/SocketStream"
 import { assert, describe, it } from "@effect/vitest"
 import * as Exit from "effect/Exit"
@@ -35,7 +35,11 @@ const ended = (line: string | Uint8Array, answer: Answer | undefined, rest: Part
 })
 
 const reset = Exit.fail(
-  SocketError.SocketError.make({ operation: "write", address: "192.0.2.7:50123", reason: { _tag: "ConnectionReset" } })
+  NetworkError.NetworkError.make({
+    operation: "write",
+    address: "192.0.2.7:50123",
+    reason: { _tag: "ConnectionReset" }
+  })
 )
 const shrunk = Exit.fail(truncated("/large", 5000, 1234))
 const cut = Exit.interrupt(1)

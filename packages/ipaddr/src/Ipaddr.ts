@@ -7,8 +7,8 @@ import * as Option from "effect/Option"
 import * as Order_ from "effect/Order"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import * as Dotted from "./internal/Dotted.ts"
-import * as Failure from "./internal/Failure.ts"
+import * as Dotted from "./internal/text/Ipv4Text.ts"
+import * as Failure from "./internal/text/ParseFailure.ts"
 import { IpaddrError } from "./IpaddrError.ts"
 
 /** An integer from 0 to 4294967295, as itself in JSON. Use `FromDotted` where the outside speaks dotted text. */

@@ -5,8 +5,8 @@
 import type * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import * as Failure from "./internal/Failure.ts"
-import * as Hextets from "./internal/Hextets.ts"
+import * as Failure from "./internal/text/ParseFailure.ts"
+import * as Hextets from "./internal/text/Ipv6Text.ts"
 import { Ipaddr6, toText as addressText } from "./Ipaddr6.ts"
 import type { IpaddrError } from "./IpaddrError.ts"
 

@@ -8,8 +8,8 @@ import * as Schema from "effect/Schema"
 import * as AnyIpaddr from "../src/AnyIpaddr.ts"
 import * as Arbitraries from "../src/Arbitraries.ts"
 import * as IpRange from "../src/IpRange.ts"
-import { minimalBlocks } from "./utils/Model.ts"
-import { mutated } from "./utils/Mutation.ts"
+import { minimalBlocks } from "./utils/model.ts"
+import { mutated } from "./utils/mutation.ts"
 
 const { anyIpaddr, cidr, ipRange } = Arbitraries
 const runs = { arbitrary: { runs: 500 } }

@@ -8,7 +8,7 @@ import * as AnyIpaddr from "../src/AnyIpaddr.ts"
 import * as Arbitraries from "../src/Arbitraries.ts"
 import * as IpRange from "../src/IpRange.ts"
 import * as IpSet from "../src/IpSet.ts"
-import { around, key, keys, minimalBlocks, smallRange, universe } from "./utils/Model.ts"
+import { around, key, keys, minimalBlocks, smallRange, universe } from "./utils/model.ts"
 
 const { anyIpaddr, cidr, ipSet } = Arbitraries
 const runs = { arbitrary: { runs: 300 } }

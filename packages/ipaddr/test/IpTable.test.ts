@@ -9,7 +9,7 @@ import * as AnyIpaddr from "../src/AnyIpaddr.ts"
 import * as Arbitraries from "../src/Arbitraries.ts"
 import * as IpRange from "../src/IpRange.ts"
 import * as IpTable from "../src/IpTable.ts"
-import { around, smallRange, universe } from "./utils/Model.ts"
+import { around, smallRange, universe } from "./utils/model.ts"
 
 const { anyIpaddr, cidr } = Arbitraries
 const runs = { arbitrary: { runs: 300 } }

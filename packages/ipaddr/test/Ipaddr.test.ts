@@ -7,7 +7,7 @@ import * as Schema from "effect/Schema"
 import { isIPv4 } from "node:net"
 import * as Arbitraries from "../src/Arbitraries.ts"
 import * as Ipaddr from "../src/Ipaddr.ts"
-import { mutated } from "./utils/Mutation.ts"
+import { mutated } from "./utils/mutation.ts"
 
 const { ipaddr } = Arbitraries
 const runs = { arbitrary: { runs: 1000 } }

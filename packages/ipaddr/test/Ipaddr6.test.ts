@@ -8,9 +8,9 @@ import * as Schema from "effect/Schema"
 import { isIPv6 } from "node:net"
 import * as Arbitraries from "../src/Arbitraries.ts"
 import * as Ipaddr6 from "../src/Ipaddr6.ts"
-import { mutated } from "./utils/Mutation.ts"
-import { assertSame } from "./utils/Oracle.ts"
-import { hasPython } from "./utils/Python.ts"
+import { mutated } from "./utils/mutation.ts"
+import { assertSame } from "./utils/oracle.ts"
+import { hasPython } from "./utils/python.ts"
 
 const { ipaddr, ipaddr6 } = Arbitraries
 const runs = { arbitrary: { runs: 1000 } }

@@ -5,9 +5,9 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Arbitraries from "../src/Arbitraries.ts"
 import * as Ipaddr from "../src/Ipaddr.ts"
-import { mutated } from "./utils/Mutation.ts"
-import { assertSame } from "./utils/Oracle.ts"
-import { hasPython } from "./utils/Python.ts"
+import { mutated } from "./utils/mutation.ts"
+import { assertSame } from "./utils/oracle.ts"
+import { hasPython } from "./utils/python.ts"
 
 const part = Schema.Union([
   Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 256 })),

@@ -8,7 +8,7 @@ import * as Ipaddr6 from "../src/Ipaddr6.ts"
 import * as IpRange from "../src/IpRange.ts"
 import * as IpSet from "../src/IpSet.ts"
 import * as IpTable from "../src/IpTable.ts"
-import { around } from "./utils/Model.ts"
+import { around } from "./utils/model.ts"
 
 // Sets and tables of some thousand entries take other ways through the code than small ones: dealing and an index.
 

@@ -6,7 +6,7 @@ import * as AnyIpaddr from "../src/AnyIpaddr.ts"
 import * as Arbitraries from "../src/Arbitraries.ts"
 import * as IpRange from "../src/IpRange.ts"
 import * as SpecialPurpose from "../src/SpecialPurpose.ts"
-import { around } from "./utils/Model.ts"
+import { around } from "./utils/model.ts"
 
 const rows = [...SpecialPurpose.ipv4, ...SpecialPurpose.ipv6]
 const blocks = rows.flatMap((row) => row.blocks.map((block) => [block, row] as const))

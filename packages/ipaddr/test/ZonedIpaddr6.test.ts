@@ -5,7 +5,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Arbitraries from "../src/Arbitraries.ts"
 import * as ZonedIpaddr6 from "../src/ZonedIpaddr6.ts"
-import { mutated } from "./utils/Mutation.ts"
+import { mutated } from "./utils/mutation.ts"
 
 const { zonedIpaddr6 } = Arbitraries
 

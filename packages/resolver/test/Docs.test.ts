@@ -8,7 +8,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Schedule } from "effect"
 import * as Dns from "effect/net/Dns"
 import * as NetAddress from "effect/net/NetAddress"
-import * as DnsServer from "./utils/DnsServer.ts"
+import * as DnsServer from "./utils/dnsServer.ts"
 
 const host = "www.lisp.org"
 

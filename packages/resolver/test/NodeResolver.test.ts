@@ -7,7 +7,7 @@ import * as path from "node:path"
 import * as os from "node:os"
 import * as NodeResolver from "../src/NodeResolver.ts"
 import * as Resolver from "../src/Resolver.ts"
-import * as DnsServer from "./utils/DnsServer.ts"
+import * as DnsServer from "./utils/dnsServer.ts"
 import * as System from "./utils/system.ts"
 
 const texts = (addresses: ReadonlyArray<NetAddress.IpAddress>) => addresses.map(NetAddress.formatIp)

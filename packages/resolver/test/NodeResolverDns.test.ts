@@ -11,7 +11,7 @@ import * as Hostent from "../src/Hostent.ts"
 import * as NodeResolver from "../src/NodeResolver.ts"
 import * as Resolver from "../src/Resolver.ts"
 import * as ResolverCache from "../src/ResolverCache.ts"
-import * as DnsServer from "./utils/DnsServer.ts"
+import * as DnsServer from "./utils/dnsServer.ts"
 
 const { a, aaaa, cname, ptr } = DnsServer
 

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import * as DnsServer from "./utils/DnsServer.ts"
+import * as DnsServer from "./utils/dnsServer.ts"
 import * as System from "./utils/system.ts"
 
 describe("resolver", () => {

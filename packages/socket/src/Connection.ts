@@ -5,7 +5,7 @@
 import type * as Effect from "effect/Effect"
 import type * as NetAddress from "effect/net/NetAddress"
 import type * as Result from "effect/Result"
-import type { Reason, SocketError } from "./SocketError.ts"
+import type { Reason, NetworkError } from "./NetworkError.ts"
 import type * as Tls from "./Tls.ts"
 
 /** What a connection reports, outside any fiber. `closed` comes once and last. */
@@ -57,11 +57,11 @@ export interface Connection {
    * written waits for the handshake. With options that cannot be used it fails and stays as it is. Left out by transports
    * that cannot.
    */
-  startTls?(options: Tls.Options): Result.Result<SecureConnection, Reason>
+  startTls?(options: Tls.HandshakeOptions): Result.Result<SecureConnection, Reason>
 }
 
 /** A connection under TLS. */
 export interface SecureConnection extends Connection {
   /** What the handshake agreed on, or why it failed. */
-  readonly handshake: Effect.Effect<Tls.Info, SocketError>
+  readonly handshake: Effect.Effect<Tls.HandshakeInfo, NetworkError>
 }

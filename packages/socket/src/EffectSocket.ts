@@ -25,12 +25,12 @@ import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import * as Socket from "effect/socket/Socket"
 import * as SocketServer from "effect/socket/SocketServer"
-import { EffectConnection, type EffectParts } from "./internal/EffectConnection.ts"
-import type { ReadAttempt, StreamCore } from "./internal/StreamCore.ts"
+import { EffectConnection, type EffectParts } from "./internal/effect/EffectConnection.ts"
+import type { ReadAttempt, StreamCore } from "./internal/stream/StreamState.ts"
 import type { Network } from "./Network.ts"
 import * as Server from "./Server.ts"
 import * as ServerSocket from "./ServerSocket.ts"
-import { isSocketError, type Operation, type Reason, reasonFromCause, SocketError } from "./SocketError.ts"
+import { isNetworkError, type Operation, type Reason, reasonFromCause, NetworkError } from "./NetworkError.ts"
 import * as SocketStream from "./SocketStream.ts"
 import type * as Tls from "./Tls.ts"
 
@@ -43,7 +43,7 @@ const abnormalClosure = 1006
 const closeReason = (code: number, reason?: string): Socket.SocketErrorReason =>
   new Socket.SocketCloseError({ code, closeReason: reason })
 
-const readReason = (cause: SocketError): Socket.SocketErrorReason => {
+const readReason = (cause: NetworkError): Socket.SocketErrorReason => {
   switch (cause.reason._tag) {
     case "UnexpectedEof":
       return closeReason(normalClosure)
@@ -54,10 +54,10 @@ const readReason = (cause: SocketError): Socket.SocketErrorReason => {
   }
 }
 
-const openReason = (cause: SocketError): Socket.SocketErrorReason =>
+const openReason = (cause: NetworkError): Socket.SocketErrorReason =>
   new Socket.SocketOpenError({ kind: cause.reason._tag === "TimedOut" ? "Timeout" : "Unknown", cause })
 
-const effectReason: { readonly [K in Operation]: (cause: SocketError) => Socket.SocketErrorReason } = {
+const effectReason: { readonly [K in Operation]: (cause: NetworkError) => Socket.SocketErrorReason } = {
   read: readReason,
   write: (cause) => new Socket.SocketWriteError({ cause }),
   close: (cause) => new Socket.SocketWriteError({ cause }),
@@ -73,7 +73,7 @@ const effectReason: { readonly [K in Operation]: (cause: SocketError) => Socket.
  * `SocketUpgradeError`, with ours as the `cause`. A read that found the end of input is `SocketCloseError` 1000, one
  * after `close` is 1006.
  */
-export const toEffectError = (error: SocketError): Socket.SocketError =>
+export const toEffectError = (error: NetworkError): Socket.SocketError =>
   new Socket.SocketError({ reason: effectReason[error.operation](error) })
 
 const tlsReason = (cause: unknown): Reason => {
@@ -109,10 +109,10 @@ const ourReason: {
  * Effect's error as ours: the one that it carries, or one made of its system error's `code`. Close code 1000 is
  * `UnexpectedEof`, 1006 is `ConnectionReset`. `address` is what the error names.
  */
-export const fromEffectError = ({ reason }: Socket.SocketError, address = "unknown"): SocketError => {
-  if ("cause" in reason && isSocketError(reason.cause)) return reason.cause
+export const fromEffectError = ({ reason }: Socket.SocketError, address = "unknown"): NetworkError => {
+  if ("cause" in reason && isNetworkError(reason.cause)) return reason.cause
   const [operation, words] = ourReason[reason._tag]
-  return SocketError.make({
+  return NetworkError.make({
     operation,
     address,
     reason: (words as (reason: Socket.SocketErrorReason) => Reason)(reason)
@@ -165,7 +165,7 @@ const joined = (chunks: Arr.NonEmptyReadonlyArray<Uint8Array | string>): Uint8Ar
 }
 
 /** Both ends that effect's model gives to one stream, and what closing their scopes does. */
-const endsOf = (core: StreamCore, side: Tls.Options["side"]) => {
+const endsOf = (core: StreamCore, side: Tls.HandshakeOptions["side"]) => {
   let closedWith: Socket.CloseEvent | undefined
   const pull = Effect.mapError(core.read(nextBatch), (error) =>
     closedWith !== undefined && error.reason._tag === "Closed"
@@ -207,9 +207,9 @@ const texts = (input: string | Uint8Array | ReadonlyArray<string | Uint8Array>):
 /** Effect's options of an upgrade in our words, or why they cannot be had. */
 const tlsOptions = (
   core: StreamCore,
-  side: Tls.Options["side"],
+  side: Tls.HandshakeOptions["side"],
   { alpnProtocols, ca, cert, key, passphrase, rejectUnauthorized, requestCert, servername }: Socket.TlsUpgradeOptions
-): Effect.Effect<Tls.Options, SocketError> => {
+): Effect.Effect<Tls.HandshakeOptions, NetworkError> => {
   const certs = cert === undefined ? [] : texts(cert)
   const keys = key === undefined ? [] : texts(Arr.ensure(key).map((key) => Redacted.value(key)))
   if (keys.length > 1 || certs.length > 1 || passphrase !== undefined) {
@@ -236,7 +236,7 @@ const source = Symbol("@effect-sockets/socket/EffectSocket")
 /** How a stream becomes effect's socket. */
 export interface ToSocketOptions {
   /** Which side of a TLS handshake `upgrade` takes. Default `"client"`. */
-  readonly side?: Tls.Options["side"] | undefined
+  readonly side?: Tls.HandshakeOptions["side"] | undefined
 }
 
 /**
@@ -274,7 +274,7 @@ export const streamOf = (socket: Socket.Socket): Option.Option<SocketStream.Sock
  * const socket = EffectSocket.make(SocketStream.open("localhost", 4141))
  */
 export const make = <R>(
-  open: Effect.Effect<SocketStream.SocketStream, SocketError, R>
+  open: Effect.Effect<SocketStream.SocketStream, NetworkError, R>
 ): Effect.Effect<Socket.Socket, never, Exclude<R, Scope.Scope>> =>
   Effect.map(Effect.context<Exclude<R, Scope.Scope>>(), (context) => {
     const connected = Latch.makeUnsafe(false)
@@ -322,7 +322,7 @@ export const make = <R>(
 
 /** As `make`, as the service that effect's clients (`RpcClient.layerProtocolSocket`, `DevToolsClient`) ask for. */
 export const layer = <R>(
-  open: Effect.Effect<SocketStream.SocketStream, SocketError, R>
+  open: Effect.Effect<SocketStream.SocketStream, NetworkError, R>
 ): Layer.Layer<Socket.Socket, never, Exclude<R, Scope.Scope>> => Layer.effect(Socket.Socket, make(open))
 
 // Servers ------------------------------------------------------------------------------------------------------------
@@ -330,9 +330,9 @@ export const layer = <R>(
 /** How the port is opened and its connections are served. */
 export interface ServerOptions extends ServerSocket.Options, Server.Options {}
 
-const carried = (reason: Cause.Reason<unknown>): SocketError | undefined => {
+const carried = (reason: Cause.Reason<unknown>): NetworkError | undefined => {
   const inner = effectError(reason)?.reason
-  return inner !== undefined && "cause" in inner && isSocketError(inner.cause) ? inner.cause : undefined
+  return inner !== undefined && "cause" in inner && isNetworkError(inner.cause) ? inner.cause : undefined
 }
 
 /** Effect's handlers fail when their peer ends, and die (RPC) when it breaks: neither is the handler's fault. */
@@ -410,7 +410,7 @@ const resetEvent = new Socket.CloseEvent(4000, "reset")
 export const fromSocket = (
   socket: Socket.Socket,
   options: FromSocketOptions = {}
-): Effect.Effect<SocketStream.SocketStream, SocketError, Scope.Scope> =>
+): Effect.Effect<SocketStream.SocketStream, NetworkError, Scope.Scope> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
       const readScope = Scope.makeUnsafe()

@@ -4,7 +4,7 @@
  * in real time.
  *
  * A host has the addresses it was given and a loopback of its own. Programs run on the host `localhost`, which has only
- * the loopback, unless `on` or `layerHost` places them elsewhere. Give the same record of hosts to
+ * the loopback, unless `runOn` or `layerHost` places them elsewhere. Give the same record of hosts to
  * `Resolver.layerStatic` and their names work in `open`.
  *
  * Not simulated: `noDelay` and `keepAlive` change nothing, window updates and acknowledgements take no time and are never
@@ -21,13 +21,13 @@ import * as Random from "effect/Random"
 import * as Result from "effect/Result"
 import * as TestClock from "effect/testing/TestClock"
 import type { Connection } from "./Connection.ts"
-import { MemoryHost } from "./internal/MemoryHost.ts"
-import { MemoryTimers } from "./internal/MemoryTimers.ts"
-import { formatEvent, Trace, type TraceEvent, type TraceKind } from "./internal/MemoryTrace.ts"
-import { type Attempt, type Draw, type Fault, World } from "./internal/MemoryWorld.ts"
-import type { WireShape } from "./internal/MemoryWire.ts"
+import { MemoryHost } from "./internal/memory/Host.ts"
+import { ClockTimers } from "./internal/ClockTimers.ts"
+import { formatEvent, Trace, type TraceEvent, type TraceKind } from "./internal/memory/Trace.ts"
+import { type Attempt, type Draw, type Fault, World } from "./internal/memory/Topology.ts"
+import type { WireShape } from "./internal/memory/Wire.ts"
 import { type Listener, Network } from "./Network.ts"
-import { type Operation, type Reason, SocketError } from "./SocketError.ts"
+import { type Operation, type Reason, NetworkError } from "./NetworkError.ts"
 
 export type { Attempt, Fault, TraceEvent, TraceKind }
 
@@ -77,7 +77,7 @@ export interface Options extends LinkOptions {
    * How long a kernel sends again over a way that is cut, before the attempt or the connection fails with `TimedOut`.
    * Default 2 minutes, about Linux's for an attempt (it is more patient with a connection).
    */
-  readonly giveUp?: Duration.Input | undefined
+  readonly retransmitTimeout?: Duration.Input | undefined
   /** `Network.capacity`. Default 10,000. */
   readonly capacity?: number | undefined
   /** How many of the latest events the trace keeps. Default 10,000: the end of a long test tells more than its beginning. */
@@ -137,11 +137,11 @@ const hostsOf = (options: Options): ReadonlyMap<string, MemoryHost> =>
     ])
   )
 
-const errorAt = (operation: Operation, address: NetAddress.SocketAddress, reason: Reason): SocketError =>
-  SocketError.make({ operation, address: NetAddress.formatSocketAddress(address), reason })
+const errorAt = (operation: Operation, address: NetAddress.SocketAddress, reason: Reason): NetworkError =>
+  NetworkError.make({ operation, address: NetAddress.formatSocketAddress(address), reason })
 
 const make = Effect.fnUntraced(function* (options: Options) {
-  const timers = new MemoryTimers(yield* Effect.context(), yield* Clock.Clock)
+  const timers = new ClockTimers(yield* Effect.context(), yield* Clock.Clock)
   const hosts = hostsOf(options)
   const shape = shapeOf(options)
   const { faults, link } = options
@@ -151,7 +151,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
       shape: (from, to) => (link === undefined ? shape : shapeOf({ ...options, ...link(from, to) })),
       fault: faults === undefined || typeof faults === "function" ? (faults ?? (() => undefined)) : faultBy(faults),
       acceptDelay: millis(options.acceptDelay),
-      giveUp: millis(options.giveUp, 120_000)
+      retransmitTimeout: millis(options.retransmitTimeout, 120_000)
     },
     timers,
     new Trace(options.traceLimit ?? 10_000)
@@ -181,7 +181,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
         Effect.suspend(() => {
           const number = world.nextAttempt()
           return Effect.flatMap(draws(number), (draw) =>
-            Effect.callback<Connection, SocketError>((resume) => {
+            Effect.callback<Connection, NetworkError>((resume) => {
               const client = world.connect(host, address, connectOptions, number, draw, (outcome) =>
                 resume(Effect.fromResult(Result.mapError(outcome, (reason) => errorAt("connect", address, reason))))
               )
@@ -242,7 +242,7 @@ export const layerHost = (name: string): Layer.Layer<Network, never, MemoryNetwo
   )
 
 /** Runs a program on a host. A name that is not among the network's `hosts` is a defect. */
-export const on: {
+export const runOn: {
   (host: string): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, Exclude<R, Network> | MemoryNetwork>
   <A, E, R>(self: Effect.Effect<A, E, R>, host: string): Effect.Effect<A, E, Exclude<R, Network> | MemoryNetwork>
 } = dual(
@@ -259,7 +259,7 @@ export const on: {
 
 /**
  * Cuts the way between two hosts, both ways. Each is a host's name, or one address as text. Nothing arrives, nobody is
- * told: attempts wait, bytes wait in the kernel and are sent again after `heal`; a reset is lost for good. After `giveUp`
+ * told: attempts wait, bytes wait in the kernel and are sent again after `heal`; a reset is lost for good. After `retransmitTimeout`
  * the sender fails with `TimedOut`.
  */
 export const partition = (a: string, b: string): Effect.Effect<void, never, MemoryNetwork> =>

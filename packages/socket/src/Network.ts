@@ -9,7 +9,7 @@ import type * as NetAddress from "effect/net/NetAddress"
 import type * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import type { Connection } from "./Connection.ts"
-import type { Reason, SocketError } from "./SocketError.ts"
+import type { Reason, NetworkError } from "./NetworkError.ts"
 import type * as Tls from "./Tls.ts"
 
 /** How one connection is made. */
@@ -43,7 +43,7 @@ export interface ListenerEvents {
   /** A new connection. Whoever takes this call owns it. */
   readonly connection: (connection: Connection) => void
   /** The listener broke after it had opened. It reports no more connections. */
-  readonly error: (error: SocketError) => void
+  readonly error: (error: NetworkError) => void
 }
 
 /** An open port. It is closed with the scope that `listen` was given. */
@@ -66,7 +66,7 @@ export class Network extends Context.Service<
     readonly connect: (
       address: NetAddress.SocketAddress,
       options?: ConnectOptions
-    ) => Effect.Effect<Connection, SocketError>
+    ) => Effect.Effect<Connection, NetworkError>
 
     /**
      * Opens an address and reports its connections until the scope closes.
@@ -77,10 +77,10 @@ export class Network extends Context.Service<
       address: NetAddress.SocketAddress,
       events: ListenerEvents,
       options?: ListenOptions
-    ) => Effect.Effect<Listener, SocketError, Scope.Scope>
+    ) => Effect.Effect<Listener, NetworkError, Scope.Scope>
 
     /** Whether a server can use these options. Left out by networks without TLS. */
-    readonly checkTls?: ((options: Tls.Server) => Result.Result<void, Reason>) | undefined
+    readonly checkTls?: ((options: Tls.ServerOptions) => Result.Result<void, Reason>) | undefined
 
     /** How many connections this process can hold at once, leaving as many descriptors again for their handlers. */
     readonly capacity: number

@@ -13,13 +13,13 @@ import * as NetAddress from "effect/net/NetAddress"
 import { readFileSync, rmSync, statSync } from "node:fs"
 import * as Net from "node:net"
 import type { Connection } from "./Connection.ts"
-import { inetAddress, nativeHost, pathProblem } from "./internal/NodeAddress.ts"
-import { checkServer, PlainConnection } from "./internal/NodeTls.ts"
+import { inetAddress, nativeHost, pathProblem } from "./internal/node/NodeAddress.ts"
+import { checkServer, PlainConnection } from "./internal/node/NodeTls.ts"
 import { type ConnectOptions, type Listener, type ListenerEvents, type ListenOptions, Network } from "./Network.ts"
-import { type Operation, type Reason, reasonFromCause, SocketError } from "./SocketError.ts"
+import { type Operation, type Reason, reasonFromCause, NetworkError } from "./NetworkError.ts"
 
-const errorAt = (operation: Operation, address: NetAddress.SocketAddress, reason: Reason): SocketError =>
-  SocketError.make({ operation, address: NetAddress.formatSocketAddress(address), reason })
+const errorAt = (operation: Operation, address: NetAddress.SocketAddress, reason: Reason): NetworkError =>
+  NetworkError.make({ operation, address: NetAddress.formatSocketAddress(address), reason })
 
 const keepAlive = (duration: Duration.Input | undefined): { keepAlive?: true; keepAliveInitialDelay?: number } =>
   duration === undefined ? {} : { keepAlive: true, keepAliveInitialDelay: Duration.toMillis(duration) }
@@ -29,7 +29,7 @@ const invalid = (
   operation: Operation,
   address: NetAddress.SocketAddress,
   localPort?: number
-): SocketError | undefined => {
+): NetworkError | undefined => {
   const isPort = localPort === undefined || (Number.isInteger(localPort) && localPort >= 1 && localPort <= 65_535)
   const detail = !isPort
     ? `local port ${localPort} is not an integer from 1 to 65535`
@@ -50,7 +50,7 @@ const connectReason = (address: NetAddress.SocketAddress, cause: unknown): Reaso
 const connect = (
   address: NetAddress.SocketAddress,
   options: ConnectOptions = {}
-): Effect.Effect<Connection, SocketError> =>
+): Effect.Effect<Connection, NetworkError> =>
   Effect.callback((resume) => {
     const fail = (cause: unknown): void =>
       resume(Effect.fail(errorAt("connect", address, connectReason(address, cause))))
@@ -94,7 +94,7 @@ const listen = (address: NetAddress.SocketAddress, events: ListenerEvents, optio
   const opened = openPort(address, events, options)
   return Effect.acquireRelease(
     address._tag === "UnixPathAddress"
-      ? Effect.catchReason(opened, "SocketError", "AddressInUse", (_, error) =>
+      ? Effect.catchReason(opened, "NetworkError", "AddressInUse", (_, error) =>
           Effect.flatMap(removeStale(address.path), (removed) => (removed ? opened : Effect.fail(error)))
         )
       : opened,
@@ -134,7 +134,7 @@ const openPort = (
   address: NetAddress.SocketAddress,
   events: ListenerEvents,
   options: ListenOptions
-): Effect.Effect<Listener, SocketError> =>
+): Effect.Effect<Listener, NetworkError> =>
   Effect.callback((resume) => {
     const error = invalid("listen", address)
     if (error !== undefined) return resume(Effect.fail(error))

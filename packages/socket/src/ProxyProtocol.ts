@@ -10,10 +10,10 @@ import { dual } from "effect/Function"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import * as V1 from "./internal/ProxyV1.ts"
-import * as V2 from "./internal/ProxyV2.ts"
-import type { ReadAttempt, StreamCore } from "./internal/StreamCore.ts"
-import type { SocketError } from "./SocketError.ts"
+import * as V1 from "./internal/proxy/V1.ts"
+import * as V2 from "./internal/proxy/V2.ts"
+import type { ReadAttempt, StreamCore } from "./internal/stream/StreamState.ts"
+import type { NetworkError } from "./NetworkError.ts"
 import { isSocketStream, type SocketStream } from "./SocketStream.ts"
 
 // The data -----------------------------------------------------------------------------------------------------------
@@ -266,10 +266,10 @@ const standard = attempt({})
  * `ConnectionReset`, `Closed`. What came stays readable. **Interruption** loses no byte.
  */
 export const read: {
-  (options?: Options): (self: SocketStream) => Effect.Effect<Header, SocketError | ProxyProtocolError>
-  (self: SocketStream, options?: Options): Effect.Effect<Header, SocketError | ProxyProtocolError>
+  (options?: Options): (self: SocketStream) => Effect.Effect<Header, NetworkError | ProxyProtocolError>
+  (self: SocketStream, options?: Options): Effect.Effect<Header, NetworkError | ProxyProtocolError>
 } = dual(
   (args) => isSocketStream(args[0]),
-  (self: SocketStream, options?: Options): Effect.Effect<Header, SocketError | ProxyProtocolError> =>
+  (self: SocketStream, options?: Options): Effect.Effect<Header, NetworkError | ProxyProtocolError> =>
     (self as StreamCore).read(options === undefined ? standard : attempt(options))
 )

@@ -19,10 +19,10 @@ import * as Fiber from "effect/Fiber"
 import { dual } from "effect/Function"
 import type * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
-import type { Refusal, Rules } from "./internal/Admission.ts"
-import { ServerLoop } from "./internal/ServerLoop.ts"
+import type { Refusal, Rules } from "./internal/server/AdmissionRules.ts"
+import { ServerLoop } from "./internal/server/ServerLoop.ts"
 import * as ServerSocket from "./ServerSocket.ts"
-import type { SocketError } from "./SocketError.ts"
+import type { NetworkError } from "./NetworkError.ts"
 import type { Options as StreamOptions, SocketStream } from "./SocketStream.ts"
 
 export type {
@@ -76,7 +76,7 @@ export interface Server {
   /** Stops in order and tells how. A second call gives the same report. **Interruption**: the stop goes on. */
   readonly stop: Effect.Effect<Report>
   /** Never succeeds; fails when the listener breaks, or with `Closed` when the server is stopped. */
-  readonly await: Effect.Effect<never, SocketError>
+  readonly await: Effect.Effect<never, NetworkError>
 }
 
 const loop = <R>(socket: ServerSocket.ServerSocket, handler: Handler<R>, options: Options<R> = {}) =>
@@ -95,21 +95,25 @@ export const serve: {
   <R>(
     handler: Handler<R>,
     options?: Options<R>
-  ): (self: ServerSocket.ServerSocket) => Effect.Effect<never, SocketError, Exclude<R, Scope.Scope>>
+  ): (self: ServerSocket.ServerSocket) => Effect.Effect<never, NetworkError, Exclude<R, Scope.Scope>>
   <R>(
     self: ServerSocket.ServerSocket,
     handler: Handler<R>,
     options?: Options<R>
-  ): Effect.Effect<never, SocketError, Exclude<R, Scope.Scope>>
+  ): Effect.Effect<never, NetworkError, Exclude<R, Scope.Scope>>
 } = dual(
   (args) => ServerSocket.isServerSocket(args[0]),
   <R>(
     self: ServerSocket.ServerSocket,
     handler: Handler<R>,
     options?: Options<R>
-  ): Effect.Effect<never, SocketError, Exclude<R, Scope.Scope>> =>
+  ): Effect.Effect<never, NetworkError, Exclude<R, Scope.Scope>> =>
     // Each connection brings the handler's scope.
-    Effect.suspend(() => loop(self, handler, options).run) as Effect.Effect<never, SocketError, Exclude<R, Scope.Scope>>
+    Effect.suspend(() => loop(self, handler, options).run) as Effect.Effect<
+      never,
+      NetworkError,
+      Exclude<R, Scope.Scope>
+    >
 )
 
 /**

@@ -16,12 +16,12 @@ import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { PendingQueue } from "./internal/PendingQueue.ts"
-import { own } from "./internal/own.ts"
-import type { StreamCore } from "./internal/StreamCore.ts"
-import { unyielding } from "./internal/unyielding.ts"
+import { AcceptQueue } from "./internal/server/AcceptQueue.ts"
+import { own } from "./internal/stream/scoped.ts"
+import type { StreamCore } from "./internal/stream/StreamState.ts"
+import { withoutYield } from "./internal/withoutYield.ts"
 import { type Listener, type ListenOptions, Network } from "./Network.ts"
-import { type Reason, SocketError } from "./SocketError.ts"
+import { type Reason, NetworkError } from "./NetworkError.ts"
 import type * as Tls from "./Tls.ts"
 import { limitsFrom, type Options as StreamOptions, type SocketStream } from "./SocketStream.ts"
 
@@ -46,17 +46,17 @@ export interface Options extends ListenOptions, StreamOptions {
    * Serve under TLS. Connections are accepted while their handshake goes on, as `SocketStream.handshake` tells; one that
    * fails or takes longer than `handshakeTimeout` ends only itself. `Unsupported` on a network without TLS.
    */
-  readonly tls?: Tls.Server | undefined
+  readonly tls?: Tls.ServerOptions | undefined
 }
 
 /** @internal */
 export class ServerSocketImpl implements ServerSocket {
   readonly [TypeId] = TypeId
   readonly address: NetAddress.SocketAddress
-  readonly queue: PendingQueue
+  readonly queue: AcceptQueue
   readonly capacity: number
   /** Opens the port again, in the scope that it is given. */
-  readonly reopen: Effect.Effect<Listener, SocketError, Scope.Scope>
+  readonly reopen: Effect.Effect<Listener, NetworkError, Scope.Scope>
   private readonly scope: Scope.Scope
   private port: Scope.Closeable | undefined
 
@@ -83,7 +83,7 @@ export class ServerSocketImpl implements ServerSocket {
     return port === undefined ? Effect.void : Scope.close(port, Exit.void)
   })
 
-  readonly resume: Effect.Effect<void, SocketError> = Effect.suspend(() => {
+  readonly resume: Effect.Effect<void, NetworkError> = Effect.suspend(() => {
     if (this.queue.failure !== undefined) return Effect.fail(this.queue.failure)
     if (this.port !== undefined) return Effect.void
     const port = Scope.forkUnsafe(this.scope)
@@ -105,13 +105,13 @@ const defaultQueue = 1024
 
 const listenAddress = (
   target: number | NetAddress.SocketAddress
-): Effect.Effect<NetAddress.SocketAddress, SocketError> =>
+): Effect.Effect<NetAddress.SocketAddress, NetworkError> =>
   typeof target !== "number"
     ? Effect.succeed(target)
     : Number.isInteger(target) && target >= 0 && target <= 65_535
       ? Effect.succeed(NetAddress.inetAddressUnsafe(NetAddress.ipv4Loopback, target))
       : Effect.fail(
-          SocketError.make({
+          NetworkError.make({
             operation: "listen",
             address: String(target),
             reason: { _tag: "InvalidAddress", detail: "a port is an integer from 0 to 65535" }
@@ -129,12 +129,12 @@ const listenAddress = (
 export const listen = Effect.fnUntraced(function* (
   target: number | NetAddress.SocketAddress,
   options: Options = {}
-): Effect.fn.Return<ServerSocket, SocketError, Network | Scope.Scope> {
+): Effect.fn.Return<ServerSocket, NetworkError, Network | Scope.Scope> {
   const network = yield* Network
   const scope = yield* Effect.scope
   const address = yield* listenAddress(target)
   if (options.tls !== undefined) yield* checkTls(network, address, options.tls)
-  const queue = new PendingQueue({
+  const queue = new AcceptQueue({
     capacity: options.queue ?? Math.min(defaultQueue, network.capacity),
     timeout: options.queueTimeout === undefined ? Infinity : Duration.toMillis(options.queueTimeout),
     limits: limitsFrom(options),
@@ -152,19 +152,19 @@ export const listen = Effect.fnUntraced(function* (
 })
 
 /** Options that cannot be used must fail here, not at each connection. */
-const checkTls = (network: Network["Service"], address: NetAddress.SocketAddress, tls: Tls.Server) => {
+const checkTls = (network: Network["Service"], address: NetAddress.SocketAddress, tls: Tls.ServerOptions) => {
   const reason: Reason | undefined =
     network.checkTls === undefined
       ? { _tag: "Unsupported", detail: "TLS on this network" }
       : Result.getOrUndefined(Result.flip(network.checkTls(tls)))
   return reason === undefined
     ? Effect.void
-    : Effect.fail(SocketError.make({ operation: "listen", address: NetAddress.formatSocketAddress(address), reason }))
+    : Effect.fail(NetworkError.make({ operation: "listen", address: NetAddress.formatSocketAddress(address), reason }))
 }
 
 /** @internal */
-export const closedError = (address: NetAddress.SocketAddress): SocketError =>
-  SocketError.make({
+export const closedError = (address: NetAddress.SocketAddress): NetworkError =>
+  NetworkError.make({
     operation: "accept",
     address: NetAddress.formatSocketAddress(address),
     reason: { _tag: "Closed" }
@@ -179,7 +179,7 @@ export const closedError = (address: NetAddress.SocketAddress): SocketError =>
 export const take = (
   self: ServerSocketImpl,
   restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-): Effect.Effect<StreamCore, SocketError> =>
+): Effect.Effect<StreamCore, NetworkError> =>
   Effect.suspend(() => {
     const core = self.queue.shift()
     if (core !== undefined) return Effect.succeed(core)
@@ -188,7 +188,10 @@ export const take = (
   })
 
 /** Takes a waiting connection into the scope, if there is one: in one step, so that it always has an owner. */
-const takeInto = (self: ServerSocketImpl, scope: Scope.Scope): Effect.Effect<SocketStream, SocketError> | undefined => {
+const takeInto = (
+  self: ServerSocketImpl,
+  scope: Scope.Scope
+): Effect.Effect<SocketStream, NetworkError> | undefined => {
   const core = self.queue.shift()
   if (core !== undefined) return own(core, scope)
   return self.queue.failure === undefined ? undefined : Effect.fail(self.queue.failure)
@@ -200,10 +203,10 @@ const takeInto = (self: ServerSocketImpl, scope: Scope.Scope): Effect.Effect<Soc
  * **Errors**: `Closed` when the port is closed; why the listener broke.
  * **Interruption**: no connection is lost, the next `accept` gets it.
  */
-export const accept = (self: ServerSocket): Effect.Effect<SocketStream, SocketError, Scope.Scope> =>
+export const accept = (self: ServerSocket): Effect.Effect<SocketStream, NetworkError, Scope.Scope> =>
   Effect.flatMap(Effect.scope, (scope) => {
     const impl = implOf(self)
-    const next: Effect.Effect<SocketStream, SocketError> = unyielding(
+    const next: Effect.Effect<SocketStream, NetworkError> = withoutYield(
       () => takeInto(impl, scope) ?? Effect.flatMap(impl.queue.awaitConnection, () => next)
     )
     return next
@@ -217,14 +220,14 @@ export const accept = (self: ServerSocket): Effect.Effect<SocketStream, SocketEr
 export const acceptWithin: {
   (
     duration: Duration.Input
-  ): (self: ServerSocket) => Effect.Effect<Option.Option<SocketStream>, SocketError, Scope.Scope>
-  (self: ServerSocket, duration: Duration.Input): Effect.Effect<Option.Option<SocketStream>, SocketError, Scope.Scope>
+  ): (self: ServerSocket) => Effect.Effect<Option.Option<SocketStream>, NetworkError, Scope.Scope>
+  (self: ServerSocket, duration: Duration.Input): Effect.Effect<Option.Option<SocketStream>, NetworkError, Scope.Scope>
 } = dual(
   2,
   (
     self: ServerSocket,
     duration: Duration.Input
-  ): Effect.Effect<Option.Option<SocketStream>, SocketError, Scope.Scope> =>
+  ): Effect.Effect<Option.Option<SocketStream>, NetworkError, Scope.Scope> =>
     Effect.flatMap(Effect.scope, (scope) => {
       const impl = implOf(self)
       const { queue } = impl
@@ -233,7 +236,7 @@ export const acceptWithin: {
         queue.size > 0 || queue.failure !== undefined ? Effect.void : Effect.flatMap(queue.awaitConnection, () => ready)
       )
       return Effect.flatMap(Effect.timeoutOption(ready, duration), () =>
-        unyielding(() => {
+        withoutYield(() => {
           const stream = takeInto(impl, scope)
           return stream === undefined ? Effect.succeedNone : Effect.asSome(stream)
         })
@@ -242,12 +245,12 @@ export const acceptWithin: {
 )
 
 /** The connections as they come, until the port is closed. The scope owns them, each until it ends by itself. */
-export const connections = (self: ServerSocket): Stream.Stream<SocketStream, SocketError, Scope.Scope> =>
+export const connections = (self: ServerSocket): Stream.Stream<SocketStream, NetworkError, Scope.Scope> =>
   Stream.fromPull(
     Effect.succeed(
       accept(self).pipe(
         Effect.map(Arr.of),
-        Effect.catchReason("SocketError", "Closed", () => Cause.done())
+        Effect.catchReason("NetworkError", "Closed", () => Cause.done())
       )
     )
   )
@@ -263,7 +266,7 @@ export const suspend = (self: ServerSocket): Effect.Effect<void> => implOf(self)
  *
  * **Errors**: as `listen`; `Closed` after `close`.
  */
-export const resume = (self: ServerSocket): Effect.Effect<void, SocketError> => implOf(self).resume
+export const resume = (self: ServerSocket): Effect.Effect<void, NetworkError> => implOf(self).resume
 
 /** Closes the port: new connections are refused, waiting ones are reset, accepted ones live on. May be run again. */
 export const close = (self: ServerSocket): Effect.Effect<void> =>

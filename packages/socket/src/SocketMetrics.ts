@@ -2,7 +2,7 @@
  * What servers count, as effect's metrics: `effect/observability`'s Prometheus and OTLP exporters read them.
  */
 import * as Metric from "effect/Metric"
-import type { Refusal } from "./internal/Admission.ts"
+import type { Refusal } from "./internal/server/AdmissionRules.ts"
 
 /** Connections that handlers are busy with now. */
 export const active = Metric.gauge("socket_connections_active", {

@@ -17,15 +17,15 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { HostInput, Resolver } from "@effect-sockets/resolver/Resolver"
 import type { Connection, SecureConnection } from "./Connection.ts"
-import { connect, type RaceOptions } from "./internal/open.ts"
-import { copy as copyCore } from "./internal/copy.ts"
-import { own } from "./internal/own.ts"
-import type { InputBuffer } from "./internal/InputBuffer.ts"
+import { connect, type RaceOptions } from "./internal/client/ConnectRace.ts"
+import { copy as copyCore } from "./internal/stream/copy.ts"
+import { own } from "./internal/stream/scoped.ts"
+import type { InputBuffer } from "./internal/stream/InputBuffer.ts"
 import type * as Tls from "./Tls.ts"
-import { type ReadAttempt, StreamCore, type StreamLimits } from "./internal/StreamCore.ts"
+import { type ReadAttempt, StreamCore, type StreamLimits } from "./internal/stream/StreamState.ts"
 import { TypeId } from "./internal/typeId.ts"
 import type { Network } from "./Network.ts"
-import type { SocketError } from "./SocketError.ts"
+import type { NetworkError } from "./NetworkError.ts"
 
 /** One end of an open connection. */
 export interface SocketStream {
@@ -96,12 +96,12 @@ const coreOf = (self: SocketStream): StreamCore => self as StreamCore
 /** How a connection is opened. */
 export interface OpenOptions extends Options, RaceOptions {
   /** Take a TLS handshake on the new connection, as its client. `servername` is the host unless it says otherwise. */
-  readonly tls?: Tls.Client | undefined
+  readonly tls?: Tls.ClientOptions | undefined
   /**
    * How long the connection may last, counted from when it is made. Then it is reset, and what waits fails with
    * `TimedOut`. Default: for ever. For a server it is `maxAge`.
    */
-  readonly totalTimeout?: Duration.Input | undefined
+  readonly maxAge?: Duration.Input | undefined
 }
 
 /**
@@ -121,23 +121,23 @@ export const open: {
     host: HostInput,
     port: number,
     options?: OpenOptions
-  ): Effect.Effect<SocketStream, SocketError, Network | Resolver | Scope.Scope>
+  ): Effect.Effect<SocketStream, NetworkError, Network | Resolver | Scope.Scope>
   (
     address: NetAddress.SocketAddress,
     options?: OpenOptions
-  ): Effect.Effect<SocketStream, SocketError, Network | Resolver | Scope.Scope>
+  ): Effect.Effect<SocketStream, NetworkError, Network | Resolver | Scope.Scope>
 } = (
   target: HostInput | NetAddress.SocketAddress,
   second?: number | OpenOptions,
   third?: OpenOptions
-): Effect.Effect<SocketStream, SocketError, Network | Resolver | Scope.Scope> => {
+): Effect.Effect<SocketStream, NetworkError, Network | Resolver | Scope.Scope> => {
   const options = (NetAddress.isSocketAddress(target) ? (second as OpenOptions | undefined) : third) ?? {}
   return Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(
       restore(connect(NetAddress.isSocketAddress(target) ? target : { host: target, port: second as number }, options)),
       (connection) => {
         const stream = Effect.tap(make(connection, options), (stream) =>
-          Effect.sync(() => coreOf(stream).expireAfter(millis(options.totalTimeout, Infinity)))
+          Effect.sync(() => coreOf(stream).expireAfter(millis(options.maxAge, Infinity)))
         )
         if (options.tls === undefined) return stream
         const servername = options.tls.servername ?? (typeof target === "string" ? target : undefined)
@@ -177,7 +177,7 @@ const nextChunk = next((input) => input.shift())
  *
  * **Errors**: `ConnectionReset` after what came before the reset was read; `TimedOut` after `readTimeout`; `Closed`.
  */
-export const read = (self: SocketStream): Effect.Effect<Option.Option<Uint8Array>, SocketError> =>
+export const read = (self: SocketStream): Effect.Effect<Option.Option<Uint8Array>, NetworkError> =>
   coreOf(self).read(nextChunk)
 
 /**
@@ -187,8 +187,8 @@ export const read = (self: SocketStream): Effect.Effect<Option.Option<Uint8Array
  * A buffer without room gets an empty part.
  */
 export const readInto: {
-  (buffer: Uint8Array): (self: SocketStream) => Effect.Effect<Option.Option<Uint8Array>, SocketError>
-  (self: SocketStream, buffer: Uint8Array): Effect.Effect<Option.Option<Uint8Array>, SocketError>
+  (buffer: Uint8Array): (self: SocketStream) => Effect.Effect<Option.Option<Uint8Array>, NetworkError>
+  (self: SocketStream, buffer: Uint8Array): Effect.Effect<Option.Option<Uint8Array>, NetworkError>
 } = dual(2, (self: SocketStream, buffer: Uint8Array) => coreOf(self).read(next((input) => input.takeInto(buffer))))
 
 /**
@@ -197,8 +197,8 @@ export const readInto: {
  * **Errors**: `UnexpectedEof` if the input ends before, saying how much came; those bytes stay readable.
  */
 export const readExactly: {
-  (count: number): (self: SocketStream) => Effect.Effect<Uint8Array, SocketError>
-  (self: SocketStream, count: number): Effect.Effect<Uint8Array, SocketError>
+  (count: number): (self: SocketStream) => Effect.Effect<Uint8Array, NetworkError>
+  (self: SocketStream, count: number): Effect.Effect<Uint8Array, NetworkError>
 } = dual(2, (self: SocketStream, count: number) => coreOf(self).read(exactly(count)))
 
 const exactly =
@@ -256,12 +256,12 @@ export const readUntil: {
   (
     delimiter: Uint8Array,
     options?: DelimitedOptions
-  ): (self: SocketStream) => Effect.Effect<Option.Option<Uint8Array>, SocketError>
+  ): (self: SocketStream) => Effect.Effect<Option.Option<Uint8Array>, NetworkError>
   (
     self: SocketStream,
     delimiter: Uint8Array,
     options?: DelimitedOptions
-  ): Effect.Effect<Option.Option<Uint8Array>, SocketError>
+  ): Effect.Effect<Option.Option<Uint8Array>, NetworkError>
 } = dual(
   (args) => isSocketStream(args[0]),
   (self: SocketStream, delimiter: Uint8Array, options?: DelimitedOptions) =>
@@ -299,8 +299,8 @@ const defaultLine = line(defaultMaxBytes)
  * **Errors**: `LineTooLong` if the line has more than `maxBytes`. What came stays readable, in constant memory.
  */
 export const readLine: {
-  (options?: DelimitedOptions): (self: SocketStream) => Effect.Effect<Option.Option<string>, SocketError>
-  (self: SocketStream, options?: DelimitedOptions): Effect.Effect<Option.Option<string>, SocketError>
+  (options?: DelimitedOptions): (self: SocketStream) => Effect.Effect<Option.Option<string>, NetworkError>
+  (self: SocketStream, options?: DelimitedOptions): Effect.Effect<Option.Option<string>, NetworkError>
 } = dual(
   (args) => isSocketStream(args[0]),
   (self: SocketStream, options?: DelimitedOptions) =>
@@ -321,14 +321,14 @@ const all =
  * **Errors**: `InputTooLong` if more than `maxBytes` (default 1 MiB) come; those stay readable.
  */
 export const readAll: {
-  (options?: DelimitedOptions): (self: SocketStream) => Effect.Effect<Uint8Array, SocketError>
-  (self: SocketStream, options?: DelimitedOptions): Effect.Effect<Uint8Array, SocketError>
+  (options?: DelimitedOptions): (self: SocketStream) => Effect.Effect<Uint8Array, NetworkError>
+  (self: SocketStream, options?: DelimitedOptions): Effect.Effect<Uint8Array, NetworkError>
 } = dual(
   (args) => isSocketStream(args[0]),
   (self: SocketStream, options?: DelimitedOptions) => coreOf(self).read(all(options?.maxBytes ?? 1024 * 1024))
 )
 
-const repeatRead = <A>(next: Effect.Effect<Option.Option<A>, SocketError>): Stream.Stream<A, SocketError> =>
+const repeatRead = <A>(next: Effect.Effect<Option.Option<A>, NetworkError>): Stream.Stream<A, NetworkError> =>
   Stream.fromPull(
     Effect.succeed(
       Effect.flatMap(next, (item) => (Option.isSome(item) ? Effect.succeed(Arr.of(item.value)) : Cause.done()))
@@ -336,12 +336,12 @@ const repeatRead = <A>(next: Effect.Effect<Option.Option<A>, SocketError>): Stre
   )
 
 /** The input as it comes, up to its end. Pulls only what is asked for: the peer is held back meanwhile. */
-export const chunks = (self: SocketStream): Stream.Stream<Uint8Array, SocketError> => repeatRead(read(self))
+export const chunks = (self: SocketStream): Stream.Stream<Uint8Array, NetworkError> => repeatRead(read(self))
 
 /** The lines of the input, as `readLine` gives them, up to its end. */
 export const lines: {
-  (options?: DelimitedOptions): (self: SocketStream) => Stream.Stream<string, SocketError>
-  (self: SocketStream, options?: DelimitedOptions): Stream.Stream<string, SocketError>
+  (options?: DelimitedOptions): (self: SocketStream) => Stream.Stream<string, NetworkError>
+  (self: SocketStream, options?: DelimitedOptions): Stream.Stream<string, NetworkError>
 } = dual(
   (args) => isSocketStream(args[0]),
   (self: SocketStream, options?: DelimitedOptions) => repeatRead(readLine(self, options))
@@ -358,14 +358,14 @@ export const lines: {
  * `endWrite` or `close`. **Interruption**: while it waits, nothing of the chunk has gone; afterwards all of it will.
  */
 export const write: {
-  (chunk: Uint8Array | string): (self: SocketStream) => Effect.Effect<void, SocketError>
-  (self: SocketStream, chunk: Uint8Array | string): Effect.Effect<void, SocketError>
+  (chunk: Uint8Array | string): (self: SocketStream) => Effect.Effect<void, NetworkError>
+  (self: SocketStream, chunk: Uint8Array | string): Effect.Effect<void, NetworkError>
 } = dual(2, (self: SocketStream, chunk: Uint8Array | string) => Effect.suspend(() => coreOf(self).write(chunk)))
 
 /** Writes a line of text, ended by CR LF. As `write` otherwise. */
 export const writeLine: {
-  (line: string): (self: SocketStream) => Effect.Effect<void, SocketError>
-  (self: SocketStream, line: string): Effect.Effect<void, SocketError>
+  (line: string): (self: SocketStream) => Effect.Effect<void, NetworkError>
+  (self: SocketStream, line: string): Effect.Effect<void, NetworkError>
 } = dual(2, (self: SocketStream, line: string) => write(self, `${line}\r\n`))
 
 /**
@@ -373,7 +373,7 @@ export const writeLine: {
  *
  * **Errors** as `write`. **Interruption**: what was written still leaves.
  */
-export const flush = (self: SocketStream): Effect.Effect<void, SocketError> =>
+export const flush = (self: SocketStream): Effect.Effect<void, NetworkError> =>
   Effect.suspend(() => coreOf(self).flush("write"))
 
 /**
@@ -385,8 +385,8 @@ export const flush = (self: SocketStream): Effect.Effect<void, SocketError> =>
  * nothing either.
  */
 export const copy: {
-  (to: SocketStream): (self: SocketStream) => Effect.Effect<number, SocketError>
-  (self: SocketStream, to: SocketStream): Effect.Effect<number, SocketError>
+  (to: SocketStream): (self: SocketStream) => Effect.Effect<number, NetworkError>
+  (self: SocketStream, to: SocketStream): Effect.Effect<number, NetworkError>
 } = dual(2, (self: SocketStream, to: SocketStream) => copyCore(coreOf(self), coreOf(to)))
 
 // Closing ------------------------------------------------------------------------------------------------------------
@@ -395,7 +395,7 @@ export const copy: {
  * Ends the output: FIN follows what was written, reading goes on (half-close). Returns when the kernel has the output.
  * A second call is fine.
  */
-export const endWrite = (self: SocketStream): Effect.Effect<void, SocketError> =>
+export const endWrite = (self: SocketStream): Effect.Effect<void, NetworkError> =>
   Effect.suspend(() => {
     const core = coreOf(self)
     core.endWrite()
@@ -408,7 +408,7 @@ export const endWrite = (self: SocketStream): Effect.Effect<void, SocketError> =
  *
  * **Errors**: why something written could not be handed over. **Interruption**: the close goes on.
  */
-export const close = (self: SocketStream): Effect.Effect<void, SocketError> =>
+export const close = (self: SocketStream): Effect.Effect<void, NetworkError> =>
   Effect.suspend(() => {
     const core = coreOf(self)
     core.beginClose()
@@ -438,9 +438,9 @@ export const reset = (self: SocketStream): Effect.Effect<void> =>
  * network without TLS. The connection cannot be used afterwards. **Interruption** cuts the connection.
  */
 export const upgradeTls: {
-  (options: Tls.Options): (self: SocketStream) => Effect.Effect<Tls.Info, SocketError>
-  (self: SocketStream, options: Tls.Options): Effect.Effect<Tls.Info, SocketError>
-} = dual(2, (self: SocketStream, options: Tls.Options) =>
+  (options: Tls.HandshakeOptions): (self: SocketStream) => Effect.Effect<Tls.HandshakeInfo, NetworkError>
+  (self: SocketStream, options: Tls.HandshakeOptions): Effect.Effect<Tls.HandshakeInfo, NetworkError>
+} = dual(2, (self: SocketStream, options: Tls.HandshakeOptions) =>
   Effect.suspend(() => {
     const core = coreOf(self)
     const { connection } = core
@@ -470,7 +470,7 @@ export const upgradeTls: {
  *
  * **Errors**: why it failed; `Unsupported` on a stream without TLS.
  */
-export const handshake = (self: SocketStream): Effect.Effect<Tls.Info, SocketError> =>
+export const handshake = (self: SocketStream): Effect.Effect<Tls.HandshakeInfo, NetworkError> =>
   Effect.suspend(() => {
     const core = coreOf(self)
     const { connection } = core

@@ -19,7 +19,7 @@ interface Common {
 }
 
 /** The client's side of a handshake. */
-export interface Client extends Common {
+export interface ClientOptions extends Common {
   /**
    * The server's name: sent to it (SNI, RFC 6066) and looked for in its certificate. Default: the host of `open`, or else
    * the address of the peer, which is not sent.
@@ -32,7 +32,7 @@ export interface Client extends Common {
 }
 
 /** The server's side of a handshake. */
-export interface Server extends Common {
+export interface ServerOptions extends Common {
   readonly identity: Identity
   /** Other identities, by the name that the client asks for. */
   readonly identities?: { readonly [servername: string]: Identity } | undefined
@@ -41,12 +41,12 @@ export interface Server extends Common {
 }
 
 /** Which side of a handshake to take, and how. */
-export type Options =
-  | { readonly side: "client"; readonly options: Client }
-  | { readonly side: "server"; readonly options: Server }
+export type HandshakeOptions =
+  | { readonly side: "client"; readonly options: ClientOptions }
+  | { readonly side: "server"; readonly options: ServerOptions }
 
 /** What a handshake agreed on. */
-export interface Info {
+export interface HandshakeInfo {
   /** `"TLSv1.3"`, for example. */
   readonly protocol: string
   /** The protocol agreed on by ALPN. */

@@ -7,7 +7,7 @@ import * as CliOutput from "effect/cli/CliOutput"
 import * as Effect from "effect/Effect"
 import * as path from "node:path"
 import { fileURLToPath } from "node:url"
-import * as NodeOutput from "../internal/NodeOutput.ts"
+import * as NodeOutput from "./output.ts"
 
 /** A file or folder of this package. */
 export const inPackage = (name: string): string => fileURLToPath(new URL(`../../${name}`, import.meta.url))

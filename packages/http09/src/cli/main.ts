@@ -15,8 +15,8 @@ import * as Layer from "effect/Layer"
 import * as Runtime from "effect/Runtime"
 import * as fs from "node:fs"
 import { inPackage, presenter, report } from "./common.ts"
-import { get } from "./get.ts"
-import { serve } from "./serve.ts"
+import { get } from "./get/command.ts"
+import { serve } from "./serve/command.ts"
 
 const http09 = Command.make("http09").pipe(
   Command.withDescription("An HTTP/0.9 server and client"),

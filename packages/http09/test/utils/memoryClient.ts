@@ -32,7 +32,7 @@ export const against = <A, E, R>(
   options: MemoryNetwork.Options = {}
 ) =>
   Effect.gen(function* () {
-    const socket = yield* MemoryNetwork.on(ServerSocket.listen(port80), "server")
+    const socket = yield* MemoryNetwork.runOn(ServerSocket.listen(port80), "server")
     const served = (stream: SocketStream.SocketStream) => Effect.andThen(SocketStream.readLine(stream), script(stream))
     yield* Server.start(socket, served, { drainTimeout: 0, onError: () => Effect.void })
     return yield* Effect.provide(program, client)

@@ -2,7 +2,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { DocumentError } from "../../src/DocumentError.ts"
 import * as DocumentRoot from "../../src/DocumentRoot.ts"
-import * as NodeFolder from "../../src/internal/NodeFolder.ts"
+import * as NodeFolder from "../../src/internal/folder/NodeFolder.ts"
 import * as NodeDocumentRoot from "../../src/NodeDocumentRoot.ts"
 import { temporary, write } from "./folders.ts"
 

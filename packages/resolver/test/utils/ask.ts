@@ -7,7 +7,7 @@ import * as fs from "node:fs"
 import * as Hostent from "../../src/Hostent.ts"
 import * as NodeResolver from "../../src/NodeResolver.ts"
 import * as Resolver from "../../src/Resolver.ts"
-import * as DnsServer from "./DnsServer.ts"
+import * as DnsServer from "./dnsServer.ts"
 
 export interface Request {
   readonly questions: ReadonlyArray<string>

@@ -74,7 +74,7 @@ const toCases = <R>(checks: Checks<R>, factory: Factory<R>): ReadonlyArray<Case<
  * deadlines as `Effect.timeout` and interruption; then half-close, backpressure, FIN and RST, lingering, interruption of
  * every operation, ports, servers, and that nothing stays behind.
  *
- * Cases are independent of each other, but for `held`: run them one by one if the factory has it.
+ * Cases are independent of each other, but for `openHandles`: run them one by one if the factory has it.
  */
 export const cases = <R = never>(factory: Factory<R>): ReadonlyArray<Case<R>> => [
   ...toCases(Transfer.checks<R>(), factory),
@@ -84,7 +84,7 @@ export const cases = <R = never>(factory: Factory<R>): ReadonlyArray<Case<R>> =>
 ]
 
 /** How `overNetwork` listens and connects. */
-export interface OverNetwork<R = never> extends Pick<Factory<R>, "resets" | "buffers" | "held"> {
+export interface OverNetwork<R = never> extends Pick<Factory<R>, "signalsReset" | "maxBufferedBytes" | "openHandles"> {
   /** Where to listen: port 0 for any, or an effect that gives a fresh address each time. */
   readonly address: NetAddress.SocketAddress | Effect.Effect<NetAddress.SocketAddress, never, R>
   /** For every port: TLS, for example. */
@@ -114,8 +114,8 @@ export const overNetwork = <R = never>(options: OverNetwork<R>): Factory<R | Net
   return {
     pair,
     server: { listen, open },
-    resets: options.resets,
-    buffers: options.buffers,
-    held: options.held
+    signalsReset: options.signalsReset,
+    maxBufferedBytes: options.maxBufferedBytes,
+    openHandles: options.openHandles
   }
 }

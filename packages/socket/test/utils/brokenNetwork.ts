@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { Connection, ConnectionEvents } from "../../src/Connection.ts"
 import { Network } from "../../src/Network.ts"
-import type { Reason } from "../../src/SocketError.ts"
+import type { Reason } from "../../src/NetworkError.ts"
 
 /** Passes everything on, until a subclass does not. */
 export class Wrapped implements Connection, ConnectionEvents {

@@ -2,7 +2,7 @@
 import { assert } from "@effect/vitest"
 import * as Arbitrary from "effect/Arbitrary"
 import * as Schema from "effect/Schema"
-import { InputBuffer } from "../../src/internal/InputBuffer.ts"
+import { InputBuffer } from "../../src/internal/stream/InputBuffer.ts"
 
 /** Three byte values only, so that delimiters start, fail and match often. */
 const alphabet = 3

@@ -9,10 +9,10 @@ import { layer } from "./live.ts"
 
 export const conforms = (
   transport: string,
-  options: Omit<Conformance.OverNetwork<Network | Resolver.Resolver>, "held">
+  options: Omit<Conformance.OverNetwork<Network | Resolver.Resolver>, "openHandles">
 ): void => {
   describe(`over ${transport}`, () => {
-    const factory = Conformance.overNetwork({ ...options, held: Effect.sync(openSockets) })
+    const factory = Conformance.overNetwork({ ...options, openHandles: Effect.sync(openSockets) })
     for (const { name, run } of Conformance.cases(factory)) {
       it.live(name, () => Effect.provide(run, layer), 40_000)
     }

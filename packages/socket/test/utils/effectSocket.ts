@@ -8,7 +8,7 @@ import type * as Scope from "effect/Scope"
 import * as Socket from "effect/socket/Socket"
 import * as MemoryNetwork from "../../src/MemoryNetwork.ts"
 import type { Network } from "../../src/Network.ts"
-import type { SocketError } from "../../src/SocketError.ts"
+import type { NetworkError } from "../../src/NetworkError.ts"
 import * as SocketStream from "../../src/SocketStream.ts"
 import { live, text } from "./live.ts"
 
@@ -36,7 +36,7 @@ export const start = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.forkChi
 /** What a peer sees at the end: its last bytes, or why there is no end. */
 export const ending = (peer: SocketStream.SocketStream): Effect.Effect<string> =>
   SocketStream.readAll(peer, { maxBytes: Infinity }).pipe(
-    Effect.match({ onSuccess: (all) => `${text(all)}, FIN`, onFailure: (error: SocketError) => error.reason._tag })
+    Effect.match({ onSuccess: (all) => `${text(all)}, FIN`, onFailure: (error: NetworkError) => error.reason._tag })
   )
 
 export const textOf = (batch: ReadonlyArray<string | Uint8Array>): string =>

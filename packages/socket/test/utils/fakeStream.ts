@@ -1,7 +1,7 @@
 /** A stream over a connection without a transport. */
 import * as Effect from "effect/Effect"
 import * as SocketStream from "../../src/SocketStream.ts"
-import { FakeConnection } from "./FakeConnection.ts"
+import { FakeConnection } from "./fakeConnection.ts"
 
 /** The stream, and the connection that the test plays. */
 export const fakeStream = Effect.fnUntraced(function* (

@@ -84,7 +84,7 @@ export const dial = (address: NetAddress.SocketAddress = port80, options: Connec
 
 /** One connection from the client to the server, on a network without latency. */
 export const pair = Effect.gen(function* () {
-  const { accepted } = yield* MemoryNetwork.on(listening(), "server")
-  const client = yield* MemoryNetwork.on(dial(), "client")
+  const { accepted } = yield* MemoryNetwork.runOn(listening(), "server")
+  const client = yield* MemoryNetwork.runOn(dial(), "client")
   return { client, server: accepted[0] }
 })

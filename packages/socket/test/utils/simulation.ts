@@ -71,7 +71,7 @@ const nature = (dice: Dice, faults: (attempt: MemoryNetwork.Attempt) => MemoryNe
   receiveBuffer: dice.pick(5, 64, 300, 4096, 65_536),
   maxChunk: dice.pick(undefined, dice.int(1, 8), dice.int(1, 2000)),
   acceptDelay: dice.pick(0, dice.int(1, 30)),
-  giveUp: "20 seconds" as const,
+  retransmitTimeout: "20 seconds" as const,
   traceLimit: 100_000,
   faults
 })

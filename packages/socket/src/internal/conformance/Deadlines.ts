@@ -27,7 +27,7 @@ const stall = 250
 
 /** Writes until a write has waited for too long: how many bytes were taken. The write that waited sent nothing. */
 const fill = Effect.fnUntraced(function* <R>(factory: Factory<R>, stream: SocketStream.SocketStream) {
-  const limit = (factory.buffers ?? 32 * 1024 * 1024) + 4 * chunkSize
+  const limit = (factory.maxBufferedBytes ?? 32 * 1024 * 1024) + 4 * chunkSize
   let taken = 0
   while (Option.isSome(yield* Effect.timeoutOption(SocketStream.write(stream, pattern(chunkSize, taken)), stall))) {
     taken += chunkSize

@@ -226,9 +226,9 @@ export const checks = <R>(): Checks<R> => ({
     })
   ),
 
-  "nothing stays behind": ({ held, pair }) =>
+  "nothing stays behind": ({ openHandles, pair }) =>
     Effect.gen(function* () {
-      if (held === undefined) return
+      if (openHandles === undefined) return
       const round = (first: End, second: End, read: boolean) =>
         Effect.gen(function* () {
           const [client, server] = yield* pair({ lingerTimeout: 100 })
@@ -239,11 +239,11 @@ export const checks = <R>(): Checks<R> => ({
       // What a transport sets up once is not what a connection leaves.
       yield* round(SocketStream.close, SocketStream.close, true)
       yield* Effect.sleep(50)
-      const before = yield* held
+      const before = yield* openHandles
       for (const [i, first] of ends.entries()) {
         for (const second of ends) yield* round(first, second, i % 2 === 0)
       }
-      yield* eventually(held, before, "what is held")
+      yield* eventually(openHandles, before, "what is held")
     }),
 
   "reads and writes of a scope that has ended fail with Closed": ({ pair }) =>

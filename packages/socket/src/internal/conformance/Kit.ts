@@ -5,7 +5,7 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type * as ServerSocket from "../../ServerSocket.ts"
-import { isSocketError, type Reason, type SocketError } from "../../SocketError.ts"
+import { isNetworkError, type Reason, type NetworkError } from "../../NetworkError.ts"
 import * as SocketStream from "../../SocketStream.ts"
 
 /** Both ends of one connection. */
@@ -33,11 +33,11 @@ export interface Factory<R = never> {
    * Whether a cut connection shows its peer `ConnectionReset`. Without it (Unix-domain sockets), an end of input passes
    * too. Default `true`.
    */
-  readonly resets?: boolean | undefined
+  readonly signalsReset?: boolean | undefined
   /** Bytes that the transport itself may hold in each direction, besides the streams' marks. Default 32 MiB. */
-  readonly buffers?: number | undefined
+  readonly maxBufferedBytes?: number | undefined
   /** What is held of the transport now, descriptors for example: the same value after a connection as before it. */
-  readonly held?: Effect.Effect<unknown, never, R> | undefined
+  readonly openHandles?: Effect.Effect<unknown, never, R> | undefined
 }
 
 /** A case before it has its time limit: it fails with anything that explains itself as text. */
@@ -74,7 +74,7 @@ export const failsWith = <A, R>(
   Effect.matchEffect(effect, {
     onSuccess: (value) => Effect.fail(`${what}: ${show(value)} instead of ${reasons.join(" or ")}`),
     onFailure: (error) =>
-      isSocketError(error) && reasons.includes(error.reason._tag)
+      isNetworkError(error) && reasons.includes(error.reason._tag)
         ? Effect.void
         : Effect.fail(`${what}: ${String(error)} instead of ${reasons.join(" or ")}`)
   })
@@ -82,10 +82,10 @@ export const failsWith = <A, R>(
 /** How a cut connection shows itself to a reader: as a reset, or on a transport without resets also as an end of input. */
 export const isCut = <R>(
   factory: Factory<R>,
-  read: Effect.Effect<unknown, SocketError>,
+  read: Effect.Effect<unknown, NetworkError>,
   what: string
 ): Effect.Effect<void, string> =>
-  factory.resets === false ? Effect.asVoid(Effect.exit(read)) : failsWith(read, ["ConnectionReset"], what)
+  factory.signalsReset === false ? Effect.asVoid(Effect.exit(read)) : failsWith(read, ["ConnectionReset"], what)
 
 export const start = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<Fiber.Fiber<A, E>, never, R> =>
   Effect.forkChild(effect, { startImmediately: true })

@@ -240,9 +240,9 @@ export const checks = <R>(): Checks<R> => ({
       })
   ),
 
-  "a server leaves nothing behind": onPort(({ listen, open }, { held }) =>
+  "a server leaves nothing behind": onPort(({ listen, open }, { openHandles }) =>
     Effect.gen(function* () {
-      if (held === undefined) return
+      if (openHandles === undefined) return
       const round = Effect.gen(function* () {
         const port = yield* listen({})
         yield* Server.start(port, echo, { ...quiet, drainTimeout: 100 })
@@ -254,9 +254,9 @@ export const checks = <R>(): Checks<R> => ({
       // What a transport sets up once is not what a server leaves.
       yield* Effect.scoped(round)
       yield* Effect.sleep(50)
-      const before = yield* held
+      const before = yield* openHandles
       for (let i = 0; i < 3; i++) yield* Effect.scoped(round)
-      yield* eventually(held, before, "what is held")
+      yield* eventually(openHandles, before, "what is held")
     })
   )
 })

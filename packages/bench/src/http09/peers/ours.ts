@@ -1,0 +1,71 @@
+/**
+ * This project's servers, with every default: `ours.ts WORK [FOLDER]`.
+ */
+import * as Http09Server from "../../../../http09/src/Http09Server.ts"
+import * as NodeDocumentRoot from "../../../../http09/src/NodeDocumentRoot.ts"
+import * as NodeNetwork from "@effect-sockets/socket/NodeNetwork"
+import * as Server from "@effect-sockets/socket/Server"
+import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
+import * as SocketStream from "@effect-sockets/socket/SocketStream"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as NetAddress from "effect/net/NetAddress"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import { ready } from "./ready.ts"
+
+const [work, folder = "."] = process.argv.slice(2)
+
+const chunk = new Uint8Array(65_536)
+
+const works: Record<string, Server.Handler> = {
+  echo: Effect.fnUntraced(function* (stream) {
+    while (true) {
+      const data = yield* SocketStream.read(stream)
+      if (Option.isNone(data)) return
+      yield* SocketStream.write(stream, data.value)
+    }
+  }),
+  lines: Effect.fnUntraced(function* (stream) {
+    while (true) {
+      const line = yield* SocketStream.readLine(stream)
+      if (Option.isNone(line)) return
+      yield* SocketStream.writeLine(stream, line.value)
+    }
+  }),
+  stream: (stream) =>
+    SocketStream.lines(stream).pipe(Stream.runForEach((line) => SocketStream.writeLine(stream, line))),
+  copy: (stream) => SocketStream.copy(stream, stream),
+  up: Effect.fnUntraced(function* (stream) {
+    const buffer = new Uint8Array(65_536)
+    while (Option.isSome(yield* SocketStream.readInto(stream, buffer))) continue
+  }),
+  upStream: (stream) => Stream.runDrain(SocketStream.chunks(stream)),
+  down: (stream) => Effect.forever(SocketStream.write(stream, chunk), { disableYield: true })
+}
+
+const serve = Effect.gen(function* () {
+  const socket = yield* ServerSocket.listen(0, { backlog: 1024 })
+  yield* Effect.sync(() => ready((socket.address as NetAddress.InetAddress).port))
+  return yield* Server.serve(socket, works[work])
+})
+
+const serveFiles = Effect.gen(function* () {
+  const { address } = yield* Http09Server.Http09Server
+  yield* Effect.sync(() => ready((address as NetAddress.InetAddress).port))
+  return yield* Effect.never
+}).pipe(
+  Effect.provide(
+    Layer.provide(
+      Http09Server.layer({ address: 0, backlog: 1024 }),
+      Layer.suspend(() => NodeDocumentRoot.layer(folder))
+    )
+  )
+)
+
+const run: Effect.Effect<never, unknown, never> = (work === "file" ? serveFiles : serve).pipe(
+  Effect.scoped,
+  Effect.provide(NodeNetwork.layer)
+)
+NodeRuntime.runMain(run)

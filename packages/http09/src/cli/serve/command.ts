@@ -1,0 +1,81 @@
+/**
+ * `http09 serve`: a folder, until it is interrupted.
+ */
+import * as Resolver from "@effect-sockets/resolver/Resolver"
+import * as Command from "effect/cli/Command"
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as NetAddress from "effect/net/NetAddress"
+import * as NodeOutput from "../output.ts"
+import * as Metrics from "./metrics.ts"
+import { parameters, type Settings } from "./settings.ts"
+import * as Site from "./site.ts"
+import * as Workers from "./supervisor.ts"
+
+/** The next SIGINT or SIGTERM. A second one, while the server drains, ends the process at once. */
+const signal: Effect.Effect<void> = Effect.callback((resume) => {
+  const names = ["SIGINT", "SIGTERM"] as const
+  const stop = (): void => {
+    for (const name of names) process.off(name, stop)
+    resume(Effect.void)
+  }
+  for (const name of names) process.on(name, stop)
+})
+
+/** Settings that do not go together. */
+class SettingsError extends Data.TaggedError("SettingsError")<{ readonly message: string }> {}
+
+const addressOf = Effect.fnUntraced(function* ({ host, port, unix, workers }: Settings) {
+  if (unix === undefined) {
+    const [address] = yield* Resolver.lookup(host)
+    return NetAddress.inetAddressUnsafe(address, port)
+  }
+  if (workers > 1) {
+    return yield* new SettingsError({ message: "workers share a port: a Unix-domain socket has one process" })
+  }
+  return NetAddress.unixPathAddress(unix)
+})
+
+const run = Effect.fnUntraced(function* (settings: Settings) {
+  // Told in the log as the book does; a log that programs read has only requests in it.
+  const say = settings.logFormat === "human" ? NodeOutput.log : NodeOutput.tell
+  const warn = ({ message }: Error): Effect.Effect<void> => NodeOutput.tell(`http09: ${message}`)
+  const started = (address: NetAddress.SocketAddress) => say(`> Started server on ${Site.nameOf(address)}`)
+  const expose = (text: Effect.Effect<string>) =>
+    settings.metrics === undefined
+      ? Effect.void
+      : Effect.flatMap(Metrics.expose(settings.metrics, text, warn), (port) =>
+          port === undefined ? Effect.void : say(`> Metrics on http://127.0.0.1:${port}/metrics`)
+        )
+  const address = yield* addressOf(settings)
+  yield* NodeOutput.keepLogging
+  const place = { started, stop: signal }
+  if (settings.workers > 1 && NetAddress.isInetAddress(address)) {
+    const workers = Workers.make(settings, { ...place, address })
+    yield* expose(workers.metrics)
+    return yield* workers.serve
+  }
+  yield* expose(Metrics.format)
+  return yield* Site.serve(settings, { ...place, address })
+})
+
+/** `http09 serve`. */
+export const serve = Command.make("serve", parameters, (settings) =>
+  run(settings).pipe(
+    Effect.flatMap((cut) => (cut > 0 ? NodeOutput.tell(`http09: connections cut: ${cut}`) : Effect.void)),
+    Effect.scoped
+  )
+).pipe(
+  Command.withDescription(
+    "Serve a folder until interrupted by SIGINT or SIGTERM. Every flag can also be a variable of the environment, named in brackets; the flag wins."
+  ),
+  Command.withShortDescription("Serve a folder until interrupted"),
+  Command.withExamples([
+    { command: "http09 serve", description: "Serve the site that explains this server on 127.0.0.1:8080" },
+    { command: "http09 serve public --port 9000", description: "Serve the folder public on 127.0.0.1:9000" },
+    {
+      command: "http09 serve public --host :: --workers 4 --log-format common --metrics 9100",
+      description: "Serve the network from four processes, with figures on 127.0.0.1:9100/metrics"
+    }
+  ])
+)

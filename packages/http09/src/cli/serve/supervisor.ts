@@ -1,0 +1,132 @@
+/**
+ * Several processes that serve one port.
+ *
+ * Each listens on it for itself (SO_REUSEPORT): the kernel spreads connections over them, and no connection passes
+ * through this process. It starts them, replaces those that die, writes their logs as one, and stops them.
+ */
+import * as NodeNetwork from "@effect-sockets/socket/NodeNetwork"
+import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
+import type { NetworkError } from "@effect-sockets/socket/NetworkError"
+import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Metric from "effect/Metric"
+import * as NetAddress from "effect/net/NetAddress"
+import type * as Scope from "effect/Scope"
+import * as NodeOutput from "../output.ts"
+import * as Metrics from "./metrics.ts"
+import type { Settings } from "./settings.ts"
+import type { Place } from "./site.ts"
+import { spawn, type Worker, type WorkerError } from "./workerProcess.ts"
+
+/** Workers that were started in the place of one that died. */
+const replaced = Metric.counter("http09_workers_replaced", {
+  description: "Workers that were started in the place of one that died",
+  incremental: true
+})
+
+/** The first wait before a worker is replaced, and the longest: each death soon after the start doubles it. */
+const shortestWait = 100
+const longestWait = 10_000
+
+/** A worker that has served so long was sound: its successor is started as if it were the first to die. */
+const soundAfter = 10_000
+
+/** How long to wait after so many early deaths in a row. */
+export const waitAfter = (deaths: number): number => Math.min(longestWait, shortestWait * 2 ** deaths)
+
+/** Several processes. */
+export interface Workers {
+  /** The metrics of all, each sample labelled with its worker. */
+  readonly metrics: Effect.Effect<string>
+  /** Serves until it is told to stop, and drains all: how many connections they had to cut. */
+  readonly serve: Effect.Effect<number, NetworkError | WorkerError>
+}
+
+/**
+ * Finds out whether the port is free, and which it is.
+ *
+ * A port that was asked for is opened alone, so that one that others serve already is an error, and closed again: until
+ * the workers listen, clients are refused. One that the system chose is kept until then, lest it goes to somebody else;
+ * nobody knows of it yet.
+ */
+const take = (
+  address: NetAddress.InetAddress
+): Effect.Effect<{ readonly port: number; readonly release: Effect.Effect<void> }, NetworkError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const kept = address.port === 0
+    const socket = yield* ServerSocket.listen(address, { reusePort: kept, ipv6Only: false })
+    const release = ServerSocket.close(socket)
+    if (!kept) yield* release
+    return { port: NetAddress.isInetAddress(socket.address) ? socket.address.port : address.port, release }
+  }).pipe(Effect.provide(NodeNetwork.layer))
+
+/** Several processes for the settings. */
+export const make = (
+  settings: Settings,
+  { address, started, stop }: Place & { readonly address: NetAddress.InetAddress }
+): Workers => {
+  const numbers = Array.from({ length: settings.workers }, (_, index) => index + 1)
+  const listening = numbers.map(() => Deferred.makeUnsafe<void>())
+  const current = new Map<number, Worker>()
+  let cut = 0
+
+  /** One worker's life: how it ended, after how many milliseconds. */
+  const life = (worker: number, port: number) =>
+    Effect.gen(function* () {
+      const process = yield* spawn({
+        start: { _tag: "Start", worker, settings, host: NetAddress.formatIp(address.address), port },
+        drain: settings.drainTimeout,
+        onCut: (connections) => {
+          cut += connections
+        }
+      })
+      yield* process.listening
+      const began = yield* Clock.currentTimeMillis
+      current.set(worker, process)
+      yield* Deferred.succeed(listening[worker - 1], undefined)
+      const how = yield* process.ended
+      return { how, lived: (yield* Clock.currentTimeMillis) - began }
+    }).pipe(Effect.scoped, Effect.ensuring(Effect.sync(() => current.delete(worker))))
+
+  /** Keeps one worker alive. Only its first start may fail. */
+  const keep = Effect.fnUntraced(function* (worker: number, port: number): Effect.fn.Return<never, WorkerError> {
+    let { how, lived } = yield* life(worker, port)
+    let deaths = 0
+    while (true) {
+      deaths = lived >= soundAfter ? 0 : deaths
+      yield* Effect.sleep(waitAfter(deaths))
+      deaths++
+      yield* NodeOutput.tell(`http09: worker ${worker} ${how}; another takes its place`)
+      yield* Metric.update(replaced, 1)
+      const next = life(worker, port)
+      ;({ how, lived } = yield* Effect.catch(next, ({ message }) => Effect.succeed({ how: message, lived: 0 })))
+    }
+  })
+
+  const metrics = Effect.suspend(() =>
+    Effect.all([Metrics.format, ...numbers.map((worker) => current.get(worker)?.metrics ?? Effect.succeed(""))], {
+      concurrency: "unbounded"
+    })
+  ).pipe(Effect.map(Metrics.merge))
+
+  const serve = Effect.gen(function* () {
+    const { port, release } = yield* take(address)
+    yield* Metric.update(replaced, 0)
+    const kept = yield* Effect.forkChild(
+      Effect.forEach(numbers, (worker) => keep(worker, port), { concurrency: "unbounded", discard: true })
+    )
+    const all = Effect.forEach(listening, Deferred.await, { discard: true }).pipe(
+      Effect.andThen(release),
+      Effect.andThen(started(NetAddress.inetAddressUnsafe(address.address, port)))
+    )
+    yield* Effect.raceAllFirst([Fiber.join(kept), stop, Effect.andThen(all, Effect.never)]).pipe(
+      // Waits until every worker has drained and ended.
+      Effect.ensuring(Fiber.interrupt(kept))
+    )
+    return cut
+  }).pipe(Effect.scoped)
+
+  return { metrics, serve }
+}

@@ -1,0 +1,82 @@
+/**
+ * One of several processes that serve a port: started by `http09 serve --workers`, told by messages what to do.
+ *
+ * It drains and ends when it is told to stop, on SIGTERM, and when the process that started it is gone.
+ */
+import * as Cause from "effect/Cause"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Metric from "effect/Metric"
+import * as Runtime from "effect/Runtime"
+import * as NodeOutput from "../output.ts"
+import { report } from "../common.ts"
+import { addressOf, type News, type Order } from "./workerMessages.ts"
+import * as Metrics from "./metrics.ts"
+import { share } from "./settings.ts"
+import * as Site from "./site.ts"
+
+const starts = Deferred.makeUnsafe<Extract<Order, { _tag: "Start" }>>()
+const stops = Deferred.makeUnsafe<void>()
+
+const stop = (): void => {
+  Deferred.doneUnsafe(stops, Exit.void)
+}
+
+/** Ends when the message has left, or nobody is there to hear it. */
+const tell = (news: News): Effect.Effect<void> =>
+  Effect.callback((resume) => {
+    if (process.send === undefined || !process.connected) return resume(Effect.void)
+    process.send(news, () => resume(Effect.void))
+  })
+
+process.on("message", (order: Order) => {
+  if (order._tag === "Start") Deferred.doneUnsafe(starts, Exit.succeed(order))
+  else if (order._tag === "Stop") stop()
+  else Effect.runFork(Effect.flatMap(Metrics.format, (text) => tell({ _tag: "Metrics", id: order.id, text })))
+})
+// A terminal's Ctrl-C reaches all processes; the first one tells the others. A service manager may send SIGTERM to all.
+process.on("SIGINT", () => {})
+process.on("SIGTERM", stop)
+process.on("disconnect", () => {
+  // The one that started it did not wait for the end of its downloads.
+  if (Deferred.isDoneUnsafe(stops)) process.exit(1)
+  stop()
+})
+
+let isListening = false
+
+const messageOf = (cause: Cause.Cause<unknown>): string => {
+  const error = Cause.squash(cause)
+  return error instanceof Error ? error.message : String(error)
+}
+
+const main = Effect.gen(function* () {
+  yield* NodeOutput.keepLogging
+  const start = yield* Deferred.await(starts)
+  const { settings, worker } = start
+  const { maxConnections, maxPerPeer, workers } = settings
+  process.title = `http09 worker ${worker}`
+  const cut = yield* Site.serve(
+    {
+      ...settings,
+      maxConnections: share(maxConnections, worker, workers),
+      maxPerPeer: share(maxPerPeer, worker, workers)
+    },
+    {
+      address: addressOf(start),
+      shared: true,
+      started: () =>
+        Effect.suspend(() => {
+          isListening = true
+          return tell({ _tag: "Listening" })
+        }),
+      stop: Deferred.await(stops)
+    }
+  ).pipe(Effect.provideService(Metric.CurrentMetricAttributes, { worker: String(worker) }))
+  yield* tell({ _tag: "Stopped", cut })
+}).pipe(Effect.tapCause((cause) => (isListening ? report(cause) : tell({ _tag: "Failed", message: messageOf(cause) }))))
+
+Runtime.makeRunMain(({ fiber }) => {
+  fiber.addObserver((exit) => process.exit(Exit.isSuccess(exit) ? 0 : 1))
+})(main, { disableErrorReporting: true })

@@ -1,0 +1,146 @@
+/**
+ * One worker as its parent sees it: a process that is told what to do, and is gone when the scope has closed.
+ */
+import * as Data from "effect/Data"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Scope from "effect/Scope"
+import { type ChildProcess, fork } from "node:child_process"
+import * as path from "node:path"
+import { fileURLToPath } from "node:url"
+import type { News, Order } from "./workerMessages.ts"
+
+/** Why a worker did not start. */
+export class WorkerError extends Data.TaggedError("WorkerError")<{ readonly message: string }> {}
+
+/** What a worker is given. */
+export interface Options {
+  readonly start: Extract<Order, { _tag: "Start" }>
+  /** The milliseconds that it may take to drain. */
+  readonly drain: number
+  /** Hears how many connections it cut when it stopped. */
+  readonly onCut: (connections: number) => void
+}
+
+/** A running worker. */
+export interface Worker {
+  /** Ends when it listens; fails if it never does. */
+  readonly listening: Effect.Effect<void, WorkerError>
+  /** How it ended, in words, when all of its output was written. */
+  readonly ended: Effect.Effect<string>
+  /** Its metrics; nothing if it does not answer within a second. */
+  readonly metrics: Effect.Effect<string>
+}
+
+/** Compiled or not, the worker's file stands beside this one. */
+const entry = fileURLToPath(new URL(`worker${path.extname(import.meta.url)}`, import.meta.url))
+
+/** What a worker may take beyond its drain: the last finalizers, and its exit. */
+const grace = 5000
+
+const answerTime = "1 second"
+
+const newline = 10
+
+/** Hands on whole lines only, so that the lines of several writers do not mix. What has no end when it closes is dropped. */
+const copyLines = (from: NodeJS.ReadableStream, to: NodeJS.WritableStream): void => {
+  let rest: Array<Uint8Array> = []
+  from.on("data", (chunk: Uint8Array) => {
+    const end = chunk.lastIndexOf(newline) + 1
+    if (end > 0) {
+      to.write(Buffer.concat([...rest, chunk.subarray(0, end)]))
+      rest = []
+    }
+    if (end < chunk.length) rest.push(chunk.subarray(end))
+  })
+}
+
+class WorkerProcess implements Worker {
+  private readonly child: ChildProcess
+  private readonly options: Options
+  private readonly listens = Deferred.makeUnsafe<void, WorkerError>()
+  private readonly ends = Deferred.makeUnsafe<string>()
+  private readonly asked = new Map<number, (text: string) => void>()
+  private lastId = 0
+
+  constructor(options: Options) {
+    this.options = options
+    this.child = fork(entry, { stdio: ["ignore", "pipe", "pipe", "ipc"] })
+    const { child } = this
+    if (child.stdout !== null) copyLines(child.stdout, process.stdout)
+    if (child.stderr !== null) copyLines(child.stderr, process.stderr)
+    child.on("message", (news: News) => this.heard(news))
+    child.on("error", (error) => this.gone(`could not be started: ${error.message}`))
+    child.on("close", (code, signal) => this.gone(signal === null ? `ended with status ${code}` : `died of ${signal}`))
+    this.tell(options.start)
+  }
+
+  private tell(order: Order): void {
+    // One that died has no channel any more; that it is gone is heard elsewhere.
+    if (this.child.connected) this.child.send(order, () => {})
+  }
+
+  private heard(news: News): void {
+    if (news._tag === "Listening") Deferred.doneUnsafe(this.listens, Exit.void)
+    else if (news._tag === "Failed") this.fail(news.message)
+    else if (news._tag === "Stopped") this.options.onCut(news.cut)
+    else this.answer(news.id, news.text)
+  }
+
+  private answer(id: number, text: string): void {
+    this.asked.get(id)?.(text)
+    this.asked.delete(id)
+  }
+
+  private fail(message: string): void {
+    Deferred.doneUnsafe(this.listens, Exit.fail(new WorkerError({ message })))
+  }
+
+  private gone(how: string): void {
+    this.fail(`worker ${this.options.start.worker} ${how} before it listened`)
+    Deferred.doneUnsafe(this.ends, Exit.succeed(how))
+    for (const id of this.asked.keys()) this.answer(id, "")
+  }
+
+  get listening(): Effect.Effect<void, WorkerError> {
+    return Deferred.await(this.listens)
+  }
+
+  get ended(): Effect.Effect<string> {
+    return Deferred.await(this.ends)
+  }
+
+  get metrics(): Effect.Effect<string> {
+    const answer = Effect.callback<string>((resume) => {
+      const id = ++this.lastId
+      this.asked.set(id, (text) => resume(Effect.succeed(text)))
+      this.tell({ _tag: "Metrics", id })
+      return Effect.sync(() => this.asked.delete(id))
+    })
+    return Effect.raceFirst(
+      Effect.timeoutOrElse(answer, { duration: answerTime, orElse: () => Effect.succeed("") }),
+      Effect.as(this.ended, "")
+    )
+  }
+
+  /** In order if it listens, at once if it does not yet. No wait in it is longer than its bound. */
+  get stop(): Effect.Effect<void> {
+    const within = (millis: number) => Effect.timeoutOption(Effect.interruptible(this.ended), millis)
+    return Effect.gen({ self: this }, function* () {
+      if (Deferred.isDoneUnsafe(this.listens)) {
+        this.tell({ _tag: "Stop" })
+        yield* within(this.options.drain + grace)
+      }
+      this.child.kill("SIGKILL")
+      yield* within(grace)
+    })
+  }
+}
+
+/** Starts a worker. When the scope closes it drains, and is gone. */
+export const spawn = (options: Options): Effect.Effect<Worker, never, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.sync(() => new WorkerProcess(options)),
+    (worker) => worker.stop
+  )

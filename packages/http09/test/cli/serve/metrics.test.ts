@@ -1,0 +1,94 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as fs from "node:fs"
+import * as path from "node:path"
+import { merge } from "../../../src/cli/serve/metrics.ts"
+import { temporary } from "../../utils/folders.ts"
+import { http09, serving } from "../../utils/processes.ts"
+import { exchange } from "../../utils/raw.ts"
+import { scripted } from "../../utils/servers.ts"
+import { eventually, measured, parseMetrics } from "../../utils/workers.ts"
+
+const limit = 30_000
+
+describe("merge", () => {
+  const one = '# HELP a A thing\n# TYPE a counter\na{worker="1"} 1\na{worker="1",b="x"} 2\n# TYPE b gauge\nb 3\n'
+  const two = '# TYPE b gauge\nb 4\n# HELP a A thing\n# TYPE a counter\na{worker="2"} 5\n'
+
+  it("gives each family once, with the samples of all", () => {
+    const expected =
+      '# HELP a A thing\n# TYPE a counter\na{worker="1"} 1\na{worker="1",b="x"} 2\na{worker="2"} 5\n# TYPE b gauge\nb 3\nb 4\n'
+    assert.strictEqual(merge([one, two]), expected)
+  })
+
+  it("leaves one text as it is, and takes nothing from one that did not come", () => {
+    assert.strictEqual(merge([one]), one)
+    assert.strictEqual(merge(["", one, ""]), one)
+    assert.strictEqual(merge([]), "")
+  })
+})
+
+describe("http09 serve --metrics", () => {
+  it.live(
+    "answers GET /metrics on a port of the loopback with what was counted so far, and nothing else",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* measured([])
+        assert.match(server.url, /^http:\/\/127\.0\.0\.1:\d+\/metrics$/)
+        for (let turn = 0; turn < 3; turn++) yield* exchange(server.port, "GET /protocol.txt\r\n")
+        const counted = yield* eventually(async () => {
+          const text = await (await fetch(server.url)).text()
+          return parseMetrics(text).get('socket_connections_ended{outcome="succeeded"}') === 3
+        })
+        assert.isTrue(counted)
+        const answer = yield* Effect.promise(() => fetch(server.url))
+        assert.strictEqual(answer.headers.get("content-type"), "text/plain; version=0.0.4; charset=utf-8")
+        const samples = yield* server.samples
+        assert.strictEqual(samples.get("socket_connections_accepted"), 3)
+        assert.isAbove(samples.get("socket_bytes_written") ?? 0, 3 * 500)
+        const status = (url: string, method: string) =>
+          Effect.promise(async () => (await fetch(url, { method })).status)
+        assert.strictEqual(yield* status(`${server.url}/x`, "GET"), 404)
+        assert.strictEqual(yield* status(server.url, "POST"), 405)
+        server.child.kill("SIGTERM")
+        assert.strictEqual((yield* server.ended).status, 0)
+      }),
+    limit
+  )
+
+  it.live(
+    "writes a file at the start and at the end, whole each time and nothing beside it",
+    () =>
+      Effect.gen(function* () {
+        const folder = yield* temporary
+        const file = path.join(folder, "http09.prom")
+        const server = yield* serving(["--metrics", file])
+        assert.isTrue(fs.existsSync(file))
+        yield* exchange(server.port, "GET /\r\n")
+        server.child.kill("SIGTERM")
+        const ended = yield* server.ended
+        assert.deepStrictEqual([ended.status, ended.stderr], [0, ""])
+        assert.strictEqual(parseMetrics(fs.readFileSync(file, "utf8")).get("socket_connections_accepted"), 1)
+        assert.deepStrictEqual(fs.readdirSync(folder), ["http09.prom"])
+      }),
+    limit
+  )
+
+  it.live(
+    "fails in one line where the figures cannot be given",
+    () =>
+      Effect.gen(function* () {
+        const port = yield* scripted(() => {})
+        const taken = yield* http09(["serve", "--port", "0", "--metrics", String(port)])
+        assert.deepStrictEqual(
+          [taken.status, taken.stderr, taken.stdout.toString()],
+          [1, `http09: metrics: listen 127.0.0.1:${port}: address already in use\n`, ""]
+        )
+        const nowhere = yield* http09(["serve", "--port", "0", "--metrics", "/no/such/folder/x.prom"])
+        assert.strictEqual(nowhere.status, 1)
+        assert.strictEqual(nowhere.errors.length, 1)
+        assert.match(nowhere.errors[0], /^http09: metrics: .*\/no\/such\/folder\/x\.prom/)
+      }),
+    limit
+  )
+})

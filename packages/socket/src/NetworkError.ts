@@ -1,0 +1,155 @@
+/**
+ * The one error of this package: what was being done, with which address, and why it failed.
+ */
+import * as Schema from "effect/Schema"
+import { ResolverError } from "@effect-sockets/resolver/ResolverError"
+
+/**
+ * Why a socket operation failed.
+ *
+ * - `AddressInUse`: another socket has the address (EADDRINUSE)
+ * - `AddressNotAvailable`: this machine has no such address, or no free local port (EADDRNOTAVAIL)
+ * - `PermissionDenied`: the process may not use the port or path (EACCES, EPERM)
+ * - `ConnectionRefused`: nobody listens there (ECONNREFUSED; for a socket path also ENOENT)
+ * - `ConnectionReset`: the peer, or this side by `reset`, cut the connection (ECONNRESET, EPIPE, ECONNABORTED)
+ * - `TimedOut`: a deadline passed, after `millis` where it was ours (ETIMEDOUT)
+ * - `HostUnreachable`, `NetworkUnreachable`: no route (EHOSTUNREACH, ENETUNREACH)
+ * - `OutOfDescriptors`: the process or the system has no file descriptor left (EMFILE, ENFILE)
+ * - `Closed`: the operation came after `close`, `endWrite` or the end of the scope
+ * - `UnexpectedEof`: the input ended after `received` of `expected` bytes
+ * - `LineTooLong`: no delimiter within `limit` bytes
+ * - `InputTooLong`: the input did not end within `limit` bytes
+ * - `InvalidAddress`: the address cannot be used; `detail` says why
+ * - `Resolution`: the name could not be resolved; `error` says why
+ * - `Tls`: the TLS layer failed; `code` is OpenSSL's
+ * - `Unsupported`: this network cannot do it
+ * - `Unknown`: any other `code`
+ */
+export const Reason = Schema.TaggedUnion({
+  AddressInUse: {},
+  AddressNotAvailable: {},
+  PermissionDenied: {},
+  ConnectionRefused: {},
+  ConnectionReset: {},
+  TimedOut: { millis: Schema.optionalKey(Schema.Finite) },
+  HostUnreachable: {},
+  NetworkUnreachable: {},
+  OutOfDescriptors: {},
+  Closed: {},
+  UnexpectedEof: { expected: Schema.Int, received: Schema.Int },
+  LineTooLong: { limit: Schema.Int },
+  InputTooLong: { limit: Schema.Int },
+  InvalidAddress: { detail: Schema.String },
+  Resolution: { error: ResolverError },
+  Tls: { code: Schema.String, detail: Schema.String },
+  Unsupported: { detail: Schema.String },
+  Unknown: { code: Schema.String, detail: Schema.String }
+})
+
+/** Why a socket operation failed. */
+export type Reason = typeof Reason.Type
+
+/** What was being done when it failed. */
+export const Operation = Schema.Literals(["connect", "listen", "accept", "read", "write", "close", "open", "tls"])
+
+/** What was being done when it failed. */
+export type Operation = typeof Operation.Type
+
+const words: { readonly [K in Reason["_tag"]]: (reason: Extract<Reason, { _tag: K }>) => string } = {
+  AddressInUse: () => "address already in use",
+  AddressNotAvailable: () => "address not available on this machine",
+  PermissionDenied: () => "permission denied",
+  ConnectionRefused: () => "connection refused",
+  ConnectionReset: () => "connection reset",
+  TimedOut: ({ millis }) => (millis === undefined ? "timed out" : `timed out after ${millis} ms`),
+  HostUnreachable: () => "no route to host",
+  NetworkUnreachable: () => "network unreachable",
+  OutOfDescriptors: () => "out of file descriptors",
+  Closed: () => "the socket is closed",
+  UnexpectedEof: ({ expected, received }) => `input ended after ${received} of ${expected} bytes`,
+  LineTooLong: ({ limit }) => `no end of line within ${limit} bytes`,
+  InputTooLong: ({ limit }) => `input is longer than ${limit} bytes`,
+  InvalidAddress: ({ detail }) => `invalid address: ${detail}`,
+  Resolution: ({ error }) => error.message,
+  Tls: ({ code, detail }) => `TLS: ${detail} (${code})`,
+  Unsupported: ({ detail }) => `not supported: ${detail}`,
+  Unknown: ({ code, detail }) => (detail.includes(code) ? detail : `${detail} (${code})`)
+}
+
+const retryable: ReadonlySet<Reason["_tag"]> = new Set([
+  "AddressInUse",
+  "ConnectionRefused",
+  "ConnectionReset",
+  "TimedOut",
+  "HostUnreachable",
+  "NetworkUnreachable",
+  "OutOfDescriptors"
+])
+
+/**
+ * A failed socket operation. `message` is one line that names the operation and the address, for example
+ * `connect 127.0.0.1:8080: connection refused`.
+ */
+export class NetworkError extends Schema.TaggedError<NetworkError>()("NetworkError", {
+  operation: Operation,
+  /** The address as text: `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080` or a socket path. */
+  address: Schema.String,
+  reason: Reason,
+  /** What `open` tried, each address with its own reason, in the order of the attempts. */
+  attempts: Schema.optionalKey(Schema.Array(Schema.suspend((): Schema.Codec<NetworkError, unknown> => NetworkError)))
+}) {
+  override get message(): string {
+    const { attempts = [] } = this
+    // The one address that was asked for need not be named again.
+    const isNews = attempts.length > 1 || attempts[0]?.address !== this.address
+    const tried = attempts.length > 0 && isNews ? ` [${attempts.map(({ message }) => message).join("; ")}]` : ""
+    return `${this.operation} ${this.address}: ${describe(this.reason)}${tried}`
+  }
+
+  /** Whether the same operation may succeed later, with nothing changed on this side. */
+  get isRetryable(): boolean {
+    return this.reason._tag === "Resolution" ? this.reason.error.isTemporary : retryable.has(this.reason._tag)
+  }
+}
+
+/** Whether a value is a `NetworkError`. */
+export const isNetworkError = Schema.is(NetworkError)
+
+/** The reason in words, without operation and address. */
+export const describe = (reason: Reason): string => (words[reason._tag] as (reason: Reason) => string)(reason)
+
+const badArgument = (detail: string): Reason => ({ _tag: "InvalidAddress", detail })
+
+const byCode: { readonly [code: string]: Reason | ((detail: string) => Reason) } = {
+  EADDRINUSE: { _tag: "AddressInUse" },
+  EADDRNOTAVAIL: { _tag: "AddressNotAvailable" },
+  EACCES: { _tag: "PermissionDenied" },
+  EPERM: { _tag: "PermissionDenied" },
+  ECONNREFUSED: { _tag: "ConnectionRefused" },
+  ECONNRESET: { _tag: "ConnectionReset" },
+  EPIPE: { _tag: "ConnectionReset" },
+  ECONNABORTED: { _tag: "ConnectionReset" },
+  ETIMEDOUT: { _tag: "TimedOut" },
+  EHOSTUNREACH: { _tag: "HostUnreachable" },
+  EHOSTDOWN: { _tag: "HostUnreachable" },
+  ENETUNREACH: { _tag: "NetworkUnreachable" },
+  ENETDOWN: { _tag: "NetworkUnreachable" },
+  EMFILE: { _tag: "OutOfDescriptors" },
+  ENFILE: { _tag: "OutOfDescriptors" },
+  EAFNOSUPPORT: { _tag: "Unsupported", detail: "this address family" },
+  ERR_SOCKET_BAD_PORT: badArgument,
+  ERR_INVALID_IP_ADDRESS: badArgument,
+  ERR_INVALID_ARG_VALUE: badArgument,
+  ERR_OUT_OF_RANGE: badArgument,
+  ERR_STREAM_DESTROYED: { _tag: "Closed" },
+  ERR_SOCKET_CLOSED: { _tag: "Closed" },
+  ERR_SERVER_NOT_RUNNING: { _tag: "Closed" }
+}
+
+/** The reason for a system error, by its `code`: the one table from errno to `Reason`. */
+export const reasonFromCause = (cause: unknown): Reason => {
+  const detail = (cause instanceof Error ? cause.message : String(cause)).split("\n", 1)[0]
+  const code = typeof cause === "object" && cause !== null && "code" in cause ? String(cause.code) : "UNKNOWN"
+  const known = byCode[code] ?? { _tag: "Unknown", code, detail }
+  return typeof known === "function" ? known(detail) : known
+}

@@ -1,0 +1,332 @@
+/**
+ * Both ends of a connection inside the process, and what a kernel does for each: it takes what is written while it has
+ * room, delivers what has arrived, answers bytes for a closed socket with RST, gives up on a peer that is silent.
+ */
+import type * as NetAddress from "effect/net/NetAddress"
+import * as Result from "effect/Result"
+import type { Connection, ConnectionEvents } from "../../Connection.ts"
+import type { Reason } from "../../NetworkError.ts"
+import type { ClockTimers } from "../ClockTimers.ts"
+import type { TraceKind } from "./Trace.ts"
+import type { Segment, Wire } from "./Wire.ts"
+
+/** What strikes a connection once so many more bytes have arrived at this end. */
+export interface Strike {
+  readonly kind: "reset" | "vanish"
+  after: number
+}
+
+/** What the ends of one connection have in common. */
+export interface Circuit {
+  readonly timers: ClockTimers
+  /** How long a kernel sends again what nobody acknowledges, in milliseconds. */
+  readonly retransmitTimeout: number
+  /** Nothing passes between the two ends for now. */
+  isBlocked(): boolean
+  /** From now on nothing passes, for good. */
+  cut(): void
+  /** The client's SYN has arrived. */
+  knock(): void
+  /** An end has closed. */
+  left(): void
+  trace(at: MemoryConnection, kind: TraceKind, bytes?: number): void
+}
+
+export class MemoryConnection implements Connection {
+  readonly localAddress: NetAddress.SocketAddress
+  readonly remoteAddress: NetAddress.SocketAddress
+  readonly timers: ClockTimers
+  /** Its output. Its input is the peer's output. */
+  readonly out: Wire
+  declare peer: MemoryConnection
+  /** It has a descriptor. */
+  open = false
+  /** On the client, until the handshake is over: hears how that ends. */
+  opening: ((outcome: Result.Result<MemoryConnection, Reason>) => void) | undefined
+  strike: Strike | undefined
+
+  private readonly circuit: Circuit
+  private events: ConnectionEvents | undefined
+  private failure: Reason | undefined
+  private paused = false
+  /** What the kernel had no room for yet. */
+  private waiting: ReadonlyArray<Uint8Array> = []
+  private waitingAt = 0
+  /** Taken of the first that waits. */
+  private offset = 0
+  private writing = false
+  private ended = false
+  private finArrived = false
+  private finReported = false
+  private armedFor = Infinity
+  private disarm: (() => void) | undefined
+  private stopGivingUp: (() => void) | undefined
+
+  constructor(
+    circuit: Circuit,
+    out: Wire,
+    localAddress: NetAddress.SocketAddress,
+    remoteAddress: NetAddress.SocketAddress
+  ) {
+    this.circuit = circuit
+    this.timers = circuit.timers
+    this.out = out
+    this.localAddress = localAddress
+    this.remoteAddress = remoteAddress
+  }
+
+  // The program's side ---------------------------------------------------------------------------------------------
+
+  attach(events: ConnectionEvents): void {
+    this.events = events
+    if (this.open) this.later(this.deliver)
+    else this.report()
+  }
+
+  pause(): void {
+    this.paused = true
+  }
+
+  resume(): void {
+    if (!this.paused) return
+    this.paused = false
+    this.later(this.deliver)
+  }
+
+  write(chunks: ReadonlyArray<Uint8Array>): boolean {
+    if (!this.open) return false
+    this.waiting = chunks
+    this.waitingAt = 0
+    this.offset = 0
+    this.writing = true
+    this.pump()
+    return false
+  }
+
+  end(): void {
+    if (!this.open || this.ended) return
+    this.sendFin()
+    if (this.finReported) this.leave()
+  }
+
+  destroy(): void {
+    if (!this.open) return
+    // A kernel whose program left input unread says so.
+    if (this.opening !== undefined || this.peer.out.arrived.size > 0) return this.reset()
+    if (!this.ended) this.sendFin()
+    this.leave()
+  }
+
+  reset(): void {
+    if (!this.open) return
+    this.sendReset()
+    this.leave()
+  }
+
+  // The kernel's side ----------------------------------------------------------------------------------------------
+
+  /** Moves all that can move: from the program to the kernel, from the kernel to the wire. */
+  pump(): void {
+    const { out, waiting } = this
+    while (this.waitingAt < waiting.length && out.room > 0) {
+      const chunk = waiting[this.waitingAt]
+      // The program may change its array once it was told that it is written.
+      const taken = Uint8Array.prototype.slice.call(chunk, this.offset, this.offset + out.room)
+      out.take(taken)
+      this.offset += taken.length
+      if (this.offset === chunk.length) {
+        this.waitingAt++
+        this.offset = 0
+      }
+    }
+    if (this.writing && this.waitingAt === waiting.length) {
+      this.writing = false
+      this.waiting = nothing
+      this.waitingAt = 0
+      this.later(this.reportWritten)
+    }
+    for (const { kind, bytes } of out.transmit(this.timers.now())) {
+      this.circuit.trace(this, kind === "data" ? "sent" : "FIN", bytes.length)
+    }
+    this.arm()
+  }
+
+  /** The kernel sends a segment of its own. */
+  send(kind: "SYN" | "SYN-ACK" | "RST"): void {
+    this.out.send(kind, this.timers.now())
+    if (kind === "RST") this.circuit.trace(this, "RST")
+    this.arm()
+  }
+
+  private arm(): void {
+    const at = this.out.nextArrival
+    if (at >= this.armedFor) return
+    this.disarm?.()
+    this.armedFor = at
+    this.disarm = this.timers.at(at, this.arrive)
+  }
+
+  /** What was sent arrives at the peer. */
+  private readonly arrive = (): void => {
+    this.disarm = undefined
+    this.armedFor = Infinity
+    const now = this.timers.now()
+    // What is delivered may cut the way, or close either end.
+    while (!this.circuit.isBlocked()) {
+      const segment = this.out.receive(now)
+      if (segment === undefined) return this.pump()
+      this.peer.receive(segment)
+    }
+    if (this.out.nextArrival > now) return this.pump()
+    if (this.out.loseResets() > 0) this.circuit.trace(this, "lost RST")
+    this.stopGivingUp ??= this.timers.set(this.circuit.retransmitTimeout, () => {
+      this.circuit.trace(this, "timed out")
+      this.out.drop()
+      this.lose({ _tag: "TimedOut" })
+    })
+  }
+
+  /** The way is open again. */
+  retransmit(): void {
+    this.stopGivingUp?.()
+    this.stopGivingUp = undefined
+    this.out.retransmit(this.timers.now())
+    this.arm()
+  }
+
+  private receive({ bytes, kind }: Segment): void {
+    switch (kind) {
+      case "SYN":
+        return this.circuit.knock()
+      case "SYN-ACK":
+        return this.opened()
+      case "RST":
+        if (this.open) this.circuit.trace(this, "got RST")
+        return this.lose({ _tag: this.opening === undefined ? "ConnectionReset" : "ConnectionRefused" })
+      case "FIN":
+        this.finArrived = true
+        return this.deliver()
+      case "data": {
+        if (!this.open) {
+          if (!this.out.isResetting) this.sendReset()
+          return
+        }
+        const { strike } = this
+        if (strike === undefined) return this.hold(bytes)
+        const before = bytes.subarray(0, strike.after)
+        strike.after -= before.length
+        if (before.length > 0) this.hold(before)
+        this.strikeNow()
+      }
+    }
+  }
+
+  private opened(): void {
+    const { opening } = this
+    if (opening === undefined) return
+    this.opening = undefined
+    this.circuit.trace(this, "connected")
+    opening(Result.succeed(this))
+    this.strikeNow()
+    this.peer.strikeNow()
+  }
+
+  /** The fault strikes if its byte has arrived. */
+  private strikeNow(): void {
+    const { strike } = this
+    if (strike === undefined || strike.after > 0) return
+    this.strike = undefined
+    if (strike.kind === "vanish") {
+      this.circuit.trace(this, "vanished by fault")
+      return this.circuit.cut()
+    }
+    this.circuit.trace(this, "reset by fault")
+    this.sendReset()
+    this.lose({ _tag: "ConnectionReset" })
+  }
+
+  private hold(bytes: Uint8Array): void {
+    this.peer.out.arrived.push(bytes)
+    this.deliver()
+  }
+
+  private readonly deliver = (): void => {
+    const { arrived } = this.peer.out
+    const { events } = this
+    if (events === undefined) return
+    let taken = false
+    while (this.flows && arrived.size > 0) {
+      const chunk = arrived.shift()
+      taken = true
+      this.circuit.trace(this, "delivered", chunk.length)
+      events.data(chunk)
+    }
+    if (this.flows && this.finArrived && !this.finReported && arrived.size === 0) {
+      this.finReported = true
+      this.circuit.trace(this, "got FIN")
+      events.end()
+      if (this.ended && this.open) this.leave()
+    }
+    if (taken) this.peer.pump()
+  }
+
+  private get flows(): boolean {
+    return this.open && !this.paused
+  }
+
+  private sendFin(): void {
+    this.ended = true
+    this.out.end()
+    this.pump()
+  }
+
+  private sendReset(): void {
+    this.out.dropUnsent()
+    this.send("RST")
+  }
+
+  /** The connection broke. */
+  lose(reason: Reason): void {
+    this.out.dropUnsent()
+    if (!this.open) return
+    this.failure = reason
+    this.leave()
+    this.opening?.(Result.fail(reason))
+    this.opening = undefined
+  }
+
+  /** Gives the descriptor back. The kernel still sends what it took. */
+  private leave(): void {
+    this.open = false
+    this.waiting = nothing
+    this.waitingAt = 0
+    this.writing = false
+    this.peer.out.arrived.clear()
+    this.circuit.trace(this, "closed")
+    this.circuit.left()
+    this.report()
+  }
+
+  private report(): void {
+    const { events } = this
+    if (events !== undefined) this.later(() => events.closed(this.failure))
+  }
+
+  private readonly reportWritten = (): void => {
+    if (this.open) this.events?.written()
+  }
+
+  private later(run: () => void): void {
+    this.timers.set(0, run)
+  }
+
+  /** Both ends have closed: nothing is under way any more. */
+  forget(): void {
+    this.stopGivingUp?.()
+    this.disarm?.()
+    this.armedFor = -Infinity
+    this.out.drop()
+  }
+}
+
+const nothing: ReadonlyArray<Uint8Array> = []

@@ -1,0 +1,205 @@
+import * as Ipaddr from "@effect-sockets/ipaddr/Ipaddr"
+import { assert, describe } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as NetAddress from "effect/net/NetAddress"
+import * as Option from "effect/Option"
+import * as ServerSocket from "../../src/ServerSocket.ts"
+import * as SocketStream from "../../src/SocketStream.ts"
+import { deafListener } from "../utils/deaf.ts"
+import { openSockets } from "../utils/leaks.ts"
+import { live, portOf } from "../utils/live.ts"
+import { plainServer, until } from "../utils/plain.ts"
+
+const start = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.forkChild(effect, { startImmediately: true })
+
+const format = (address: NetAddress.SocketAddress) => NetAddress.formatSocketAddress(address)
+
+/** A port on which nobody listens. */
+const closedPort = Effect.scoped(Effect.map(plainServer(), ({ port }) => port))
+
+describe("every form of host", () => {
+  for (const [form, host, connectsTo] of [
+    ["a dotted address", "127.0.0.1", "127.0.0.1"],
+    ["an IPv6 address in text", "::1", "[::1]"],
+    ["an ipaddr", Ipaddr.fromNumberUnsafe(2_130_706_433), "127.0.0.1"],
+    ["an address value", NetAddress.ipv4Loopback, "127.0.0.1"],
+    ["an IPv6 address value", NetAddress.ipv6Loopback, "[::1]"],
+    ["a name", "four.test", "127.0.0.1"]
+  ] as const) {
+    live(
+      `${form} (${String(host)}) is opened at ${connectsTo}`,
+      Effect.gen(function* () {
+        const { port } = yield* plainServer({ host: connectsTo.replaceAll(/[[\]]/g, "") })
+        const self = yield* SocketStream.open(host, port)
+        assert.strictEqual(format(self.remoteAddress), `${connectsTo}:${port}`)
+      })
+    )
+  }
+
+  live(
+    "a whole socket address needs no port beside it",
+    Effect.gen(function* () {
+      const { port } = yield* plainServer()
+      const self = yield* SocketStream.open(NetAddress.inetAddressUnsafe(NetAddress.ipv4Loopback, port))
+      assert.strictEqual(format(self.remoteAddress), `127.0.0.1:${port}`)
+      assert.match(format(self.localAddress), /^127\.0\.0\.1:\d+$/)
+    })
+  )
+
+  live(
+    "a name is opened at its second address when nobody listens at the first",
+    Effect.gen(function* () {
+      const { port } = yield* plainServer({ host: "127.0.0.1" })
+      const self = yield* SocketStream.open("loop.test", port)
+      assert.strictEqual(format(self.remoteAddress), `127.0.0.1:${port}`)
+    })
+  )
+
+  live(
+    "localAddress and localPort choose where from",
+    Effect.gen(function* () {
+      const localPort = yield* closedPort
+      const { peers, port } = yield* plainServer()
+      const localAddress = NetAddress.ipFromStringUnsafe("127.0.0.9")
+      const self = yield* SocketStream.open("127.0.0.1", port, { localAddress, localPort })
+      assert.strictEqual(format(self.localAddress), `127.0.0.9:${localPort}`)
+      yield* until(() => peers.length === 1)
+      assert.strictEqual(peers[0].socket.remoteAddress, "127.0.0.9")
+      yield* SocketStream.reset(self)
+    })
+  )
+})
+
+describe("errors say what was tried and why it failed", () => {
+  live(
+    "nobody listens",
+    Effect.gen(function* () {
+      const port = yield* closedPort
+      const error = yield* Effect.flip(SocketStream.open("127.0.0.1", port))
+      assert.strictEqual(error.reason._tag, "ConnectionRefused")
+      assert.strictEqual(error.message, `open 127.0.0.1:${port}: connection refused`)
+      assert.isTrue(error.isRetryable)
+    })
+  )
+
+  live(
+    "nobody listens at any address of a name",
+    Effect.gen(function* () {
+      const port = yield* closedPort
+      const error = yield* Effect.flip(SocketStream.open("loop.test", port))
+      assert.deepStrictEqual(
+        error.attempts?.map((attempt) => [attempt.address, attempt.reason._tag]),
+        [
+          [`[::1]:${port}`, "ConnectionRefused"],
+          [`127.0.0.1:${port}`, "ConnectionRefused"]
+        ]
+      )
+    })
+  )
+
+  live(
+    "the name is unknown, or none at all",
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(SocketStream.open("nowhere.test", 80))
+      assert.strictEqual(error.reason._tag === "Resolution" && error.reason.error.reason._tag, "HostNotFound")
+      assert.include(error.message, "nowhere.test:80")
+      for (const host of ["", "a b", "127.0.0.256.", "-"]) {
+        const invalid = yield* Effect.flip(SocketStream.open(host, 80))
+        assert.strictEqual(invalid.reason._tag, "Resolution", host)
+      }
+    })
+  )
+
+  for (const port of [0, -1, 65_536, 1.5, Number.NaN, Infinity]) {
+    live(
+      `${port} is no port to connect to`,
+      Effect.gen(function* () {
+        const error = yield* Effect.flip(SocketStream.open("127.0.0.1", port))
+        assert.strictEqual(error.reason._tag, "InvalidAddress")
+        assert.isFalse(error.isRetryable)
+      })
+    )
+  }
+
+  live(
+    "the local address is not this machine's",
+    Effect.gen(function* () {
+      const { port } = yield* plainServer()
+      const localAddress = NetAddress.ipFromStringUnsafe("192.0.2.1")
+      const error = yield* Effect.flip(SocketStream.open("127.0.0.1", port, { localAddress }))
+      assert.strictEqual(error.reason._tag, "AddressNotAvailable")
+    })
+  )
+
+  live(
+    "the listener's backlog is full: connectTimeout ends the attempt and gives its descriptor back",
+    Effect.gen(function* () {
+      const port = yield* deafListener
+      const error = yield* Effect.flip(SocketStream.open("127.0.0.1", port, { connectTimeout: 300 }))
+      assert.strictEqual(error.message, `open 127.0.0.1:${port}: timed out after 300 ms`)
+    })
+  )
+})
+
+describe("interruption", () => {
+  live(
+    "of an attempt that hangs closes its descriptor at once",
+    Effect.gen(function* () {
+      const port = yield* deafListener
+      const before = openSockets()
+      const opening = yield* Effect.forEach(Array.from({ length: 10 }), () =>
+        Effect.forkChild(SocketStream.open("127.0.0.1", port))
+      )
+      yield* Effect.sleep(50)
+      assert.strictEqual(openSockets(), before + 10)
+      yield* Effect.forEach(opening, Fiber.interrupt)
+      yield* until(() => openSockets() === before)
+    })
+  )
+
+  live(
+    "around the moment of the connection leaves it open with its owner, or closed",
+    Effect.gen(function* () {
+      const { peers, port } = yield* plainServer()
+      const rounds = 400
+      let used = 0
+      for (let i = 0; i < rounds; i++) {
+        const opening = yield* start(
+          Effect.scoped(Effect.andThen(SocketStream.open("127.0.0.1", port), () => Effect.sync(() => void used++)))
+        )
+        // From zero turns of the event loop to more than a connection takes.
+        for (let turn = 0; turn < i % 8; turn++) yield* Effect.promise(() => new Promise(setImmediate))
+        yield* Fiber.interrupt(opening)
+      }
+      assert.isAbove(used, 0)
+      assert.isBelow(used, rounds)
+      yield* until(() => peers.every(({ socket }) => socket.closed))
+    })
+  )
+})
+
+describe("the race over real sockets", () => {
+  live(
+    "two listeners that answer at once leave one connection",
+    Effect.gen(function* () {
+      const first = yield* plainServer({ host: "::1" })
+      const listener = yield* ServerSocket.listen(first.port)
+      for (let i = 0; i < 50; i++) {
+        const exit = yield* Effect.exit(Effect.scoped(SocketStream.open("loop.test", first.port, { attemptDelay: 0 })))
+        assert.isTrue(Exit.isSuccess(exit))
+      }
+      yield* until(() => first.peers.every(({ socket }) => socket.closed))
+      assert.isAtMost(first.peers.length, 50)
+      // Losers that had connected were closed: nothing but ends of input comes from them.
+      for (;;) {
+        const loser = yield* ServerSocket.acceptWithin(listener, 0)
+        if (Option.isNone(loser)) break
+        yield* Effect.exit(SocketStream.readAll(loser.value))
+        yield* SocketStream.reset(loser.value)
+      }
+      assert.strictEqual(portOf(listener), first.port)
+    })
+  )
+})

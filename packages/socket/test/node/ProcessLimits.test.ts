@@ -1,0 +1,56 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { execFile } from "node:child_process"
+import { readFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import { plainServer } from "../utils/plain.ts"
+
+const fixture = (name: string): string => fileURLToPath(new URL(`fixtures/${name}.ts`, import.meta.url))
+
+/** What a command prints; dies with its error output if it fails. */
+const output = (command: string, ...args: ReadonlyArray<string>): Effect.Effect<string> =>
+  Effect.callback((resume) => {
+    const child = execFile(command, args, (error, stdout, stderr) =>
+      resume(error === null ? Effect.succeed(stdout.trim()) : Effect.die(new Error(stderr)))
+    )
+    return Effect.sync(() => void child.kill())
+  })
+
+/** The first port that anybody may open. */
+const unprivileged = (): number => {
+  try {
+    return Number(readFileSync("/proc/sys/net/ipv4/ip_unprivileged_port_start", "utf8"))
+  } catch {
+    return 1024
+  }
+}
+
+describe("what the system does not allow", () => {
+  it.live.runIf(process.getuid?.() === 0 && unprivileged() > 80)(
+    "a privileged port is PermissionDenied (as root only: the child becomes somebody else)",
+    () =>
+      Effect.gen(function* () {
+        assert.strictEqual(
+          yield* output(process.execPath, fixture("privileged")),
+          "listen 127.0.0.1:80: permission denied"
+        )
+      }),
+    30_000
+  )
+
+  it.live(
+    "out of descriptors, open says so, and a server at its default bound does not get there",
+    () =>
+      Effect.gen(function* () {
+        const { port } = yield* plainServer()
+        const command = `ulimit -n 96 && exec "${process.execPath}" "${fixture("descriptors")}" ${port}`
+        assert.deepStrictEqual(JSON.parse(yield* output("sh", "-c", command)), {
+          attempt: "connect 127.0.0.1: out of file descriptors",
+          // Half of 96 without the 32 that the process keeps for itself.
+          capacity: 32,
+          connections: 32
+        })
+      }),
+    30_000
+  )
+})

@@ -13,11 +13,16 @@ export interface ConnectionEvents {
   /** Bytes of the peer, at least one. The receiver may keep the array: it is not used again. */
   data(chunk: Uint8Array): void
   /** As `data`, of an array that the transport uses again when the call returns: what is kept of it is copied. */
-  lend(chunk: Uint8Array): void
+  borrow(chunk: Uint8Array): void
   /** The peer ended its output (FIN). Writing goes on. */
   end(): void
   /** The bytes of the last `write`, which were not in the kernel when it returned, are now. */
   written(): void
+  /**
+   * A call of these threw, which is a fault of the program's or of this package's: the connection is being reset, and
+   * `closed` follows. Who has the connection reports it.
+   */
+  defect(cause: unknown): void
   /** The descriptor is gone: with a reason if the connection broke, without one after an orderly end. */
   closed(reason: Reason | undefined): void
 }
@@ -53,11 +58,12 @@ export interface Connection {
   /** Cuts the connection so that the peer sees an error (RST), and gives the descriptor back; `closed` follows. */
   reset(): void
   /**
-   * Takes the handshake on this connection. The result replaces it at once: it reports no more events, and what is
+   * Takes the handshake on this connection. `early` is what the peer sent already: it is read as part of the handshake,
+   * never as input that came under TLS. The result replaces it at once: it reports no more events, and what is
    * written waits for the handshake. With options that cannot be used it fails and stays as it is. Left out by transports
    * that cannot.
    */
-  startTls?(options: Tls.HandshakeOptions): Result.Result<SecureConnection, Reason>
+  startTls?(options: Tls.HandshakeOptions, early: Uint8Array): Result.Result<SecureConnection, Reason>
 }
 
 /** A connection under TLS. */

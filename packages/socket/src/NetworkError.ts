@@ -2,7 +2,13 @@
  * The one error of this package: what was being done, with which address, and why it failed.
  */
 import * as Schema from "effect/Schema"
+import * as NetAddress from "effect/net/NetAddress"
+import { describe as describeOption } from "@effect-sockets/resolver/InvalidOption"
 import { ResolverError } from "@effect-sockets/resolver/ResolverError"
+
+/** What the error is about may be the number itself: to make an error must not fail. */
+// @effect-diagnostics-next-line schemaNumber:off
+const Count = Schema.Number
 
 /**
  * Why a socket operation failed.
@@ -20,6 +26,7 @@ import { ResolverError } from "@effect-sockets/resolver/ResolverError"
  * - `LineTooLong`: no delimiter within `limit` bytes
  * - `InputTooLong`: the input did not end within `limit` bytes
  * - `InvalidAddress`: the address cannot be used; `detail` says why
+ * - `InvalidOption`: an option has a value that cannot be meant: its name, the value, and what it must be
  * - `Resolution`: the name could not be resolved; `error` says why
  * - `Tls`: the TLS layer failed; `code` is OpenSSL's
  * - `Unsupported`: this network cannot do it
@@ -31,15 +38,16 @@ export const Reason = Schema.TaggedUnion({
   PermissionDenied: {},
   ConnectionRefused: {},
   ConnectionReset: {},
-  TimedOut: { millis: Schema.optionalKey(Schema.Finite) },
+  TimedOut: { millis: Schema.optionalKey(Count) },
   HostUnreachable: {},
   NetworkUnreachable: {},
   OutOfDescriptors: {},
   Closed: {},
-  UnexpectedEof: { expected: Schema.Int, received: Schema.Int },
-  LineTooLong: { limit: Schema.Int },
-  InputTooLong: { limit: Schema.Int },
+  UnexpectedEof: { expected: Count, received: Count },
+  LineTooLong: { limit: Count },
+  InputTooLong: { limit: Count },
   InvalidAddress: { detail: Schema.String },
+  InvalidOption: { option: Schema.String, value: Schema.String, mustBe: Schema.String },
   Resolution: { error: ResolverError },
   Tls: { code: Schema.String, detail: Schema.String },
   Unsupported: { detail: Schema.String },
@@ -70,6 +78,7 @@ const words: { readonly [K in Reason["_tag"]]: (reason: Extract<Reason, { _tag: 
   LineTooLong: ({ limit }) => `no end of line within ${limit} bytes`,
   InputTooLong: ({ limit }) => `input is longer than ${limit} bytes`,
   InvalidAddress: ({ detail }) => `invalid address: ${detail}`,
+  InvalidOption: describeOption,
   Resolution: ({ error }) => error.message,
   Tls: ({ code, detail }) => `TLS: ${detail} (${code})`,
   Unsupported: ({ detail }) => `not supported: ${detail}`,
@@ -111,6 +120,23 @@ export class NetworkError extends Schema.TaggedError<NetworkError>()("NetworkErr
     return this.reason._tag === "Resolution" ? this.reason.error.isTemporary : retryable.has(this.reason._tag)
   }
 }
+
+/** The error of an operation at an address, with its reason. It never throws, whatever the reason's numbers are. */
+export const make = (
+  operation: Operation,
+  address: NetAddress.SocketAddress | string,
+  reason: Reason,
+  attempts?: ReadonlyArray<NetworkError>
+): NetworkError =>
+  new NetworkError(
+    {
+      operation,
+      address: typeof address === "string" ? address : NetAddress.formatSocketAddress(address),
+      reason,
+      ...(attempts === undefined || attempts.length === 0 ? {} : { attempts })
+    },
+    { disableChecks: true }
+  )
 
 /** Whether a value is a `NetworkError`. */
 export const isNetworkError = Schema.is(NetworkError)

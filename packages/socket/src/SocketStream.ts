@@ -455,7 +455,7 @@ export const upgradeTls: {
     connection.pause()
     return core.flush("tls").pipe(
       Effect.flatMap(() => {
-        const secure = connection.startTls!(options)
+        const secure = connection.startTls!(options, new Uint8Array(0))
         if (Result.isFailure(secure)) return Effect.fail(core.error("tls", secure.failure))
         core.replace(secure.success)
         return secure.success.handshake

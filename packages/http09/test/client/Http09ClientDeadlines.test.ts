@@ -53,7 +53,7 @@ describe("a deadline ends the request when it passes, and says which it was", ()
     ["half an answer by default", half("half"), {}, "idle", 60, "half"],
     ["half an answer", half("half"), { idleTimeout: "20 seconds" }, "idle", 20, "half"],
     ["half a status line", half("HTTP/0.9 40"), { idleTimeout: "20 seconds" }, "idle", 20, ""],
-    ["drops", drops(99, 9000, ".."), { idleTimeout: "10 seconds", timeout: "1 minute" }, "total", 60, "......"]
+    ["drops", drops(99, 9000, "."), { idleTimeout: "10 seconds", timeout: "1 minute" }, "total", 60, "......"]
   ]
   for (const [name, script, options, deadline, seconds, text] of cases) {
     it.live(`${name}: ${deadline}`, () =>
@@ -78,7 +78,7 @@ describe("a deadline ends the request when it passes, and says which it was", ()
   it.live("a consumer that takes too long for itself: total", () =>
     Effect.gen(function* () {
       const { got, text } = yield* against(
-        drops(9, 1000, ".."),
+        drops(9, 1000, "."),
         outcome({ timeout: "1 minute" }, Effect.sleep("50 seconds"))
       )
       assert.deepStrictEqual([got, text.length], ["total after 60000 ms", 2])
@@ -90,7 +90,7 @@ describe("no deadline passes", () => {
   it.live("while drops come in time, for hours", () =>
     Effect.gen(function* () {
       const { at, got, text } = yield* against(
-        drops(300, 9000, ".."),
+        drops(300, 9000, "."),
         outcome({ idleTimeout: "10 seconds", connectTimeout: "Infinity" })
       )
       assert.deepStrictEqual([got, text.length, at], ["whole", 300, 2700])

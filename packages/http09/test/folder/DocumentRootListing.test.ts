@@ -103,7 +103,7 @@ for (const [name, layer] of Object.entries(layers)) {
       const links = {
         "to-file": "a",
         "to-folder": "sub",
-        "to-root": "..",
+        "to-root": ".",
         "out-file": "../root-outside/secret",
         "out-folder": "../root-outside",
         dangling: "missing",

@@ -25,9 +25,10 @@ const recorder = () => {
   const heard: Array<string> = []
   const events: ConnectionEvents = {
     data: (chunk) => void heard.push(`data ${chunk.length}`),
-    lend: (chunk) => void heard.push(`lend ${chunk.length}`),
+    borrow: (chunk) => void heard.push(`borrow ${chunk.length}`),
     end: () => void heard.push("end"),
     written: () => void heard.push("written"),
+    defect: (cause) => void heard.push(`defect ${String(cause)}`),
     closed: (reason) => void heard.push(`closed ${reason?._tag ?? "in order"}`)
   }
   return [events, heard] as const
@@ -73,7 +74,7 @@ describe("what a connection reports", () => {
       assert.isTrue(connection.write([new Uint8Array(3), new Uint8Array(4)]))
       connection.end()
       yield* until(() => socket.closed)
-      assert.deepStrictEqual(heard, ["lend 5", "end", "closed in order"])
+      assert.deepStrictEqual(heard, ["borrow 5", "end", "closed in order"])
       assert.strictEqual(peer.size, 7)
     })
   )

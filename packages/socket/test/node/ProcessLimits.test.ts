@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { plainServer } from "../utils/plain.ts"
 
-const fixture = (name: string): string => fileURLToPath(new URL(`fixtures/${name}.ts`, import.meta.url))
+const fixture = (name: string): string => fileURLToPath(new URL(`../fixtures/${name}.ts`, import.meta.url))
 
 /** What a command prints; dies with its error output if it fails. */
 const output = (command: string, ...args: ReadonlyArray<string>): Effect.Effect<string> =>

@@ -16,7 +16,7 @@ describe("against one flat array", () => {
     ([steps]) => {
       const twin = new Twin()
       for (const step of steps) twin.run(step)
-      twin.keep()
+      twin.endBorrow()
       twin.take(twin.buffer.size)
     },
     { arbitrary: { runs: 400, size: 60 } }
@@ -120,12 +120,12 @@ describe("memory", () => {
     assert.isBelow(buffer["chunks"].length, 100)
   })
 
-  it("a drip of lent bytes costs no more", () => {
+  it("a drip of borrowed bytes costs no more", () => {
     const buffer = new InputBuffer()
     const byte = new Uint8Array(1)
     for (let i = 0; i < 100_000; i++) {
-      buffer.lend(byte)
-      buffer.keep()
+      buffer.borrow(byte)
+      buffer.endBorrow()
     }
     assert.isBelow(retained(buffer), 100_000 * 1.1 + 8192)
     assert.isBelow(buffer["chunks"].length, 100)

@@ -30,7 +30,7 @@ describe("copy", () => {
       for (const [i, size] of sizes.entries()) {
         const chunk = pattern(size, i)
         input.push(chunk)
-        source.events.lend(Uint8Array.from(chunk))
+        source.events.borrow(Uint8Array.from(chunk))
         if (turns[i] === "interrupt") {
           yield* Fiber.interrupt(copying)
           copying = yield* start(SocketStream.copy(from, to))

@@ -16,12 +16,12 @@ const stream = Effect.fnUntraced(function* (options?: SocketStream.Options) {
   return [yield* SocketStream.make(connection, options), connection] as const
 })
 
-/** Every second piece is only lent, and overwritten afterwards. */
+/** Every second piece is only borrowed, and overwritten afterwards. */
 const deliver = ({ events }: FakeConnection, part: Uint8Array, index: number): void => {
   if (index % 2 === 0) return events.data(part)
-  const lent = Uint8Array.from(part)
-  events.lend(lent)
-  lent.fill(255)
+  const borrowed = Uint8Array.from(part)
+  events.borrow(borrowed)
+  borrowed.fill(255)
 }
 
 /** Reads of `input`, which comes in these pieces and ends. */

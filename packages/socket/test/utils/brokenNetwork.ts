@@ -50,14 +50,17 @@ export class Wrapped implements Connection, ConnectionEvents {
   data(chunk: Uint8Array): void {
     this.events.data(chunk)
   }
-  lend(chunk: Uint8Array): void {
-    this.events.lend(chunk)
+  borrow(chunk: Uint8Array): void {
+    this.events.borrow(chunk)
   }
   ended(): void {
     this.events.end()
   }
   written(): void {
     this.events.written()
+  }
+  defect(cause: unknown): void {
+    this.events.defect(cause)
   }
   closed(reason: Reason | undefined): void {
     this.events.closed(reason)
@@ -71,9 +74,10 @@ const split = (wrapped: Wrapped): Connection => {
   inner.attach = (events) =>
     attach({
       data: (chunk) => events.data(chunk),
-      lend: (chunk) => events.lend(chunk),
+      borrow: (chunk) => events.borrow(chunk),
       end: () => wrapped.ended(),
       written: () => events.written(),
+      defect: (cause) => events.defect(cause),
       closed: (reason) => events.closed(reason)
     })
   return wrapped

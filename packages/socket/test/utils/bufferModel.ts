@@ -43,7 +43,7 @@ const operation = Schema.Union([
   Schema.Struct({ op: Schema.Literal("drip"), size: int(1, 40), seed: int(0, 1000) }),
   Schema.Struct({ op: Schema.Literals(["take", "skip", "peek", "takeInto"]), share }),
   Schema.Struct({ op: Schema.Literals(["shift", "clear", "keep"]) }),
-  Schema.Struct({ op: Schema.Literal("lend"), size, seed: int(0, 1000) }),
+  Schema.Struct({ op: Schema.Literal("borrow"), size, seed: int(0, 1000) }),
   Schema.Struct({ op: Schema.Literal("indexOf"), delimiter: int(0, delimiters.length - 1), fresh: Schema.Boolean }),
   Schema.Struct({ op: Schema.Literal("takeUntil"), delimiter: int(0, delimiters.length - 1) })
 ])
@@ -64,22 +64,22 @@ export class Twin {
   private readonly given: Array<readonly [Uint8Array, Uint8Array]> = []
 
   push(chunk: Uint8Array): void {
-    this.keep()
+    this.endBorrow()
     this.buffer.push(chunk)
     this.model = Uint8Array.from([...this.model, ...chunk])
   }
 
-  lend(chunk: Uint8Array): void {
-    this.keep()
+  borrow(chunk: Uint8Array): void {
+    this.endBorrow()
     this.model = Uint8Array.from([...this.model, ...chunk])
-    this.buffer.lend(chunk)
+    this.buffer.borrow(chunk)
     this.loan = chunk
   }
 
-  /** What was lent is used for something else. Nothing that was given out may show it. */
-  keep(): void {
+  /** What was borrowed is used for something else. Nothing that was given out may show it. */
+  endBorrow(): void {
     if (this.loan === undefined) return
-    this.buffer.keep()
+    this.buffer.endBorrow()
     this.loan.fill(255)
     this.loan = undefined
     for (const [bytes, then] of this.given) assert.deepStrictEqual([...bytes], [...then])
@@ -132,11 +132,11 @@ export class Twin {
         this.give(chunk, chunk.length)
         break
       }
-      case "lend":
-        this.lend(noise(step.size, step.seed))
+      case "borrow":
+        this.borrow(noise(step.size, step.seed))
         break
       case "keep":
-        this.keep()
+        this.endBorrow()
         break
       case "takeInto": {
         const count = Math.floor(step.share * model.length)

@@ -42,7 +42,7 @@ export class Probe implements ConnectionEvents {
     return Buffer.concat(this.chunks)
   }
 
-  lend(chunk: Uint8Array): void {
+  borrow(chunk: Uint8Array): void {
     this.data(chunk.slice())
   }
 
@@ -56,6 +56,10 @@ export class Probe implements ConnectionEvents {
 
   written(): void {
     this.written_++
+  }
+
+  defect(cause: unknown): void {
+    this.log.push(`defect ${String(cause)}`)
   }
 
   closed(reason: { readonly _tag: string } | undefined): void {

@@ -126,7 +126,7 @@ describe("http09 get -o", () => {
         const started = `> Sending request to 127.0.0.1:${port}...\n> Received response:\n`
         for (const [output, file] of [
           ["old", "old"],
-          ["../..", "a b"],
+          [".", "a b"],
           ["new/", "new/a b"]
         ]) {
           const got = yield* http09(["get", url, "-o", output], { cwd: here })

@@ -157,8 +157,8 @@ export class NodeConnection implements Connection {
     this.events?.data(chunk)
   }
 
-  lend(chunk: Uint8Array): void {
-    this.events?.lend(chunk)
+  borrow(chunk: Uint8Array): void {
+    this.events?.borrow(chunk)
   }
 
   ended(): void {

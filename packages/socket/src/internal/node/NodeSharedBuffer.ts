@@ -43,13 +43,13 @@ interface Receiver {
   /** A chunk to keep. */
   data(chunk: Uint8Array): void
   /** A chunk of the shared buffer. */
-  lend(chunk: Uint8Array): void
+  borrow(chunk: Uint8Array): void
 }
 
 /** How sockets are read whose receivers `of` knows. A socket costs no closure. */
 export const reading = <S extends Net.Socket>(of: (socket: S) => Receiver) => {
   function onRead(this: S, count: number): boolean {
-    of(this).lend(count === shared.length ? shared : shared.subarray(0, count))
+    of(this).borrow(count === shared.length ? shared : shared.subarray(0, count))
     return true
   }
   function onData(this: S, chunk: Uint8Array): void {

@@ -14,8 +14,9 @@ import { NodeConnection, type OwnedSocket, timers } from "./NodeConnection.ts"
 
 /** TCP or a Unix-domain socket, as it is opened. */
 export class PlainConnection extends NodeConnection implements Connection {
-  startTls(options: Tls.HandshakeOptions): Result.Result<SecureConnection, Reason> {
+  startTls(options: Tls.HandshakeOptions, early: Uint8Array): Result.Result<SecureConnection, Reason> {
     return attempt(() => {
+      if (early.length > 0) this.socket.unshift(early)
       // Makes all that can fail before the socket changes hands.
       const socket =
         options.side === "client"

@@ -75,7 +75,7 @@ export class AcceptQueue implements ListenerEvents {
     const { tls } = this.options
     if (tls === undefined || connection.startTls === undefined) return connection
     // `listen` has seen that the options can be used.
-    return Result.getOrThrow(connection.startTls({ side: "server", options: tls }))
+    return Result.getOrThrow(connection.startTls({ side: "server", options: tls }, nothing))
   }
 
   /**
@@ -151,3 +151,5 @@ export class AcceptQueue implements ListenerEvents {
     this.wake()
   }
 }
+
+const nothing = new Uint8Array(0)

@@ -22,7 +22,7 @@ export class InputBuffer {
   private block: Uint8Array | undefined
   private blockUsed = 0
   /** The last chunk, while its array belongs to somebody else. */
-  private lent: Uint8Array | undefined
+  private borrowed: Uint8Array | undefined
   /** The text of the first bytes, where it is ASCII: as many characters as bytes. What is taken of one goes from both. */
   private text = ""
   private textAt = 0
@@ -51,17 +51,17 @@ export class InputBuffer {
     this.chunks.push(this.block.subarray(0, chunk.length))
   }
 
-  /** As `push`, of an array that is only lent: what is taken is copied, and `keep` copies what is left. */
-  lend(chunk: Uint8Array): void {
+  /** As `push`, of an array that is only borrowed: what is taken is copied, and `endBorrow` copies what is left. */
+  borrow(chunk: Uint8Array): void {
     this.size += chunk.length
     this.chunks.push(chunk)
-    this.lent = chunk
+    this.borrowed = chunk
   }
 
   /** The end of the loan. */
-  keep(): void {
-    if (this.lent === undefined) return
-    this.lent = undefined
+  endBorrow(): void {
+    if (this.borrowed === undefined) return
+    this.borrowed = undefined
     let rest = this.chunks.pop()!
     if (this.head === this.chunks.length) {
       rest = rest.subarray(this.offset)
@@ -79,9 +79,9 @@ export class InputBuffer {
 
   /** The first `count` bytes. There must be as many. */
   take(count: number): Uint8Array {
-    const isLent = this.chunks[this.head] === this.lent
+    const isBorrowed = this.chunks[this.head] === this.borrowed
     const bytes = this.view(count)
-    const taken = isLent ? clone(bytes) : bytes
+    const taken = isBorrowed ? clone(bytes) : bytes
     this.skip(count)
     return taken
   }
@@ -186,7 +186,7 @@ export class InputBuffer {
   clear(): void {
     this.size = 0
     this.empty()
-    this.lent = undefined
+    this.borrowed = undefined
     this.searched = 0
     this.notText = 0
     this.forgetText()
@@ -242,13 +242,13 @@ export class InputBuffer {
     if (this.chunks.length === 1) {
       // The common case; to set the length would cost more than all the rest.
       this.chunks.pop()
-      this.block = this.lent = undefined
+      this.block = this.borrowed = undefined
       return
     }
     this.chunks[this.head] = nothing
     this.head++
     if (this.head === this.chunks.length) {
-      this.lent = undefined
+      this.borrowed = undefined
       this.empty()
     } else if (this.head > 64 && this.head * 2 > this.chunks.length) {
       this.chunks.splice(0, this.head)

@@ -102,6 +102,8 @@ export class StreamCore implements ConnectionEvents, SocketStream {
   /** Why the connection broke, if it did. */
   private failure: Reason | undefined
   private closers: Array<() => void> = none
+  /** What a call of the transport threw, if one did. */
+  crash: { readonly cause: unknown } | undefined
 
   private expiresAt = Infinity
   private lifetime = Infinity
@@ -151,11 +153,11 @@ export class StreamCore implements ConnectionEvents, SocketStream {
     this.holdBack()
   }
 
-  lend(chunk: Uint8Array): void {
+  borrow(chunk: Uint8Array): void {
     if (!this.hear(chunk.length)) return
-    this.input.lend(chunk)
+    this.input.borrow(chunk)
     this.takeTurn()
-    this.input.keep()
+    this.input.endBorrow()
     this.holdBack()
   }
 
@@ -487,6 +489,10 @@ export class StreamCore implements ConnectionEvents, SocketStream {
   endNow(): void {
     this.beginClose()
     if (!this.gone && this.finSent) this.connection.destroy()
+  }
+
+  defect(cause: unknown): void {
+    this.crash = { cause }
   }
 
   closed(reason: Reason | undefined): void {

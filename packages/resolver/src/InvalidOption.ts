@@ -1,0 +1,111 @@
+/**
+ * Options are looked at once, by the operation that is given them: a value that cannot be meant (NaN, a negative count, a
+ * fraction of a connection) is a typed failure that names the option, the value and what it must be.
+ */
+import * as Duration from "effect/Duration"
+import * as Predicate from "effect/Predicate"
+import * as Schema from "effect/Schema"
+
+/** An option with a value that cannot be meant. */
+export const InvalidOption = Schema.TaggedStruct("InvalidOption", {
+  /** The option's name: `"queue"`, or a path as in `"tls.handshakeTimeout"`. */
+  option: Schema.String,
+  /** The value that was given, as text. */
+  value: Schema.String,
+  /** What it must be, in words that end "must be …". */
+  mustBe: Schema.String
+})
+
+/** An option with a value that cannot be meant. */
+export type InvalidOption = typeof InvalidOption.Type
+
+/** The option in one line: `queue is NaN, and must be an integer of at least 1`. */
+export const describe = ({ mustBe, option, value }: InvalidOption): string =>
+  `${option} is ${value}, and must be ${mustBe}`
+
+/** What a value must be, if it is not. */
+export type Check = (value: unknown) => string | undefined
+
+/** Longer values are cut: they may come from anywhere. */
+const longestValue = 80
+
+const show = (value: unknown): string => {
+  const text =
+    typeof value === "string" ? JSON.stringify(value) : Duration.isDuration(value) ? String(value) : shown(value)
+  return text.length > longestValue ? `${text.slice(0, longestValue)}…` : text
+}
+
+/** A hostile value may not even have a text. */
+const shown = (value: unknown): string => {
+  try {
+    return String(value)
+  } catch {
+    return typeof value
+  }
+}
+
+/** An integer from `least` to `most`. */
+export const integer = (least: number, most: number = Number.MAX_SAFE_INTEGER): Check => {
+  const mustBe =
+    most === Number.MAX_SAFE_INTEGER ? `an integer of at least ${least}` : `an integer from ${least} to ${most}`
+  return (value) =>
+    Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most ? undefined : mustBe
+}
+
+/** As `integer`, or Infinity for no bound. */
+export const integerOrInfinity = (least: number): Check => {
+  const check = integer(least)
+  return (value) => (value === Infinity || check(value) === undefined ? undefined : `${check(value)!}, or Infinity`)
+}
+
+/** A duration that is not negative, in any of effect's forms. An infinite one is none. */
+export const duration: Check = (value) =>
+  Number.isNaN(millisOf(value)) ? "a duration that is not negative, or Infinity for none" : undefined
+
+/** A duration of more than nothing, in any of effect's forms. An infinite one is none. */
+export const positiveDuration: Check = (value) =>
+  millisOf(value) > 0 ? undefined : "a duration of more than 0, or Infinity for none"
+
+/** One of a few values. */
+export const oneOf =
+  (...values: ReadonlyArray<unknown>): Check =>
+  (value) =>
+    values.includes(value) ? undefined : values.map(show).join(" or ")
+
+/** A truth value. */
+export const boolean: Check = oneOf(true, false)
+
+/** A function. */
+export const callback: Check = (value) => (Predicate.isFunction(value) ? undefined : "a function")
+
+/** The milliseconds of a duration, or NaN where it is none or negative. */
+const millisOf = (value: unknown): number => {
+  if (typeof value === "number") return value >= 0 ? value : NaN
+  try {
+    const millis = Duration.toMillis(Duration.fromInputUnsafe(value as Duration.Input))
+    return millis >= 0 ? millis : NaN
+  } catch {
+    return NaN
+  }
+}
+
+/** The milliseconds of a duration that was looked at, `Infinity` for none. */
+export const toMillis = (input: Duration.Input | undefined, otherwise = Infinity): number =>
+  input === undefined ? otherwise : Duration.toMillis(input)
+
+/**
+ * The first option that cannot be meant, or nothing. What is `undefined` was not given. `prefix` is put before the names,
+ * as in `"tls."`.
+ */
+export const find = <O extends object>(
+  options: O,
+  checks: { readonly [K in keyof O]?: Check | undefined },
+  prefix = ""
+): InvalidOption | undefined => {
+  for (const option of Object.keys(checks) as Array<keyof O & string>) {
+    const value = options[option]
+    const mustBe = value === undefined ? undefined : checks[option]!(value)
+    if (mustBe !== undefined) return { _tag: "InvalidOption", option: prefix + option, value: show(value), mustBe }
+  }
+  return undefined
+}

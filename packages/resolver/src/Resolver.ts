@@ -8,6 +8,8 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Order from "effect/Order"
 import * as Result from "effect/Result"
+import * as Stream from "effect/Stream"
+import type * as Host from "effect/net/Host"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Ipaddr from "@effect-sockets/ipaddr/Ipaddr"
 import * as AddressOrder from "./AddressOrder.ts"
@@ -39,6 +41,8 @@ export class Resolver extends Context.Service<
       host: HostInput,
       options?: LookupOptions
     ) => Effect.Effect<Arr.NonEmptyReadonlyArray<NetAddress.IpAddress>, ResolverError>
+    /** See {@link answers}. */
+    readonly answers: (host: HostInput) => Stream.Stream<Arr.NonEmptyReadonlyArray<NetAddress.IpAddress>, ResolverError>
     /** See {@link serviceByName}. */
     readonly serviceByName: (name: string, protocol?: Servent.Protocol) => Effect.Effect<Servent.Servent, ResolverError>
     /** See {@link serviceByPort}. */
@@ -73,6 +77,21 @@ export const lookup = (
   options?: LookupOptions
 ): Effect.Effect<Arr.NonEmptyReadonlyArray<NetAddress.IpAddress>, ResolverError, Resolver> =>
   Resolver.use((resolver) => resolver.lookup(host, options))
+
+/**
+ * Gives the addresses of a host as they come: one element for each family that has any, in the order in which to try
+ * them, as soon as that family's answer is there (RFC 8305, section 3). Who connects need not wait for the slower family;
+ * {@link lookup} waits for both. An address, in text or not, comes back as itself at once.
+ *
+ * **Errors** only if no family brought an address, and then as {@link lookup}.
+ *
+ * **Interruption**, also by leaving the stream early, gives up the questions that are not answered yet. A cache lets them
+ * go on once an address of the host is known, so as to know the rest the next time.
+ */
+export const answers = (
+  host: HostInput
+): Stream.Stream<Arr.NonEmptyReadonlyArray<NetAddress.IpAddress>, ResolverError, Resolver> =>
+  Stream.unwrap(Resolver.useSync((resolver) => resolver.answers(host)))
 
 /**
  * Gives the service of that name or alias, of that protocol if one is given: from the services file, or from a small
@@ -124,6 +143,36 @@ const linkLocalLast = Order.mapInput(
   (address: NetAddress.IpAddress) => NetAddress.isIpv6Address(address) && NetAddress.isLinkLocal(address)
 )
 
+// Addresses of one answer, each once, in the order in which to try them.
+const inOrder = (addresses: Arr.NonEmptyReadonlyArray<NetAddress.IpAddress>) =>
+  AddressOrder.interleave(Arr.sort(Arr.dedupe(addresses), linkLocalLast))
+
+const families = ["IPv6", "IPv4"] as const
+
+// Asks for each family beside the other and hands on what comes; fails at the end if nothing came.
+const familiesOf = (
+  source: ResolverSource.ResolverSource,
+  name: Host.DomainName
+): Stream.Stream<Arr.NonEmptyReadonlyArray<NetAddress.IpAddress>, ResolverSource.SourceError> =>
+  Stream.suspend(() => {
+    const errors: Array<ResolverSource.SourceError> = []
+    return Stream.fromIterable(families).pipe(
+      Stream.mapEffect((family) => Effect.result(source.forward({ name, family, names: false })), {
+        concurrency: 2,
+        unordered: true
+      }),
+      Stream.filterMap((answer) => {
+        if (Result.isFailure(answer)) errors.push(answer.failure)
+        return Result.map(answer, ({ addresses }) => addresses)
+      }),
+      Stream.concat(
+        Stream.suspend(() =>
+          errors.length < families.length ? Stream.empty : Stream.fail(ResolverSource.ofBoth(errors))
+        )
+      )
+    )
+  })
+
 /**
  * Builds a resolver over a source of answers. It tells names from addresses, keeps the family that was asked for, drops
  * repeated addresses, and names the question in every error.
@@ -171,7 +220,7 @@ export const make = (source: ResolverSource.ResolverSource): Resolver["Service"]
       const ofFamily = (addresses: ReadonlyArray<NetAddress.IpAddress>) => {
         const kept = addresses.filter((address) => family === undefined || NetAddress.isFamily(address, family))
         return Arr.isReadonlyArrayNonEmpty(kept)
-          ? Effect.succeed(AddressOrder.interleave(Arr.sort(Arr.dedupe(kept), linkLocalLast)))
+          ? Effect.succeed(inOrder(kept))
           : Effect.fail(fail({ reason: noAddress(family) }))
       }
       if (NetAddress.isIpAddress(parsed.success)) return ofFamily([parsed.success])
@@ -181,6 +230,14 @@ export const make = (source: ResolverSource.ResolverSource): Resolver["Service"]
         ),
         Effect.flatMap((answer) => ofFamily(answer.addresses))
       )
+    },
+    answers: (host) => {
+      const fail = failure("lookup", String(host))
+      const parsed = parseHost(host)
+      if (Result.isFailure(parsed)) return Stream.fail(fail({ reason: parsed.failure }))
+      if (NetAddress.isIpAddress(parsed.success)) return Stream.succeed([parsed.success])
+      const found = source.answers?.(parsed.success) ?? familiesOf(source, parsed.success)
+      return found.pipe(Stream.map(inOrder), Stream.mapError(fail))
     },
     serviceByName: (name, protocol) =>
       service("serviceByName", protocol === undefined ? name : `${name}/${protocol}`, (services) =>

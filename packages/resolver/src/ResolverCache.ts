@@ -93,6 +93,8 @@ interface Stored {
 }
 
 const day = Duration.days(1)
+/** How long a family that failed is missing beside the other one's addresses, before it is asked for again. */
+const partial = Duration.seconds(10)
 const longestFailure = Duration.minutes(5)
 
 // What may pass by itself; an absence has its own rules, and nothing else is kept.
@@ -134,19 +136,35 @@ const make = Effect.fnUntraced(function* (source: ResolverSource.ResolverSource,
     return Effect.map(known ?? Effect.succeedNone, (ttl) => within(Option.getOrUndefined(ttl), negative))
   }
 
+  // The same question for the other family, of which `Resolver.answers` asks both at once.
+  const siblingOf = (key: string) =>
+    key.startsWith("IPv4")
+      ? key.replace("IPv4", "IPv6")
+      : key.startsWith("IPv6")
+        ? key.replace("IPv6", "IPv4")
+        : undefined
+  const scope = yield* Effect.scope
+  const waiting = new Map<string, number>()
+  const count = (key: string, more: 1 | -1) =>
+    Effect.sync(() => {
+      const now = (waiting.get(key) ?? 0) + more
+      if (now > 0) waiting.set(key, now)
+      else waiting.delete(key)
+    })
+
   let requests = 0
   let misses = 0
-  const cache = yield* Cache.makeWith(
+  const cache: Cache.Cache<string, Stored> = yield* Cache.makeWith(
     Effect.fnUntraced(function* (key: string): Effect.fn.Return<Stored> {
       misses += 1
       const question = toQuestion(key)
       const isReverse = NetAddress.isIpAddress(question)
       const answer = yield* Effect.result(isReverse ? source.reverse(question) : source.forward(question))
       const name = isReverse ? undefined : question.name
-      const ttl = Result.isSuccess(answer)
-        ? within(answer.success.ttl, positive)
-        : yield* failureTtl(answer.failure.reason, name)
-      return { answer, ttl }
+      if (Result.isSuccess(answer)) return { answer, ttl: within(answer.success.ttl, positive) }
+      const ttl = yield* failureTtl(answer.failure.reason, name)
+      const isPartial = failures.has(answer.failure.reason._tag) && (yield* hasAddresses(siblingOf(key)))
+      return { answer, ttl: isPartial ? Duration.max(ttl, partial) : ttl }
     }),
     {
       capacity: options.capacity ?? 1000,
@@ -154,10 +172,30 @@ const make = Effect.fnUntraced(function* (source: ResolverSource.ResolverSource,
     }
   )
 
+  const hasAddresses = (key: string | undefined) =>
+    key === undefined
+      ? Effect.succeed(false)
+      : Effect.map(
+          Cache.getSuccess(cache, key),
+          Option.exists(({ answer }) => Result.isSuccess(answer))
+        )
+
+  // Who has the addresses of one family may leave; the question for the other one goes on, so that it is known next time.
+  const keepSibling = (key: string, { answer }: Stored) => {
+    const sibling = siblingOf(key)
+    return sibling === undefined || Result.isFailure(answer) || !waiting.has(sibling)
+      ? Effect.void
+      : Effect.forkIn(Cache.get(cache, sibling), scope, { startImmediately: true })
+  }
+
   const ask = (key: string) =>
     Effect.suspend(() => {
       requests += 1
-      return Effect.flatMap(Cache.get(cache, key), ({ answer }) => Effect.fromResult(answer))
+      return Effect.acquireUseRelease(
+        count(key, 1),
+        () => Effect.tap(Cache.get(cache, key), (stored) => keepSibling(key, stored)),
+        () => count(key, -1)
+      ).pipe(Effect.flatMap(({ answer }) => Effect.fromResult(answer)))
     })
 
   const invalidate = (host: Resolver.HostInput) => {
@@ -180,6 +218,8 @@ const make = Effect.fnUntraced(function* (source: ResolverSource.ResolverSource,
 
   const cached: ResolverSource.ResolverSource = {
     ...source,
+    // Family by family from memory.
+    answers: undefined,
     forward: (question) => ask(forwardKey(question)),
     reverse: (address) => ask(reverseKey(address))
   }

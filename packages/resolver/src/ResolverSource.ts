@@ -8,9 +8,10 @@ import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
 import type * as Option from "effect/Option"
 import * as Result from "effect/Result"
+import type * as Stream from "effect/Stream"
 import * as Host from "effect/net/Host"
 import * as NetAddress from "effect/net/NetAddress"
-import type { Reason } from "./ResolverError.ts"
+import { noAddress, type Reason } from "./ResolverError.ts"
 import type * as Servent from "./Servent.ts"
 
 /**
@@ -45,6 +46,8 @@ export class SourceError extends Data.TaggedError("SourceError")<{
  * - `reverse` gives the answer for an address, which must be the first in its `addresses`. It is never asked for a mapped
  *   IPv4 address, but for the IPv4 address.
  * - `services` lists what is in the services file.
+ * - `answers` gives the addresses of a name family by family, the preferred one first if both are there. Without it,
+ *   `forward` is asked for each family, both at the same time.
  * - `negativeTtl` tells how long the absence of a name may be remembered (RFC 2308, section 5), where the source knows.
  *
  * **Interruption** of an operation ends the work it started, as far as the platform can.
@@ -52,6 +55,9 @@ export class SourceError extends Data.TaggedError("SourceError")<{
 export interface ResolverSource {
   readonly forward: (question: Question) => Effect.Effect<Answer, SourceError>
   readonly reverse: (address: NetAddress.IpAddress) => Effect.Effect<Answer, SourceError>
+  readonly answers?:
+    | ((name: Host.DomainName) => Stream.Stream<Arr.NonEmptyReadonlyArray<NetAddress.IpAddress>, SourceError>)
+    | undefined
   readonly services: Effect.Effect<ReadonlyArray<Servent.Servent>, SourceError>
   readonly negativeTtl?: ((name: Host.DomainName) => Effect.Effect<Option.Option<Duration.Duration>>) | undefined
 }
@@ -59,6 +65,19 @@ export interface ResolverSource {
 /** An effect that fails with a reason. */
 export const fail = (reason: Reason, cause?: unknown): Effect.Effect<never, SourceError> =>
   Effect.fail(new SourceError(cause === undefined ? { reason } : { reason, cause }))
+
+/** Whether a failure says that the name, or what was asked of it, does not exist. */
+export const isAbsence = ({ reason }: SourceError): boolean =>
+  reason._tag === "HostNotFound" || reason._tag === "NoAddress"
+
+/**
+ * Why a host has no address, from why it has none of either family. NXDOMAIN is of the name, whatever the type (RFC
+ * 8020); NODATA is of one type.
+ */
+export const ofBoth = (errors: ReadonlyArray<SourceError>): SourceError =>
+  errors.find(({ reason }) => reason._tag === "HostNotFound") ??
+  errors.find((error) => !isAbsence(error)) ??
+  new SourceError({ reason: noAddress(undefined) })
 
 /** The addresses if there are any, and the reason otherwise. */
 export const orFail = (

@@ -1,9 +1,11 @@
 /**
  * Fixed names and addresses, as a source of answers.
  */
+import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
 import * as Result from "effect/Result"
+import * as Stream from "effect/Stream"
 import * as Host from "effect/net/Host"
 import * as NetAddress from "effect/net/NetAddress"
 import { noAddress } from "./ResolverError.ts"
@@ -61,11 +63,22 @@ export const toSource = (zone: StaticZone): Result.Result<ResolverSource.Resolve
 
     const namesOf = (host: string) => [...aliases].flatMap(([alias, name]) => (name === host ? [alias] : []))
 
+    const addressesOf = (relative: string) => hosts.get(hosts.has(relative) ? relative : (aliases.get(relative) ?? ""))
+
     return {
+      // In one piece for each family, the family of the zone's first address before the other.
+      answers: (name) => {
+        const all = addressesOf(Host.toRelative(name))
+        if (all === undefined) return Stream.fromEffect(ResolverSource.fail({ _tag: "HostNotFound" }))
+        const groups = Object.values(Arr.groupBy(all, NetAddress.familyOf))
+        return groups.length === 0
+          ? Stream.fromEffect(ResolverSource.fail(noAddress(undefined)))
+          : Stream.fromIterable(groups)
+      },
       forward: ({ family, name }) => {
         const relative = Host.toRelative(name)
         const host = hosts.has(relative) ? relative : (aliases.get(relative) ?? "")
-        const all = hosts.get(host)
+        const all = addressesOf(relative)
         const addresses = all?.filter((address) => family === undefined || NetAddress.isFamily(address, family))
         if (addresses === undefined) return ResolverSource.fail({ _tag: "HostNotFound" })
         return Effect.map(ResolverSource.orFail(addresses, noAddress(family)), (found) => ({

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
 import * as NetAddress from "effect/net/NetAddress"
 import * as dns from "node:dns"
 import * as fs from "node:fs"
@@ -55,6 +56,14 @@ describe("layer", () => {
       assert.deepStrictEqual(texts(yield* Resolver.lookup("a.localhost", { family: "IPv6" })), ["::1"])
       assert.deepStrictEqual(texts(yield* Resolver.lookup("localhost.", { family: "IPv6" })), ["::1"])
       assert.deepStrictEqual(texts(yield* Resolver.lookup("localhost", { family: "IPv4" })), ["127.0.0.1"])
+    }).pipe(Effect.provide(NodeResolver.layer))
+  )
+
+  it.live("the addresses of localhost come family by family", () =>
+    Effect.gen(function* () {
+      const found = yield* Stream.runCollect(Resolver.answers("localhost"))
+      assert.includeMembers(texts(found.flat()), texts(yield* Resolver.lookup("localhost")))
+      for (const family of found) assert.strictEqual(new Set(family.map(NetAddress.familyOf)).size, 1)
     }).pipe(Effect.provide(NodeResolver.layer))
   )
 
@@ -208,6 +217,39 @@ describe.skipIf(!System.canMount)("layer, on a system with these files", () => {
         System.askWith(asking, { family: "IPv6", questions: ["host.test", "text.test"], records }),
         ["NoAddress", "NoAddress"]
       )
+    })
+  )
+
+  const waiting = {
+    ...files,
+    "nsswitch.conf": "hosts: files dns\n",
+    "resolv.conf": "nameserver 127.0.0.1\noptions timeout:4 attempts:1\n"
+  }
+
+  it.live("A addresses come at once where AAAA is never answered, of many hosts at the same time", () =>
+    Effect.sync(() => {
+      const hosts = ["1", "2", "3", "4", "5", "6"]
+      const records = hosts.map((n) => DnsServer.a(`h${n}.test`, `192.0.2.${n}`))
+      const questions = hosts.map((n) => `h${n}.test`)
+      assert.deepStrictEqual(
+        System.askWith(waiting, { first: true, silentFor: "AAAA", questions, records }),
+        hosts.map((n) => `192.0.2.${n} soon`)
+      )
+    })
+  )
+
+  it.live("a name of the hosts file is never asked of name servers for the family that the file lacks", () =>
+    Effect.sync(() => {
+      const records = [DnsServer.aaaa("db", "2001:db8::bad"), DnsServer.a("six.example", "192.0.2.66")]
+      const questions = ["db", "six.example"]
+      assert.deepStrictEqual(System.askWith(waiting, { first: true, questions, records }), [
+        "192.0.2.7 soon",
+        "2001:db8::6 soon"
+      ])
+      assert.deepStrictEqual(System.askWith(waiting, { family: "IPv6", questions, records }), [
+        "NoAddress",
+        "2001:db8::6"
+      ])
     })
   )
 })

@@ -4,7 +4,9 @@ import * as Equal from "effect/Equal"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Hostent from "../src/Hostent.ts"
@@ -99,6 +101,31 @@ describe("layerDns, forward", () => {
           assert.deepStrictEqual(texts(found), ["127.0.0.1"])
         }),
       { timeout: "200 millis", tries: 100 }
+    )
+  )
+
+  it.live("a family that is never answered does not hold up the other one's answer", () =>
+    against(
+      (question) => (question.type === "AAAA" ? "silence" : www(question)),
+      () =>
+        Effect.gen(function* () {
+          const found = yield* Effect.timeout(Stream.runHead(Resolver.answers("both.example")), "2 seconds")
+          assert.deepStrictEqual(Option.map(found, texts), Option.some(["127.0.0.1"]))
+        }),
+      { timeout: "5 seconds", tries: 1 }
+    )
+  )
+
+  it.live("answers come family by family, and fail as a lookup does", () =>
+    against(www, () =>
+      Effect.gen(function* () {
+        const found = yield* Stream.runCollect(Resolver.answers("both.example"))
+        assert.sameDeepMembers(found.map(texts), [["127.0.0.1"], ["::1"]])
+        for (const name of ["nowhere.example", "text.example", "circle.example"]) {
+          const error = yield* Effect.flip(Stream.runDrain(Resolver.answers(name)))
+          assert.deepStrictEqual(error.reason, (yield* Effect.flip(Resolver.lookup(name))).reason)
+        }
+      })
     )
   )
 

@@ -1,8 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import * as TestClock from "effect/testing/TestClock"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Ipaddr from "@effect-sockets/ipaddr/Ipaddr"
 import * as Hostent from "../src/Hostent.ts"
@@ -51,6 +55,90 @@ describe("resolveHostIpaddr", () => {
       assert.deepStrictEqual(texts(found.addresses), ["2001:db8::1", "192.0.2.1", "192.0.2.2"])
       assert.strictEqual(found.addressType, "IPv6")
     }).pipe(Effect.provide(book))
+  )
+})
+
+describe("answers", () => {
+  const collected = (host: Resolver.HostInput) =>
+    Effect.map(Stream.runCollect(Resolver.answers(host)), (families) => families.map(texts))
+
+  it.effect("a fixed zone gives one element for each family, its best one first", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* collected("both"), [["192.0.2.1", "192.0.2.2"], ["2001:db8::1"]])
+      assert.deepStrictEqual(yield* collected("lisp"), [["128.18.65.4"]])
+    }).pipe(Effect.provide(book))
+  )
+
+  it.effect.each<[Resolver.HostInput, string]>([
+    ["192.0.2.9", "192.0.2.9"],
+    ["2001:DB8::9", "2001:db8::9"],
+    [Ipaddr.fromDottedUnsafe("192.0.2.9"), "192.0.2.9"],
+    [ip("192.0.2.9"), "192.0.2.9"]
+  ])("an address written out, %s, is its own answer", ([host, address]) =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* collected(host), [[address]])
+    }).pipe(Effect.provide(book))
+  )
+
+  it.effect.each(["nowhere.example", "empty.example", "127.1"])("%s fails as a lookup of it does", (host) =>
+    Effect.gen(function* () {
+      const [error, expected] = yield* Effect.all([Effect.flip(collected(host)), Effect.flip(Resolver.lookup(host))])
+      assert.strictEqual(error.message, expected.message)
+      assert.deepStrictEqual(error.reason, expected.reason)
+    }).pipe(Effect.provide(book))
+  )
+
+  /** A source whose families take this long, or fail. */
+  const timed = (times: { readonly IPv4?: Duration.Input; readonly IPv6?: Duration.Input }) => {
+    const addresses = { IPv4: ip("192.0.2.1"), IPv6: ip("2001:db8::1") }
+    const interrupted: Array<string> = []
+    const resolver = Resolver.make({
+      forward: ({ family = "IPv4", name }) =>
+        times[family] === undefined
+          ? ResolverSource.fail({ _tag: "NoAddress", family })
+          : Effect.succeed({ name, aliases: [], addresses: [addresses[family]] as const }).pipe(
+              Effect.delay(times[family]),
+              Effect.onInterrupt(() => Effect.sync(() => interrupted.push(family)))
+            ),
+      reverse: () => Effect.die("not asked"),
+      services: Effect.succeed([])
+    })
+    return { resolver, interrupted }
+  }
+
+  it.effect("the family that is there first does not wait for the other one", () =>
+    Effect.gen(function* () {
+      const { resolver } = timed({ IPv4: "10 millis", IPv6: "1 hour" })
+      const seen: Array<string> = []
+      const fiber = yield* resolver.answers("host.example").pipe(
+        Stream.runForEach((found) => Effect.sync(() => seen.push(...texts(found)))),
+        Effect.forkChild
+      )
+      yield* TestClock.adjust("10 millis")
+      assert.deepStrictEqual(seen, ["192.0.2.1"])
+      yield* TestClock.adjust("1 hour")
+      yield* Fiber.join(fiber)
+      assert.deepStrictEqual(seen, ["192.0.2.1", "2001:db8::1"])
+    })
+  )
+
+  it.effect("who leaves with the first family gives up the question for the other one", () =>
+    Effect.gen(function* () {
+      const { interrupted, resolver } = timed({ IPv4: "10 millis", IPv6: "1 hour" })
+      const fiber = yield* Effect.forkChild(Stream.runHead(resolver.answers("host.example")))
+      yield* TestClock.adjust("10 millis")
+      yield* Fiber.join(fiber)
+      assert.deepStrictEqual(interrupted, ["IPv6"])
+    })
+  )
+
+  it.effect("a family without addresses is left out, and without both the host has none", () =>
+    Effect.gen(function* () {
+      const one = yield* Stream.runCollect(timed({ IPv4: 0 }).resolver.answers("host.example"))
+      assert.deepStrictEqual(one.map(texts), [["192.0.2.1"]])
+      const none = yield* Effect.flip(Stream.runDrain(timed({}).resolver.answers("host.example")))
+      assert.deepStrictEqual(none.reason, { _tag: "NoAddress" })
+    })
   )
 })
 

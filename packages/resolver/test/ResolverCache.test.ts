@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Resolver from "../src/Resolver.ts"
@@ -254,4 +255,63 @@ describe("layerCached, concurrent callers", () => {
       }).pipe(Effect.provide(layer))
     })
   )
+})
+
+describe("layerCached, family by family", () => {
+  /** A source whose AAAA takes this long and then fails, while A is there at once. */
+  const slow = (options: { readonly after: Duration.Input; readonly ttl?: Duration.Duration }) => {
+    const asked: Array<string> = []
+    const source: ResolverSource.ResolverSource = {
+      forward: ({ family = "both", name }) =>
+        Effect.suspend(() => {
+          asked.push(family)
+          const address = NetAddress.ipFromStringUnsafe(family === "IPv6" ? "2001:db8::1" : "192.0.2.1")
+          return family === "IPv6"
+            ? Effect.delay(ResolverSource.fail({ _tag: "Timeout" }), options.after)
+            : Effect.succeed({ name, aliases: [], addresses: [address] as const, ttl: Duration.hours(1) })
+        }),
+      reverse: () => Effect.die("not asked"),
+      services: Effect.succeed([])
+    }
+    const layer = Layer.succeed(Resolver.Resolver, Resolver.make(source))
+    return { asked, layer: ResolverCache.layerCached().pipe(Layer.provide(layer)) }
+  }
+  const first = Stream.runHead(Resolver.answers("host.example"))
+  const all = Stream.runCollect(Resolver.answers("host.example"))
+
+  it.effect("each family is kept by itself, and answers come from memory", () => {
+    const { asked, layer } = cached()
+    return Effect.gen(function* () {
+      yield* all
+      assert.strictEqual((yield* all).length, 2)
+      assert.sameMembers(asked, ["host.example IPv6", "host.example IPv4"])
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect(
+    "the slow family is asked once for all who leave with the quick one, and its failure is kept 10 seconds",
+    () => {
+      const { asked, layer } = slow({ after: "6 seconds" })
+      return Effect.gen(function* () {
+        for (let i = 0; i < 3; i++) assert.isTrue(Option.isSome(yield* first))
+        assert.sameMembers(asked, ["IPv4", "IPv6"])
+        yield* TestClock.adjust("6 seconds")
+        yield* all
+        yield* TestClock.adjust("9 seconds")
+        assert.strictEqual((yield* all).length, 1)
+        assert.strictEqual(asked.length, 2)
+        yield* TestClock.adjust("1 seconds")
+        yield* first
+        assert.strictEqual(asked.length, 3)
+      }).pipe(Effect.provide(layer))
+    }
+  )
+
+  it.effect("a host without any address is asked for once", () => {
+    const { asked, layer } = cached({ reason: { _tag: "HostNotFound" } })
+    return Effect.gen(function* () {
+      for (let i = 0; i < 2; i++) assert.strictEqual((yield* Effect.flip(all)).reason._tag, "HostNotFound")
+      assert.strictEqual(asked.length, 2)
+    }).pipe(Effect.provide(layer))
+  })
 })

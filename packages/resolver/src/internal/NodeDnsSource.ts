@@ -113,12 +113,8 @@ export const make = Effect.fnUntraced(function* ({ servers, timeout, tries }: Dn
       )
     const results = yield* Effect.all([give("IPv6"), give("IPv4")], { concurrency: 2 })
     const [found, failed] = [Arr.getSuccesses(results), Arr.getFailures(results)]
-    const failure = failed.find((error) => !NodeErrors.isAbsence(error))
-    if (!Arr.isArrayNonEmpty(found)) {
-      // NXDOMAIN is of the name, whatever the type (RFC 8020); NODATA is of one type.
-      const missing = failed.find(({ reason }) => reason._tag === "HostNotFound")
-      return yield* missing ?? failure ?? ResolverSource.fail(noAddress(undefined))
-    }
+    if (!Arr.isArrayNonEmpty(found)) return yield* ResolverSource.ofBoth(failed)
+    const failure = failed.find((error) => !ResolverSource.isAbsence(error))
     const [{ addresses }, second] = found
     const ttls = [...found.map(({ ttl }) => ttl), ...(failure === undefined ? [] : [partialTtl])]
     return { addresses: Arr.appendAll(addresses, second?.addresses ?? []), ttl: ttls.reduce(Duration.min) }
@@ -148,7 +144,7 @@ export const make = Effect.fnUntraced(function* ({ servers, timeout, tries }: Dn
 
   const reverse = (address: NetAddress.IpAddress) =>
     withChannel((channel) => query(channel, () => channel.resolvePtr(Dns.reverseName(address)))).pipe(
-      Effect.catchIf(NodeErrors.isAbsence, ({ cause }) => ResolverSource.fail({ _tag: "HostNotFound" }, cause)),
+      Effect.catchIf(ResolverSource.isAbsence, ({ cause }) => ResolverSource.fail({ _tag: "HostNotFound" }, cause)),
       Effect.flatMap(([first, ...others]) =>
         Effect.map(ResolverSource.confirmed(address, first, forward), (answer) => ({
           ...answer,

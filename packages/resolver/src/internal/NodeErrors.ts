@@ -62,7 +62,3 @@ export const attempt = <A>(
       (error) => Effect.andThen(openAndClose, error)
     )
   )
-
-/** Whether a failure says that the name, or what was asked of it, does not exist. */
-export const isAbsence = ({ reason }: ResolverSource.SourceError): boolean =>
-  reason._tag === "HostNotFound" || reason._tag === "NoAddress"

@@ -16,6 +16,29 @@ const read = (path: string) =>
     )
   )
 
-export const hosts = (path = `${etc}/hosts`) => Effect.map(read(path), HostsFile.parse)
+/**
+ * The lines of a hosts file, read again only when the file has changed: it may be long, as files that block advertisers
+ * are, and whoever connects to a name asks for it.
+ */
+export const hosts = (path = `${etc}/hosts`) => {
+  let version: string | undefined
+  let lines: ReadonlyArray<HostsFile.HostsLine> = []
+  return Effect.gen(function* () {
+    const now = yield* versionOf(path)
+    if (now === undefined || now !== version) {
+      lines = HostsFile.parse(yield* read(path))
+      version = now
+    }
+    return lines
+  })
+}
+
+const versionOf = (path: string): Effect.Effect<string | undefined> =>
+  Effect.promise(() =>
+    fs.stat(path, { bigint: true }).then(
+      ({ ctimeNs, ino, size }) => `${ino} ${size} ${ctimeNs}`,
+      () => undefined
+    )
+  )
 
 export const services = (path = `${etc}/services`) => Effect.map(read(path), Servent.parse)

@@ -1,5 +1,6 @@
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
+import type * as Host from "effect/net/Host"
 import * as NetAddress from "effect/net/NetAddress"
 import * as dns from "node:dns"
 import * as HostName from "../HostName.ts"
@@ -8,6 +9,7 @@ import { noAddress } from "../ResolverError.ts"
 import * as ResolverSource from "../ResolverSource.ts"
 import * as NodeErrors from "./NodeErrors.ts"
 import * as NodeFiles from "./NodeFiles.ts"
+import * as NodeGetaddrinfo from "./NodeGetaddrinfo.ts"
 
 export interface SystemFiles {
   readonly hostsFile?: string | undefined
@@ -18,46 +20,43 @@ export interface SystemFiles {
 const toAddress = (text: string) => NetAddress.ipFromString(text.replace(/%.*/, ""))
 
 export const make = (files?: SystemFiles): ResolverSource.ResolverSource => {
+  const getaddrinfo = NodeGetaddrinfo.make()
   const hosts = NodeFiles.hosts(files?.hostsFile)
-
-  // Shared while it runs: a call holds one of libuv's four threads and cannot be cancelled.
-  const running = new Map<string, Promise<Array<dns.LookupAddress>>>()
-  const getaddrinfo = (name: string, family: 0 | 4 | 6) => {
-    const key = `${family} ${name}`
-    let call = running.get(key)
-    if (call === undefined) {
-      call = dns.promises.lookup(name, { all: true, order: "verbatim", family }).finally(() => running.delete(key))
-      running.set(key, call)
-    }
-    return call
-  }
 
   const addressesOf = (
     name: string,
     family: NetAddress.IpFamily | undefined
   ): Effect.Effect<Arr.NonEmptyReadonlyArray<NetAddress.IpAddress>, ResolverSource.SourceError> =>
-    NodeErrors.attempt(() => getaddrinfo(name, family === undefined ? 0 : family === "IPv4" ? 4 : 6)).pipe(
-      Effect.flatMap((found) =>
-        ResolverSource.orFail(
-          Arr.filterMap(found, ({ address }) => toAddress(address)),
-          { _tag: "InvalidResponse", detail: "no address in it can be read" }
-        )
+    Effect.flatMap(getaddrinfo(name, family), (found) =>
+      ResolverSource.orFail(
+        Arr.filterMap(found, ({ address }) => toAddress(address)),
+        { _tag: "InvalidResponse", detail: "no address in it can be read" }
       )
     )
+
+  // Asked for a family that a name of the hosts file lacks, the C library asks name servers for it, past the file.
+  const addressesOfFamily = Effect.fnUntraced(function* (name: Host.DomainName, family: NetAddress.IpFamily) {
+    const inFile = HostsFile.namesOf(yield* hosts, HostName.toRelative(name)) !== undefined
+    const addresses = yield* addressesOf(name, inFile ? undefined : family)
+    return yield* ResolverSource.orFail(
+      addresses.filter((address) => NetAddress.isFamily(address, family)),
+      noAddress(family)
+    )
+  })
 
   const forward = Effect.fnUntraced(function* ({ family, name, names }: ResolverSource.Question) {
     const relative = HostName.toRelative(name)
     const loopback = HostName.loopbackOf(name, family)
     const addresses = yield* loopback !== undefined
       ? Effect.orElseSucceed(addressesOf(relative, family), () => loopback)
-      : addressesOf(name, family).pipe(
-          Effect.catchIf(NodeErrors.isAbsence, (error) =>
-            // getaddrinfo does not tell a host of the other family from no host.
-            family === undefined
-              ? error
-              : Effect.andThen(addressesOf(name, undefined), ResolverSource.fail(noAddress(family)))
+      : family === undefined
+        ? addressesOf(name, undefined)
+        : Effect.catchIf(
+            addressesOfFamily(name, family),
+            ({ reason }) => reason._tag === "HostNotFound",
+            // Not every getaddrinfo tells a host of the other family from no host.
+            () => Effect.andThen(addressesOf(name, undefined), ResolverSource.fail(noAddress(family)))
           )
-        )
     const found = names ? HostsFile.namesOf(yield* hosts, relative) : undefined
     return { name: found?.name ?? relative, aliases: found?.aliases ?? [], addresses }
   })

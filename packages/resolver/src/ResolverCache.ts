@@ -185,7 +185,11 @@ const make = Effect.fnUntraced(function* (source: ResolverSource.ResolverSource,
     const sibling = siblingOf(key)
     return sibling === undefined || Result.isFailure(answer) || !waiting.has(sibling)
       ? Effect.void
-      : Effect.forkIn(Cache.get(cache, sibling), scope, { startImmediately: true })
+      : Cache.get(cache, sibling).pipe(
+          // `Cache` reads the clock of the fiber that asked first, which may have ended: set the time anew.
+          Effect.flatMap((stored) => Cache.set(cache, sibling, stored)),
+          Effect.forkIn(scope, { startImmediately: true })
+        )
   }
 
   const ask = (key: string) =>

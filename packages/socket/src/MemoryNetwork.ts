@@ -20,13 +20,13 @@ import * as NetAddress from "effect/net/NetAddress"
 import * as Random from "effect/Random"
 import * as Result from "effect/Result"
 import * as TestClock from "effect/testing/TestClock"
-import type { Connection } from "./Connection.ts"
+import { deliver, guard } from "./internal/guard.ts"
 import { MemoryHost } from "./internal/memory/Host.ts"
 import { ClockTimers } from "./internal/ClockTimers.ts"
 import { formatEvent, Trace, type TraceEvent, type TraceKind } from "./internal/memory/Trace.ts"
 import { type Attempt, type Draw, type Fault, World } from "./internal/memory/Topology.ts"
 import type { WireShape } from "./internal/memory/Wire.ts"
-import { type Listener, Network } from "./Network.ts"
+import { type Listener, make as makeNetwork, Network } from "./Network.ts"
 import { type Operation, type Reason, NetworkError } from "./NetworkError.ts"
 
 export type { Attempt, Fault, TraceEvent, TraceKind }
@@ -167,28 +167,30 @@ const make = Effect.fnUntraced(function* (options: Options) {
   // A generator is 4 KiB, and most networks leave nothing to chance.
   const usesChance = [options.jitter, options.maxChunk, faults, link].some((option) => option !== undefined)
   /** Each connection has draws of its own: what happens on one does not change another's. */
-  const draws = (number: number): Effect.Effect<Draw> =>
+  const draws = (number: number): Draw =>
     usesChance
-      ? Random.Random.useSync((random) => () => random.nextDoubleUnsafe()).pipe(
-          Random.withSeed(`${options.seed ?? 0}/${number}`)
+      ? Effect.runSync(
+          Random.Random.useSync((random) => () => random.nextDoubleUnsafe()).pipe(
+            Random.withSeed(`${options.seed ?? 0}/${number}`)
+          )
         )
-      : Effect.succeed(() => 0)
+      : () => 0
 
   const networkOf = (host: MemoryHost): Network["Service"] =>
-    Network.of({
+    makeNetwork({
       capacity: options.capacity ?? 10_000,
-      connect: (address, connectOptions = {}) =>
-        Effect.suspend(() => {
-          const number = world.nextAttempt()
-          return Effect.flatMap(draws(number), (draw) =>
-            Effect.callback<Connection, NetworkError>((resume) => {
-              const client = world.connect(host, address, connectOptions, number, draw, (outcome) =>
-                resume(Effect.fromResult(Result.mapError(outcome, (reason) => errorAt("connect", address, reason))))
-              )
-              return client && Effect.sync(() => client.reset())
-            })
-          )
-        }),
+      timers,
+      dial: (address, connectOptions, events) => {
+        const number = world.nextAttempt()
+        const client = world.connect(host, address, connectOptions, number, draws(number), (outcome) => {
+          if (Result.isSuccess(outcome)) deliver(outcome.success, events)
+          else guard(() => events.failed(errorAt("connect", address, outcome.failure)), events.defect)
+        })
+        return () => {
+          // Its owner's, once it is open.
+          if (client?.opening !== undefined) client.reset()
+        }
+      },
       listen: (address, events, listenOptions = {}) =>
         Effect.acquireRelease(
           Effect.suspend(() => Effect.fromResult(world.listen(host, address, events, listenOptions))).pipe(

@@ -2,14 +2,17 @@
  * The capability to connect and to listen. Everything else in this package is written over its two operations, so a
  * program that is given another `Network` (TCP, Unix-domain, TLS, or one inside the process) runs unchanged.
  */
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type * as NetAddress from "effect/net/NetAddress"
 import type * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
-import type { Connection } from "./Connection.ts"
-import type { Reason, NetworkError } from "./NetworkError.ts"
+import type { Connection, Timers } from "./Connection.ts"
+import { deliver, guard } from "./internal/guard.ts"
+import { isNetworkError, type Reason, type NetworkError } from "./NetworkError.ts"
 import type * as Tls from "./Tls.ts"
 
 /** How one connection is made. */
@@ -38,12 +41,30 @@ export interface ListenOptions {
   readonly ipv6Only?: boolean | undefined
 }
 
-/** What a listener reports. Both are called outside any fiber and must not throw. */
+/**
+ * What an attempt to connect reports, outside any fiber: `connected` or `failed`, once, and possibly before `dial`
+ * returns. After it was given up it reports nothing.
+ */
+export interface DialEvents {
+  /** The connection. Whoever takes this call owns it, and attaches to it in the same turn. */
+  connected(connection: Connection): void
+  /** Why there is none. */
+  failed(error: NetworkError): void
+  /** `connected` threw, which is a fault of the program's or of this package's: the connection is being reset. */
+  defect(cause: unknown): void
+}
+
+/** What a listener reports, outside any fiber. */
 export interface ListenerEvents {
-  /** A new connection. Whoever takes this call owns it. */
+  /** A new connection. Whoever takes this call owns it, and attaches to it in the same turn. */
   readonly connection: (connection: Connection) => void
   /** The listener broke after it had opened. It reports no more connections. */
   readonly error: (error: NetworkError) => void
+  /**
+   * One of the two threw, which is a fault of the program's or of this package's. The connection that was reported is
+   * being reset; the listener goes on. Left out, the network's own way to complain has it.
+   */
+  readonly defect?: ((cause: unknown) => void) | undefined
 }
 
 /** An open port. It is closed with the scope that `listen` was given. */
@@ -59,9 +80,16 @@ export class Network extends Context.Service<
   Network,
   {
     /**
-     * One attempt to connect to one address. The caller owns the connection.
+     * Starts one attempt to connect to one address, in no fiber; the result gives it up. Called at any time and more than
+     * once, it closes an attempt that is under way and does nothing else. It never throws.
+     */
+    readonly dial: (address: NetAddress.SocketAddress, options: ConnectOptions, events: DialEvents) => () => void
+
+    /**
+     * `dial` as an effect. The caller owns the connection.
      *
-     * **Interruption** closes the attempt; no connection is left.
+     * **Errors**: `connect` with the reason; `InvalidOption` for options that cannot be meant. **Interruption** closes the
+     * attempt; no connection is left.
      */
     readonly connect: (
       address: NetAddress.SocketAddress,
@@ -82,7 +110,55 @@ export class Network extends Context.Service<
     /** Whether a server can use these options. Left out by networks without TLS. */
     readonly checkTls?: ((options: Tls.ServerOptions) => Result.Result<void, Reason>) | undefined
 
+    /** The clock of this network: that of its connections, for who waits before there is one. */
+    readonly timers: Timers
+
     /** How many connections this process can hold at once, leaving as many descriptors again for their handlers. */
     readonly capacity: number
   }
 >()("@effect-sockets/socket/Network") {}
+
+/** What a network is made from: all but `connect`, which is `dial` as an effect. */
+export type Parts = Omit<Network["Service"], "connect">
+
+/** A network from its parts. Spread another network's to change some of them. */
+export const make = (parts: Parts): Network["Service"] =>
+  Network.of({
+    ...parts,
+    connect: (address, options = {}) =>
+      Effect.callback((resume) => {
+        const cancel = parts.dial(address, options, {
+          connected: (connection) => resume(Effect.succeed(connection)),
+          failed: (error) => resume(Effect.fail(error)),
+          defect: (cause) => resume(Effect.die(cause))
+        })
+        return Effect.sync(cancel)
+      })
+  })
+
+/** `dial` of a transport that connects by an effect: it runs in a fiber of its own, with this context. */
+export const dialBy =
+  <R>(
+    connect: (address: NetAddress.SocketAddress, options: ConnectOptions) => Effect.Effect<Connection, NetworkError, R>,
+    context: Context.Context<R>
+  ): Parts["dial"] =>
+  (address, options, events) => {
+    let isOver = false
+    const fiber = Effect.runForkWith(context)(connect(address, options))
+    fiber.addObserver((exit) => {
+      if (isOver) {
+        // It came too late to be given up by an interruption.
+        if (Exit.isSuccess(exit)) exit.value.destroy()
+        return
+      }
+      isOver = true
+      if (Exit.isSuccess(exit)) return deliver(exit.value, events)
+      const error = Cause.squash(exit.cause)
+      guard(() => (isNetworkError(error) ? events.failed(error) : events.defect(error)))
+    })
+    return () => {
+      if (isOver) return
+      isOver = true
+      fiber.interruptUnsafe()
+    }
+  }

@@ -12,10 +12,12 @@ import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
 import { readFileSync, rmSync, statSync } from "node:fs"
 import * as Net from "node:net"
-import type { Connection } from "./Connection.ts"
+import { deliver, guard } from "./internal/guard.ts"
 import { inetAddress, nativeHost, pathProblem } from "./internal/node/NodeAddress.ts"
+import { timers } from "./internal/node/NodeConnection.ts"
 import { checkServer, PlainConnection } from "./internal/node/NodeTls.ts"
-import { type ConnectOptions, type Listener, type ListenerEvents, type ListenOptions, Network } from "./Network.ts"
+import type { ConnectOptions, DialEvents, Listener, ListenerEvents, ListenOptions } from "./Network.ts"
+import { make, Network } from "./Network.ts"
 import { type Operation, type Reason, reasonFromCause, NetworkError } from "./NetworkError.ts"
 
 const errorAt = (operation: Operation, address: NetAddress.SocketAddress, reason: Reason): NetworkError =>
@@ -47,39 +49,49 @@ const connectReason = (address: NetAddress.SocketAddress, cause: unknown): Reaso
     : reason
 }
 
-const connect = (
-  address: NetAddress.SocketAddress,
-  options: ConnectOptions = {}
-): Effect.Effect<Connection, NetworkError> =>
-  Effect.callback((resume) => {
-    const fail = (cause: unknown): void =>
-      resume(Effect.fail(errorAt("connect", address, connectReason(address, cause))))
-    const error = invalid("connect", address, options.localPort)
-    if (error !== undefined) return resume(Effect.fail(error))
-    let socket: Net.Socket
-    try {
-      socket = Net.connect({
-        ...(address._tag === "UnixPathAddress"
-          ? { path: address.path }
-          : { host: nativeHost(address), port: address.port, noDelay: options.noDelay ?? true }),
-        allowHalfOpen: true,
-        ...keepAlive(options.keepAlive),
-        ...(options.localAddress === undefined ? {} : { localAddress: NetAddress.formatIp(options.localAddress) }),
-        ...(options.localPort === undefined ? {} : { localPort: options.localPort })
-      })
-    } catch (cause) {
-      return fail(cause)
-    }
-    socket.once("error", fail)
-    socket.once("connect", () => {
-      socket.off("error", fail)
-      const local = address._tag === "UnixPathAddress" ? unnamed : undefined
-      resume(Effect.succeed(new PlainConnection(socket, local, address)))
+const dial = (address: NetAddress.SocketAddress, options: ConnectOptions, events: DialEvents): (() => void) => {
+  const fail = (cause: unknown): void =>
+    guard(() => events.failed(errorAt("connect", address, connectReason(address, cause))), events.defect)
+  const error = invalid("connect", address, options.localPort)
+  if (error !== undefined) {
+    guard(() => events.failed(error), events.defect)
+    return doNothing
+  }
+  let socket: Net.Socket
+  try {
+    socket = Net.connect({
+      ...(address._tag === "UnixPathAddress"
+        ? { path: address.path }
+        : { host: nativeHost(address), port: address.port, noDelay: options.noDelay ?? true }),
+      allowHalfOpen: true,
+      ...keepAlive(options.keepAlive),
+      ...(options.localAddress === undefined ? {} : { localAddress: NetAddress.formatIp(options.localAddress) }),
+      ...(options.localPort === undefined ? {} : { localPort: options.localPort })
     })
-    return Effect.sync(() => {
-      socket.destroy()
-    })
+  } catch (cause) {
+    fail(cause)
+    return doNothing
+  }
+  let isOver = false
+  socket.once("error", (cause) => {
+    if (isOver) return
+    isOver = true
+    fail(cause)
   })
+  socket.once("connect", () => {
+    if (isOver) return
+    isOver = true
+    const local = address._tag === "UnixPathAddress" ? unnamed : undefined
+    deliver(new PlainConnection(socket, local, address), events)
+  })
+  return () => {
+    if (isOver) return
+    isOver = true
+    socket.destroy()
+  }
+}
+
+const doNothing = (): void => {}
 
 /** The address of a Unix-domain socket that was not bound to a path: every client's. */
 const unnamed = NetAddress.unixPathAddress("")
@@ -197,5 +209,5 @@ const capacityOf = (limit: number): number =>
 
 /** The network of this machine. */
 export const layer: Layer.Layer<Network> = Layer.sync(Network, () =>
-  Network.of({ connect, listen, checkTls: checkServer, capacity: capacityOf(descriptorLimit()) })
+  make({ dial, listen, checkTls: checkServer, timers, capacity: capacityOf(descriptorLimit()) })
 )

@@ -1,7 +1,7 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as Resolver from "@effect-sockets/resolver/Resolver"
 import * as NodeNetwork from "@effect-sockets/socket/NodeNetwork"
-import { Network } from "@effect-sockets/socket/Network"
+import * as Network from "@effect-sockets/socket/Network"
 import type { NetworkError } from "@effect-sockets/socket/NetworkError"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Schedule, Stream } from "effect"
@@ -45,14 +45,16 @@ const orLater = <A, R>(document: Effect.Effect<A, Http09Error | NetworkError, R>
 /** The client of a machine whose port 8080 is this one. */
 const clientAt = (port: number) => {
   const network = Layer.effect(
-    Network,
-    Network.useSync((network) => ({
-      ...network,
-      connect: (address, options) => {
-        assert.isTrue("port" in address && address.port === 8080)
-        return network.connect(NetAddress.inetAddressUnsafe(NetAddress.ipv4Loopback, port), options)
-      }
-    }))
+    Network.Network,
+    Network.Network.useSync((network) =>
+      Network.make({
+        ...network,
+        dial: (address, options, events) => {
+          assert.isTrue("port" in address && address.port === 8080)
+          return network.dial(NetAddress.inetAddressUnsafe(NetAddress.ipv4Loopback, port), options, events)
+        }
+      })
+    )
   ).pipe(Layer.provide(NodeNetwork.layer))
   const resolver = Layer.orDie(Resolver.layerStatic({ hosts: { localhost: ["127.0.0.1"] } }))
   return Layer.provide(Client.layer, [network, resolver])

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { Connection, ConnectionEvents } from "../../src/Connection.ts"
-import { Network } from "../../src/Network.ts"
+import { make, Network } from "../../src/Network.ts"
 import type { Reason } from "../../src/NetworkError.ts"
 
 /** Passes everything on, until a subclass does not. */
@@ -88,10 +88,14 @@ export const layer = (wrap: (connection: Connection) => Wrapped) =>
   Layer.effect(
     Network,
     Effect.map(Network, (network) =>
-      Network.of({
+      make({
         ...network,
-        connect: (address, options) =>
-          Effect.map(network.connect(address, options), (connection) => split(wrap(connection))),
+        dial: (address, options, events) =>
+          network.dial(address, options, {
+            connected: (connection) => events.connected(split(wrap(connection))),
+            failed: (error) => events.failed(error),
+            defect: (cause) => events.defect(cause)
+          }),
         listen: (address, events, options) =>
           network.listen(
             address,

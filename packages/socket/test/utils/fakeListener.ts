@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
-import { type ListenerEvents, Network } from "../../src/Network.ts"
+import { type ListenerEvents, make, Network } from "../../src/Network.ts"
 import { FakeConnection, FakeTimers } from "./fakeConnection.ts"
 
 export class FakeListener {
@@ -23,8 +23,11 @@ export class FakeListener {
 
   readonly layer = Layer.succeed(
     Network,
-    Network.of({
-      connect: () => Effect.die("this network connects nobody"),
+    make({
+      dial: () => {
+        throw new Error("this network connects nobody")
+      },
+      timers: this.timers,
       listen: (address, events) => {
         const close = Effect.sync(() => void (this.events = undefined))
         return Effect.acquireRelease(

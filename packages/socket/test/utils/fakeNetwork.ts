@@ -4,7 +4,9 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
-import { Network } from "../../src/Network.ts"
+import { dialBy, make, Network } from "../../src/Network.ts"
+import { ClockTimers } from "../../src/internal/ClockTimers.ts"
+import type { Connection } from "../../src/Connection.ts"
 import { type Reason, NetworkError } from "../../src/NetworkError.ts"
 import { FakeConnection } from "./fakeConnection.ts"
 
@@ -50,50 +52,57 @@ export class FakeNetwork {
     return this.connections.filter((connection) => connection.isOpen).length
   }
 
-  readonly layer = Layer.succeed(
-    Network,
-    Network.of({
-      connect: (address) =>
-        Clock.clockWith((clock) => {
-          const host = NetAddress.isInetAddress(address) ? NetAddress.formatIp(address.address) : address.path
-          const trace = (event: string): void => {
-            this.trace.push(`${clock.currentTimeMillisUnsafe()} ${event} ${host}`)
-          }
-          const plan = this.script[host]
-          const outcome =
-            plan === "silent"
-              ? Effect.never
-              : Effect.andThen(
-                  Effect.sleep(plan[0]),
-                  Effect.suspend(() => {
-                    if (plan[1] === true) {
-                      trace("connected")
-                      const connection = new TracedConnection(address, trace)
-                      this.connections.push(connection)
-                      return Effect.succeed(connection)
-                    }
-                    trace("failed")
-                    const reason = { _tag: plan[1] } as Reason
-                    return Effect.fail(
-                      NetworkError.make({
-                        operation: "connect",
-                        address: NetAddress.formatSocketAddress(address),
-                        reason
-                      })
-                    )
+  private connect(address: NetAddress.SocketAddress): Effect.Effect<Connection, NetworkError> {
+    return Clock.clockWith((clock) => {
+      const host = NetAddress.isInetAddress(address) ? NetAddress.formatIp(address.address) : address.path
+      const trace = (event: string): void => {
+        this.trace.push(`${clock.currentTimeMillisUnsafe()} ${event} ${host}`)
+      }
+      const plan = this.script[host]
+      const outcome =
+        plan === "silent"
+          ? Effect.never
+          : Effect.andThen(
+              Effect.sleep(plan[0]),
+              Effect.suspend(() => {
+                if (plan[1] === true) {
+                  trace("connected")
+                  const connection = new TracedConnection(address, trace)
+                  this.connections.push(connection)
+                  return Effect.succeed(connection)
+                }
+                trace("failed")
+                const reason = { _tag: plan[1] } as Reason
+                return Effect.fail(
+                  NetworkError.make({
+                    operation: "connect",
+                    address: NetAddress.formatSocketAddress(address),
+                    reason
                   })
                 )
-          return Effect.suspend(() => {
-            trace("connect")
-            this.attempts++
-            return outcome
-          }).pipe(
-            Effect.onInterrupt(() => Effect.sync(() => trace("given up"))),
-            Effect.ensuring(Effect.sync(() => this.attempts--))
-          )
-        }),
-      listen: () => Effect.die("this network opens no ports"),
-      capacity: 10
+              })
+            )
+      return Effect.suspend(() => {
+        trace("connect")
+        this.attempts++
+        return outcome
+      }).pipe(
+        Effect.onInterrupt(() => Effect.sync(() => trace("given up"))),
+        Effect.ensuring(Effect.sync(() => this.attempts--))
+      )
+    })
+  }
+
+  readonly layer = Layer.effect(
+    Network,
+    Effect.gen({ self: this }, function* () {
+      const context = yield* Effect.context()
+      return make({
+        dial: dialBy((address) => this.connect(address), context),
+        listen: () => Effect.die("this network opens no ports"),
+        timers: new ClockTimers(context, yield* Clock.Clock),
+        capacity: 10
+      })
     })
   )
 }

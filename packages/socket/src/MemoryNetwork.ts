@@ -19,12 +19,12 @@ import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Random from "effect/Random"
 import * as Result from "effect/Result"
-import * as TestClock from "effect/testing/TestClock"
 import { deliver, guard } from "./internal/guard.ts"
-import { MemoryHost } from "./internal/memory/Host.ts"
+import { Host } from "./internal/memory/Host.ts"
 import { ClockTimers } from "./internal/ClockTimers.ts"
 import { formatEvent, Trace, type TraceEvent, type TraceKind } from "./internal/memory/Trace.ts"
-import { type Attempt, type Draw, type Fault, World } from "./internal/memory/Topology.ts"
+import type { Attempt, Draw, Fault } from "./internal/memory/Circuit.ts"
+import { Topology } from "./internal/memory/Topology.ts"
 import type { WireShape } from "./internal/memory/Wire.ts"
 import { type Listener, make as makeNetwork, Network } from "./Network.ts"
 import { type Operation, type Reason, NetworkError } from "./NetworkError.ts"
@@ -129,11 +129,11 @@ const faultBy =
     }
   }
 
-const hostsOf = (options: Options): ReadonlyMap<string, MemoryHost> =>
+const hostsOf = (options: Options): ReadonlyMap<string, Host> =>
   new Map(
     [[localhost, []] as const, ...Object.entries(options.hosts ?? {})].map(([name, addresses]) => [
       name,
-      new MemoryHost(name, addresses.map(NetAddress.ipFromInputUnsafe))
+      new Host(name, addresses.map(NetAddress.ipFromInputUnsafe))
     ])
   )
 
@@ -145,7 +145,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
   const hosts = hostsOf(options)
   const shape = shapeOf(options)
   const { faults, link } = options
-  const world = new World(
+  const topology = new Topology(
     hosts,
     {
       shape: (from, to) => (link === undefined ? shape : shapeOf({ ...options, ...link(from, to) })),
@@ -158,7 +158,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
   )
   yield* Effect.addFinalizer(() =>
     // Whoever still has a stream hears of the end before time stands still.
-    Effect.sync(() => world.close()).pipe(
+    Effect.sync(() => topology.close()).pipe(
       Effect.andThen(Effect.yieldNow),
       Effect.andThen(Effect.sync(() => timers.clear()))
     )
@@ -176,13 +176,13 @@ const make = Effect.fnUntraced(function* (options: Options) {
         )
       : () => 0
 
-  const networkOf = (host: MemoryHost): Network["Service"] =>
+  const networkOf = (host: Host): Network["Service"] =>
     makeNetwork({
       capacity: options.capacity ?? 10_000,
       timers,
       dial: (address, connectOptions, events) => {
-        const number = world.nextAttempt()
-        const client = world.connect(host, address, connectOptions, number, draws(number), (outcome) => {
+        const number = topology.nextAttempt()
+        const client = topology.connect(host, address, connectOptions, number, draws(number), (outcome) => {
           if (Result.isSuccess(outcome)) deliver(outcome.success, events)
           else guard(() => events.failed(errorAt("connect", address, outcome.failure)), events.defect)
         })
@@ -193,12 +193,12 @@ const make = Effect.fnUntraced(function* (options: Options) {
       },
       listen: (address, events, listenOptions = {}) =>
         Effect.acquireRelease(
-          Effect.suspend(() => Effect.fromResult(world.listen(host, address, events, listenOptions))).pipe(
+          Effect.suspend(() => Effect.fromResult(topology.listen(host, address, events, listenOptions))).pipe(
             Effect.mapBoth({
               onFailure: (reason) => errorAt("listen", address, reason),
               onSuccess: (port): Listener => ({
                 address: port.address,
-                close: Effect.sync(() => world.closePort(host, port))
+                close: Effect.sync(() => topology.closePort(host, port))
               })
             })
           ),
@@ -215,12 +215,12 @@ const make = Effect.fnUntraced(function* (options: Options) {
 
   const control = MemoryNetwork.of({
     host: networkAt,
-    partition: (a, b) => Effect.sync(() => world.partition(a, b)),
-    heal: (a, b) => Effect.sync(() => world.heal(a, b)),
-    vanish: (place) => Effect.sync(() => world.vanish(place)),
-    reset: (a, b) => Effect.sync(() => world.reset(a, b)),
-    descriptors: Effect.sync(() => world.descriptors),
-    trace: Effect.sync(() => world.events.latest())
+    partition: (a, b) => Effect.sync(() => topology.partition(a, b)),
+    heal: (a, b) => Effect.sync(() => topology.heal(a, b)),
+    vanish: (place) => Effect.sync(() => topology.vanish(place)),
+    reset: (a, b) => Effect.sync(() => topology.reset(a, b)),
+    descriptors: Effect.sync(() => topology.descriptors),
+    trace: Effect.sync(() => topology.events.latest())
   })
   return Context.make(MemoryNetwork, control).pipe(Context.add(Network, networkAt(localhost)))
 })
@@ -284,38 +284,6 @@ export const heal = (a?: string, b?: string): Effect.Effect<void, never, MemoryN
 /** Breaks every connection between two hosts now: both ends see a reset. */
 export const reset = (a: string, b: string): Effect.Effect<void, never, MemoryNetwork> =>
   MemoryNetwork.use((network) => network.reset(a, b))
-
-// Running ------------------------------------------------------------------------------------------------------------
-
-/** How far the clock is moved at a time, in milliseconds: it may pass the end of the effect by so much, which nobody sees. */
-const step = 60_000
-
-/**
- * Runs an effect on a `TestClock` of its own, which it moves until the effect ends: what waits for hours takes
- * milliseconds, and nothing has to say when time passes. Provide the network inside, so that it takes that clock.
- *
- * Give the network a latency, a millisecond will do: then traffic and time keep in step. What needs no time at all comes
- * to rest before the clock moves only as long as no fiber yields.
- *
- * An effect that is still running after `limit` (default 1 hour of its own time) hangs: it is interrupted, and that is a
- * defect. **Interruption** interrupts the effect.
- */
-export const simulate = <A, E, R>(
-  self: Effect.Effect<A, E, R>,
-  { limit = Duration.hours(1) }: { readonly limit?: Duration.Input | undefined } = {}
-): Effect.Effect<A, E, R> =>
-  Effect.gen(function* () {
-    // Not a child: nobody waits for one that cannot be interrupted.
-    const fiber = yield* Effect.forkDetach(self)
-    return yield* Effect.gen(function* () {
-      for (let left = Duration.toMillis(limit); left > 0 && fiber.pollUnsafe() === undefined; left -= step) {
-        yield* TestClock.adjust(Math.min(step, left))
-      }
-      const exit = fiber.pollUnsafe()
-      if (exit !== undefined) return yield* exit
-      return yield* Effect.die(new Error(`still running after ${Duration.format(Duration.fromInputUnsafe(limit))}`))
-    }).pipe(Effect.onExit(() => Effect.sync(() => fiber.interruptUnsafe())))
-  }).pipe(Effect.provide(TestClock.layer()))
 
 // Looking ------------------------------------------------------------------------------------------------------------
 

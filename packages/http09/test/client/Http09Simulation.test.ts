@@ -13,6 +13,7 @@ import * as DocumentRoot from "../../src/DocumentRoot.ts"
 import * as Http09Client from "../../src/Http09Client.ts"
 import * as Http09Server from "../../src/Http09Server.ts"
 import { client, hosts, port80 } from "../utils/memoryClient.ts"
+import * as Simulation from "@effect-sockets/socket/testing/Simulation"
 
 const seeds =
   process.env.SIMULATION_SEED === undefined
@@ -91,7 +92,7 @@ const run = (seed: number) =>
       })
     ),
     Random.withSeed(seed),
-    MemoryNetwork.simulate
+    Simulation.simulate
   )
 
 it.live(

@@ -21,6 +21,7 @@ import * as RequestLine from "../../src/RequestLine.ts"
 import { bytes, Dice, documents, FlakyRoot } from "../utils/flakyRoot.ts"
 import { hosts, port80 } from "../utils/memoryClient.ts"
 import { hostile, utf8 } from "../utils/requestLines.ts"
+import * as Simulation from "@effect-sockets/socket/testing/Simulation"
 
 const seeds =
   process.env.SIMULATION_SEED === undefined
@@ -202,7 +203,7 @@ const run = (seed: number) => {
         faults: dice.chance(0.3) ? {} : { refuse: 0.05, reset: 0.2, vanish: 0.1, within: dice.pick([50, 10_000]) }
       })
     ]),
-    MemoryNetwork.simulate,
+    Simulation.simulate,
     Effect.catchCause((cause) => Effect.die(new Error(`replay with SIMULATION_SEED=${seed}: ${Cause.pretty(cause)}`)))
   )
 }

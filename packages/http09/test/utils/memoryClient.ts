@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Http09Client from "../../src/Http09Client.ts"
+import * as Simulation from "@effect-sockets/socket/testing/Simulation"
 
 export const hosts = { client: ["10.0.0.1"], server: ["10.0.0.2"] }
 
@@ -39,5 +40,5 @@ export const against = <A, E, R>(
   }).pipe(
     Effect.scoped,
     Effect.provide(MemoryNetwork.layer({ latency: "1 millis", hosts, ...options })),
-    MemoryNetwork.simulate
+    Simulation.simulate
   )

@@ -6,6 +6,7 @@ import * as NetAddress from "effect/net/NetAddress"
 import * as MemoryNetwork from "../../src/MemoryNetwork.ts"
 import * as Conformance from "../../src/testing/Conformance.ts"
 import { broken, layer, Wrapped } from "../utils/brokenNetwork.ts"
+import * as Simulation from "../../src/testing/Simulation.ts"
 
 const cases = Conformance.cases(
   Conformance.overNetwork({
@@ -26,7 +27,7 @@ const outcome = ({ run }: (typeof cases)[number], Kind: typeof Wrapped) => {
     Effect.flip,
     Effect.option,
     Effect.provide(Layer.merge(network, Layer.orDie(Resolver.layerStatic({})))),
-    MemoryNetwork.simulate
+    Simulation.simulate
   )
 }
 

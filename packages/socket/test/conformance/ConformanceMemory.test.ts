@@ -5,6 +5,7 @@ import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
 import * as MemoryNetwork from "../../src/MemoryNetwork.ts"
 import * as Conformance from "../../src/testing/Conformance.ts"
+import * as Simulation from "../../src/testing/Simulation.ts"
 
 const cases = Conformance.cases(
   Conformance.overNetwork({
@@ -26,6 +27,6 @@ for (const [shape, options] of [
   ["windows of 2999 bytes", { latency: 1, sendBuffer: 2999, receiveBuffer: 2999, seed: 2 }]
 ] as const) {
   describe(`over the memory network with ${shape}, in simulated time`, () => {
-    for (const { name, run } of cases) it.live(name, () => run.pipe(over(options), MemoryNetwork.simulate), 40_000)
+    for (const { name, run } of cases) it.live(name, () => run.pipe(over(options), Simulation.simulate), 40_000)
   })
 }

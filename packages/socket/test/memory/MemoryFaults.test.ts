@@ -8,6 +8,7 @@ import * as MemoryNetwork from "../../src/MemoryNetwork.ts"
 import type { NetworkError } from "../../src/NetworkError.ts"
 import * as SocketStream from "../../src/SocketStream.ts"
 import { bytes, dial, layer, listening, pair, port80, settle } from "../utils/memory.ts"
+import * as Simulation from "../../src/testing/Simulation.ts"
 
 const reason = <A, R>(effect: Effect.Effect<A, NetworkError, R>) =>
   Effect.map(Effect.flip(effect), (error) => error.reason._tag)
@@ -113,7 +114,7 @@ describe("a way that is cut", () => {
       const stream = yield* MemoryNetwork.runOn(SocketStream.open("server", 80), "client")
       assert.strictEqual(NetAddress.formatSocketAddress(stream.remoteAddress), "10.0.0.2:80")
       assert.strictEqual(accepted.length, 1)
-    }).pipe(Effect.scoped, Effect.provide(layer({ latency: 10 })), MemoryNetwork.simulate)
+    }).pipe(Effect.scoped, Effect.provide(layer({ latency: 10 })), Simulation.simulate)
   )
 
   it.effect("a host that vanished is silent on every way, until it is healed", () =>

@@ -13,6 +13,7 @@ import * as ServerSocket from "../../src/ServerSocket.ts"
 import type { NetworkError } from "../../src/NetworkError.ts"
 import * as SocketStream from "../../src/SocketStream.ts"
 import { bytes, dial, hosts, layer, listening, pair, port80, settle } from "../utils/memory.ts"
+import * as Simulation from "../../src/testing/Simulation.ts"
 
 const format = NetAddress.formatSocketAddress
 
@@ -283,7 +284,7 @@ describe("the trace", () => {
     faults: { reset: 0.3, vanish: 0.2, within: 20 }
   }
   const run = (options: MemoryNetwork.Options) =>
-    program.pipe(Effect.scoped, Effect.provide(layer({ latency: 1, ...options })), MemoryNetwork.simulate)
+    program.pipe(Effect.scoped, Effect.provide(layer({ latency: 1, ...options })), Simulation.simulate)
 
   it.effect("the same seed gives the same trace, another seed another", () =>
     Effect.gen(function* () {

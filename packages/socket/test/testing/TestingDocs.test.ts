@@ -12,6 +12,7 @@ import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
+import * as Simulation from "@effect-sockets/socket/testing/Simulation"
 
 const hosts = { phone: ["10.0.0.1"], server: ["10.0.0.2"] }
 
@@ -47,7 +48,7 @@ describe("docs/testing.md", () => {
       yield* server
       const [time] = yield* Effect.timed(ask("hello"))
       assert.strictEqual(Duration.toMillis(time), 3 * 2 * 25)
-    }).pipe(Effect.scoped, Effect.provide(network({ latency: "25 millis" })), MemoryNetwork.simulate)
+    }).pipe(Effect.scoped, Effect.provide(network({ latency: "25 millis" })), Simulation.simulate)
   )
 
   it.effect("a phone without a network tries again until it has one", () =>
@@ -57,7 +58,7 @@ describe("docs/testing.md", () => {
       yield* Effect.forkChild(Effect.delay(MemoryNetwork.heal("phone", "server"), "1 minute"))
       const answer = yield* Effect.retry(ask("hello"), Schedule.spaced("1 second"))
       assert.deepStrictEqual(answer, Option.some("HELLO"))
-    }).pipe(Effect.scoped, Effect.provide(network({ latency: "25 millis" })), MemoryNetwork.simulate)
+    }).pipe(Effect.scoped, Effect.provide(network({ latency: "25 millis" })), Simulation.simulate)
   )
 
   it.effect.each([0, 1, 2, 3, 4, 5, 6, 7])(
@@ -70,7 +71,7 @@ describe("docs/testing.md", () => {
       }).pipe(
         Effect.scoped,
         Effect.provide(network({ latency: 10, faults: () => ({ _tag: "Reset", toward: "client", after }) })),
-        MemoryNetwork.simulate
+        Simulation.simulate
       )
   )
 
@@ -95,7 +96,7 @@ describe("docs/testing.md", () => {
           faults: { refuse: 0.1, reset: 0.3, vanish: 0.1, within: 7 }
         })
       ),
-      MemoryNetwork.simulate
+      Simulation.simulate
     )
   )
 
@@ -119,6 +120,6 @@ describe("docs/testing.md", () => {
         "    60.000 #1 10.0.0.1:49152 > 10.0.0.2:80 got FIN",
         "    60.000 #1 10.0.0.1:49152 > 10.0.0.2:80 closed"
       ])
-    }).pipe(Effect.scoped, Effect.provide(network({ latency: "10 millis" })), MemoryNetwork.simulate)
+    }).pipe(Effect.scoped, Effect.provide(network({ latency: "10 millis" })), Simulation.simulate)
   )
 })

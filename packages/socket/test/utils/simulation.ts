@@ -8,6 +8,7 @@ import type * as Resolver from "@effect-sockets/resolver/Resolver"
 import type * as Scope from "effect/Scope"
 import * as MemoryNetwork from "../../src/MemoryNetwork.ts"
 import { layer } from "./memory.ts"
+import * as Simulation from "../../src/testing/Simulation.ts"
 
 /** `SIMULATION_SEEDS` says how many, `SIMULATION_SEED` replays one. */
 export const seeds: ReadonlyArray<number> =
@@ -118,7 +119,7 @@ const attempt = (seed: number, program: Program) => {
     return { exit, trace: yield* MemoryNetwork.trace }
   }).pipe(
     Effect.provide(layer({ ...nature(dice("network"), () => (isCalm ? undefined : fault(faultDice))), seed })),
-    MemoryNetwork.simulate
+    Simulation.simulate
   )
 }
 

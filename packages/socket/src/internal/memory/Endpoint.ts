@@ -17,7 +17,7 @@ export interface Strike {
 }
 
 /** What the ends of one connection have in common. */
-export interface Circuit {
+export interface Between {
   readonly timers: ClockTimers
   /** How long a kernel sends again what nobody acknowledges, in milliseconds. */
   readonly retransmitTimeout: number
@@ -29,23 +29,23 @@ export interface Circuit {
   knock(): void
   /** An end has closed. */
   left(): void
-  trace(at: MemoryConnection, kind: TraceKind, bytes?: number): void
+  trace(at: Endpoint, kind: TraceKind, bytes?: number): void
 }
 
-export class MemoryConnection implements Connection {
+export class Endpoint implements Connection {
   readonly localAddress: NetAddress.SocketAddress
   readonly remoteAddress: NetAddress.SocketAddress
   readonly timers: ClockTimers
   /** Its output. Its input is the peer's output. */
   readonly out: Wire
-  declare peer: MemoryConnection
+  declare peer: Endpoint
   /** It has a descriptor. */
   open = false
   /** On the client, until the handshake is over: hears how that ends. */
-  opening: ((outcome: Result.Result<MemoryConnection, Reason>) => void) | undefined
+  opening: ((outcome: Result.Result<Endpoint, Reason>) => void) | undefined
   strike: Strike | undefined
 
-  private readonly circuit: Circuit
+  private readonly circuit: Between
   private events: ConnectionEvents | undefined
   private failure: Reason | undefined
   private paused = false
@@ -63,7 +63,7 @@ export class MemoryConnection implements Connection {
   private stopGivingUp: (() => void) | undefined
 
   constructor(
-    circuit: Circuit,
+    circuit: Between,
     out: Wire,
     localAddress: NetAddress.SocketAddress,
     remoteAddress: NetAddress.SocketAddress

@@ -3,7 +3,7 @@ import * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
 import type { ListenerEvents, ListenOptions } from "../../Network.ts"
 import type { Reason } from "../../NetworkError.ts"
-import type { MemoryConnection } from "./Endpoint.ts"
+import type { Endpoint } from "./Endpoint.ts"
 
 /** An open port. */
 export interface Port {
@@ -11,7 +11,7 @@ export interface Port {
   readonly events: ListenerEvents
   readonly options: ListenOptions
   /** Connections whose handshake is over and which were not reported yet. */
-  readonly backlog: Set<MemoryConnection>
+  readonly backlog: Set<Endpoint>
 }
 
 /** The ephemeral ports of RFC 6335, section 6. */
@@ -35,7 +35,7 @@ const overlap = (port: Port, ip: NetAddress.IpAddress, options: ListenOptions): 
   !(port.options.reusePort === true && options.reusePort === true) &&
   (covers(port.address.address, port.options, ip) || covers(ip, options, port.address.address))
 
-export class MemoryHost {
+export class Host {
   readonly name: string
   /** Loopback apart: every host has that. */
   readonly addresses: ReadonlyArray<NetAddress.IpAddress>

@@ -1,0 +1,158 @@
+/**
+ * One attempt to connect and the connection that comes of it: both ends, the wires between them, and the fault that was
+ * drawn for it.
+ */
+import * as NetAddress from "effect/net/NetAddress"
+import type { Reason } from "../../NetworkError.ts"
+import type { ClockTimers } from "../ClockTimers.ts"
+import { Endpoint, type Strike, type Between } from "./Endpoint.ts"
+import type { Host } from "./Host.ts"
+import type { Trace, TraceKind } from "./Trace.ts"
+import { Wire, type WireShape } from "./Wire.ts"
+
+/** A fault of one connection. */
+export type Fault =
+  /** The attempt is refused, whoever listens. */
+  | { readonly _tag: "Refuse" }
+  /** Something between the two ends resets the connection, for both of them. */
+  | { readonly _tag: "Reset"; readonly toward: "client" | "server"; readonly after: number }
+  /** From then on nothing passes between the two ends, and neither is told. */
+  | { readonly _tag: "Vanish"; readonly toward: "client" | "server"; readonly after: number }
+
+/** An attempt to connect. */
+export interface Attempt {
+  /** The number of the connection, from 1, in the order of the attempts. */
+  readonly connection: number
+  readonly from: NetAddress.SocketAddress
+  readonly to: NetAddress.SocketAddress
+}
+
+/** From 0 to 1, 1 excluded. */
+export type Draw = () => number
+
+/** How a network behaves. Times in milliseconds. */
+export interface Nature {
+  readonly shape: (from: NetAddress.SocketAddress, to: NetAddress.SocketAddress) => WireShape
+  readonly fault: (attempt: Attempt, draw: Draw) => Fault | undefined
+  readonly acceptDelay: number
+  readonly retransmitTimeout: number
+}
+
+/** What a connection knows of the network around it. */
+export interface Surroundings {
+  readonly timers: ClockTimers
+  readonly events: Trace
+  readonly nature: Nature
+  /** Whether the way between two addresses is cut for now. */
+  isBlocked(a: string, b: string): boolean
+  /** Both ends have closed. */
+  forget(circuit: Circuit): void
+}
+
+/** An address as the ways of the network are named: without the port. */
+export const ipText = (address: NetAddress.SocketAddress): string =>
+  NetAddress.isInetAddress(address) ? NetAddress.formatIp(address.address) : address.path
+
+/** The name of the way between two addresses, whichever comes first. */
+export const pairKey = (a: string, b: string): string => (a < b ? `${a} ${b}` : `${b} ${a}`)
+
+export class Circuit implements Between {
+  readonly timers: ClockTimers
+  readonly retransmitTimeout: number
+  readonly client: Endpoint
+  readonly server: Endpoint
+  /** The two hosts' addresses, as the ways between them are named. */
+  readonly pair: string
+  private readonly around: Surroundings
+  private readonly number: number
+  private readonly here: string
+  private readonly there: string
+  private readonly clientText: string
+  private readonly serverText: string
+  private readonly clientHost: Host
+  private readonly serverHost: Host
+  private readonly refuse: boolean
+  private isCut = false
+
+  constructor(
+    around: Surroundings,
+    number: number,
+    clientHost: Host,
+    serverHost: Host,
+    from: NetAddress.SocketAddress,
+    to: NetAddress.SocketAddress,
+    draw: Draw
+  ) {
+    const { nature, timers } = around
+    this.around = around
+    this.timers = timers
+    this.retransmitTimeout = nature.retransmitTimeout
+    this.number = number
+    this.clientHost = clientHost
+    this.serverHost = serverHost
+    this.here = ipText(from)
+    this.there = ipText(to)
+    this.pair = pairKey(this.here, this.there)
+    this.clientText = NetAddress.formatSocketAddress(from)
+    this.serverText = NetAddress.formatSocketAddress(to)
+    this.client = new Endpoint(this, new Wire(nature.shape(from, to), draw), from, to)
+    this.server = new Endpoint(this, new Wire(nature.shape(to, from), draw), to, from)
+    this.client.peer = this.server
+    this.server.peer = this.client
+    const fault = nature.fault({ connection: number, from, to }, draw)
+    this.refuse = fault?._tag === "Refuse"
+    if (fault !== undefined && fault._tag !== "Refuse") this[fault.toward].strike = strikeOf(fault)
+  }
+
+  isBlocked(): boolean {
+    return this.isCut || this.around.isBlocked(this.here, this.there)
+  }
+
+  cut(): void {
+    this.isCut = true
+  }
+
+  knock(): void {
+    const { server, around } = this
+    const port = this.refuse ? undefined : this.serverHost.find(server.localAddress, this.number)
+    if (port === undefined || port.backlog.size >= (port.options.backlog ?? 511)) {
+      this.trace(server, "refused")
+      return server.send("RST")
+    }
+    server.open = true
+    server.send("SYN-ACK")
+    port.backlog.add(server)
+    const accept = (): void => {
+      // Gone from the backlog: the port has closed.
+      if (!port.backlog.delete(server) || !server.open) return
+      this.trace(server, "accepted")
+      port.events.connection(server)
+    }
+    if (around.nature.acceptDelay === 0) accept()
+    else this.timers.set(around.nature.acceptDelay, accept)
+  }
+
+  lose(reason: Reason): void {
+    this.client.lose(reason)
+    this.server.lose(reason)
+  }
+
+  left(): void {
+    if (this.client.open || this.server.open) return
+    this.client.forget()
+    this.server.forget()
+    const { localAddress } = this.client
+    if (NetAddress.isInetAddress(localAddress)) this.clientHost.releasePort(localAddress.port)
+    this.around.forget(this)
+  }
+
+  trace(at: Endpoint, kind: TraceKind, bytes = 0): void {
+    const [from, to] = at === this.client ? [this.clientText, this.serverText] : [this.serverText, this.clientText]
+    this.around.events.add({ at: this.timers.now(), connection: this.number, kind, from, to, bytes })
+  }
+}
+
+const strikeOf = (fault: Exclude<Fault, { readonly _tag: "Refuse" }>): Strike => ({
+  kind: fault._tag === "Reset" ? "reset" : "vanish",
+  after: fault.after
+})

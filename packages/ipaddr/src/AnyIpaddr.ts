@@ -4,9 +4,11 @@
 import type * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import * as Dotted from "./internal/text/Ipv4Text.ts"
-import * as Failure from "./internal/text/ParseFailure.ts"
-import * as Hextets from "./internal/text/Ipv6Text.ts"
+import * as Ipv4Text from "./internal/text/Ipv4Text.ts"
+import * as ParseFailure from "./internal/text/ParseFailure.ts"
+import * as TextSchema from "./internal/text/TextSchema.ts"
+import * as Ipv6Text from "./internal/text/Ipv6Text.ts"
+import { isMapped } from "./internal/Mapped.ts"
 import * as Ipaddr from "./Ipaddr.ts"
 import * as Ipaddr6 from "./Ipaddr6.ts"
 import type { IpaddrError } from "./IpaddrError.ts"
@@ -25,19 +27,19 @@ export const isV4 = (self: AnyIpaddr): self is Ipaddr.Ipaddr => typeof self === 
  *
  * **Errors**: `IpaddrError` with the position and the reason.
  */
-export const fromText = (text: string): Result.Result<AnyIpaddr, IpaddrError> => {
+export const fromString = (text: string): Result.Result<AnyIpaddr, IpaddrError> => {
   const v6 = text.includes(":")
-  const code = v6 ? Hextets.parse(text, 0, text.length) : Dotted.parse(text, 0, text.length)
+  const code = v6 ? Ipv6Text.parse(text, 0, text.length) : Ipv4Text.parse(text, 0, text.length)
   return code < 0
-    ? Result.fail(Failure.toError("an IP address", text, code))
-    : Result.succeed(v6 ? (Hextets.getBigInt() as Ipaddr6.Ipaddr6) : (code as Ipaddr.Ipaddr))
+    ? Result.fail(ParseFailure.toError("an IP address", text, code))
+    : Result.succeed(v6 ? (Ipv6Text.getBigInt() as Ipaddr6.Ipaddr6) : (code as Ipaddr.Ipaddr))
 }
 
-/** As `fromText`, for text that is known to be right: throws the `IpaddrError`. */
-export const fromTextUnsafe = (text: string): AnyIpaddr => Result.getOrThrow(fromText(text))
+/** As `fromString`, for text that is known to be right: throws the `IpaddrError`. */
+export const fromStringUnsafe = (text: string): AnyIpaddr => Result.getOrThrow(fromString(text))
 
 /** The text of an address: dotted, or as RFC 5952 wants it. */
-export const toText = (self: AnyIpaddr): string => (isV4(self) ? Ipaddr.toDotted(self) : Ipaddr6.toText(self))
+export const format = (self: AnyIpaddr): string => (isV4(self) ? Ipaddr.toDotted(self) : Ipaddr6.format(self))
 
 /** The address as a number or bigint. */
 export const fromAddress = (address: NetAddress.IpAddress): AnyIpaddr =>
@@ -49,7 +51,7 @@ export const toAddress = (self: AnyIpaddr): NetAddress.IpAddress =>
 
 /** The IPv4 address for a mapped one (`::ffff:10.0.0.1`); every other address as it is. */
 export const unmap = (self: AnyIpaddr): AnyIpaddr =>
-  isV4(self) || self >> 32n !== 0xffffn ? self : (Number(self & 0xffffffffn) as Ipaddr.Ipaddr)
+  isV4(self) || !isMapped(self) ? self : (Number(self & 0xffffffffn) as Ipaddr.Ipaddr)
 
 /** Text outside (also in JSON), an `AnyIpaddr` inside. */
-export const FromText = Failure.textSchema(AnyIpaddr, fromText, toText, "AnyIpaddrFromText")
+export const FromString = TextSchema.textSchema(AnyIpaddr, fromString, format, "AnyIpaddrFromString")

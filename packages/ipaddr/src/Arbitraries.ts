@@ -82,7 +82,7 @@ export const ipSet: Arbitrary.Arbitrary<IpSet.IpSet> = Arbitrary.map(
 /** A table over both families, of up to a dozen blocks, some inside others. */
 export const ipTable = <A>(value: Arbitrary.Arbitrary<A>): Arbitrary.Arbitrary<IpTable.IpTable<A>> =>
   Arbitrary.map(Arbitrary.array(Arbitrary.all([cidr, value]), { maxLength: 12 }), (entries) =>
-    IpTable.fromCidrsUnsafe(entries.map(([block, value]) => [IpRange.toText(block), value]))
+    IpTable.fromCidrsUnsafe(entries.map(([block, value]) => [IpRange.format(block), value]))
   )
 
 /** A row of one of the special-purpose registries. */

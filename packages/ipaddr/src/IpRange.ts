@@ -11,8 +11,9 @@ import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import * as AnyIpaddr from "./AnyIpaddr.ts"
 import { blocks4, blocks6 } from "./internal/sets/CidrCover.ts"
-import * as Failure from "./internal/text/ParseFailure.ts"
-import * as Hextets from "./internal/text/Ipv6Text.ts"
+import * as ParseFailure from "./internal/text/ParseFailure.ts"
+import * as TextSchema from "./internal/text/TextSchema.ts"
+import * as Ipv6Text from "./internal/text/Ipv6Text.ts"
 import * as RangeText from "./internal/text/RangeText.ts"
 import * as Ipaddr from "./Ipaddr.ts"
 import * as Ipaddr6 from "./Ipaddr6.ts"
@@ -78,7 +79,7 @@ export const make: {
   const range = { _tag: AnyIpaddr.isV4(first) ? "IpRange4" : "IpRange6", first, last }
   return isIpRange(range)
     ? Result.succeed(range as never)
-    : fail(`${AnyIpaddr.toText(first)}-${AnyIpaddr.toText(last)}`, "it goes up within one family")
+    : fail(`${AnyIpaddr.format(first)}-${AnyIpaddr.format(last)}`, "it goes up within one family")
 }
 
 /** As `make`, for addresses that are known to be right: throws the `IpaddrError`. */
@@ -97,7 +98,7 @@ export const single = (address: AnyIpaddr.AnyIpaddr): IpRange =>
 export const block = (address: AnyIpaddr.AnyIpaddr, prefixLength: number): Result.Result<IpRange, IpaddrError> => {
   const width = AnyIpaddr.isV4(address) ? 32 : 128
   if (!Number.isInteger(prefixLength) || prefixLength < 0 || prefixLength > width) {
-    return fail(`${AnyIpaddr.toText(address)}/${prefixLength}`, `a prefix length is an integer from 0 to ${width}`)
+    return fail(`${AnyIpaddr.format(address)}/${prefixLength}`, `a prefix length is an integer from 0 to ${width}`)
   }
   if (AnyIpaddr.isV4(address)) {
     const size = 2 ** (32 - prefixLength)
@@ -114,20 +115,20 @@ export const block = (address: AnyIpaddr.AnyIpaddr, prefixLength: number): Resul
  *
  * **Errors**: `IpaddrError` with the position and the reason.
  */
-export const fromText = (text: string): Result.Result<IpRange, IpaddrError> => {
+export const fromString = (text: string): Result.Result<IpRange, IpaddrError> => {
   const size = RangeText.parse(text, 0, text.length)
-  if (size < 0) return Result.fail(Failure.toError(expected, text, size))
+  if (size < 0) return Result.fail(ParseFailure.toError(expected, text, size))
   if (size === 1) return Result.succeed(v4(RangeText.first[0], RangeText.last[0]))
   return Result.succeed(v6(toBigInt(RangeText.first), toBigInt(RangeText.last)))
 }
 
 const toBigInt = (words: Uint32Array): bigint => {
-  Hextets.setWords(words[0], words[1], words[2], words[3])
-  return Hextets.getBigInt()
+  Ipv6Text.setWords(words[0], words[1], words[2], words[3])
+  return Ipv6Text.getBigInt()
 }
 
-/** As `fromText`, for text that is known to be right: throws the `IpaddrError`. */
-export const fromTextUnsafe = (text: string): IpRange => Result.getOrThrow(fromText(text))
+/** As `fromString`, for text that is known to be right: throws the `IpaddrError`. */
+export const fromStringUnsafe = (text: string): IpRange => Result.getOrThrow(fromString(text))
 
 const mapBlocks = <A>(self: IpRange, f: (start: AnyIpaddr.AnyIpaddr, prefixLength: number) => A): Array<A> => {
   const out: Array<A> = []
@@ -141,7 +142,7 @@ const mapBlocks = <A>(self: IpRange, f: (start: AnyIpaddr.AnyIpaddr, prefixLengt
 
 /** The fewest CIDR blocks that make up the range, in order: at most 62 for IPv4, 254 for IPv6. */
 export const toCidrs = (self: IpRange): Array<string> =>
-  mapBlocks(self, (start, length) => `${AnyIpaddr.toText(start)}/${length}`)
+  mapBlocks(self, (start, length) => `${AnyIpaddr.format(start)}/${length}`)
 
 /** As `toCidrs`, as Effect's values. */
 export const toNetworks = (self: IpRange): Array<IpNetwork.IpNetwork> =>
@@ -154,13 +155,13 @@ export const prefixLength = (self: IpRange): Option.Option<number> => {
   return aligned ? Option.some((self._tag === "IpRange4" ? 33 : 129) - count.toString(2).length) : Option.none()
 }
 
-/** The shortest text that `fromText` reads back: an address, a CIDR block, or first and last with a `-` between them. */
-export const toText = (self: IpRange): string => {
-  const first = AnyIpaddr.toText(self.first)
+/** The shortest text that `fromString` reads back: an address, a CIDR block, or first and last with a `-` between them. */
+export const format = (self: IpRange): string => {
+  const first = AnyIpaddr.format(self.first)
   if (self.first === self.last) return first
   return Option.match(prefixLength(self), {
     onSome: (length) => `${first}/${length}`,
-    onNone: () => `${first}-${AnyIpaddr.toText(self.last)}`
+    onNone: () => `${first}-${AnyIpaddr.format(self.last)}`
   })
 }
 
@@ -232,7 +233,7 @@ export const toInterface = (self: IpRange, address: AnyIpaddr.AnyIpaddr): Option
 export const IpRange: Schema.declare<IpRange> = Schema.declare(isIpRange, {
   identifier: "IpRange",
   expected,
-  toCodecJson: () => Schema.link<IpRange>()(Schema.String, Failure.codec(fromText, toText)),
+  toCodecJson: () => Schema.link<IpRange>()(Schema.String, TextSchema.codec(fromString, format)),
   toCodecArbitrary: () =>
     Schema.link<IpRange>()(
       Schema.Union([Schema.Tuple([Ipaddr.Ipaddr, Ipaddr.Ipaddr]), Schema.Tuple([Ipaddr6.Ipaddr6, Ipaddr6.Ipaddr6])]),
@@ -245,4 +246,4 @@ export const IpRange: Schema.declare<IpRange> = Schema.declare(isIpRange, {
 })
 
 /** Text outside, an `IpRange` inside. */
-export const FromText = Failure.textSchema(IpRange, fromText, toText, "IpRangeFromText")
+export const FromString = TextSchema.textSchema(IpRange, fromString, format, "IpRangeFromString")

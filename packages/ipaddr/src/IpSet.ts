@@ -17,11 +17,12 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import { AddressListError, maxProblems, type Problem } from "./AddressListError.ts"
-import * as Failure from "./internal/text/ParseFailure.ts"
-import * as Families from "./internal/sets/DualStack.ts"
-import * as Hextets from "./internal/text/Ipv6Text.ts"
+import * as ParseFailure from "./internal/text/ParseFailure.ts"
+import * as TextSchema from "./internal/text/TextSchema.ts"
+import * as DualStack from "./internal/sets/DualStack.ts"
+import * as Ipv6Text from "./internal/text/Ipv6Text.ts"
 import * as RangeText from "./internal/text/RangeText.ts"
-import * as Search from "./internal/sets/SortedIndex.ts"
+import * as SortedIndex from "./internal/sets/SortedIndex.ts"
 import * as Ipaddr from "./Ipaddr.ts"
 import type { Ipaddr6 } from "./Ipaddr6.ts"
 import type { IpaddrError } from "./IpaddrError.ts"
@@ -34,18 +35,18 @@ const TypeId = "~@effect-sockets/ipaddr/IpSet"
 export interface IpSet extends Equal.Equal, Inspectable.Inspectable {
   readonly [TypeId]: typeof TypeId
   /** Where membership changes, for the operations here; not to be written to. */
-  readonly v4: Search.Search
-  readonly v6: Search.Search
+  readonly v4: SortedIndex.SortedIndex
+  readonly v6: SortedIndex.SortedIndex
 }
 
 class IpSetImpl implements IpSet {
   readonly [TypeId] = TypeId
-  readonly v4: Search.Search
-  readonly v6: Search.Search
+  readonly v4: SortedIndex.SortedIndex
+  readonly v6: SortedIndex.SortedIndex
 
-  constructor(families: Families.Families) {
-    this.v4 = Search.make(families.v4, 1)
-    this.v6 = Search.make(families.v6, 4)
+  constructor(families: DualStack.DualStack) {
+    this.v4 = SortedIndex.make(families.v4, 1)
+    this.v6 = SortedIndex.make(families.v6, 4)
   }
   [Equal.symbol](that: unknown): boolean {
     return isIpSet(that) && Equal.equals(this.v4.list, that.v4.list) && Equal.equals(this.v6.list, that.v6.list)
@@ -56,7 +57,7 @@ class IpSetImpl implements IpSet {
     return Hash.array([v4.length, v6.length, ...v4.subarray(0, 8), ...v6.subarray(0, 32)])
   }
   toString(): string {
-    const shown = Array.from(Iterable_.take(ranges(this), 8), IpRange.toText)
+    const shown = Array.from(Iterable_.take(ranges(this), 8), IpRange.format)
     return `IpSet(${rangeCount(this) > 8 ? [...shown, "..."].join(", ") : shown.join(", ")})`
   }
   toJSON(): unknown {
@@ -67,7 +68,7 @@ class IpSetImpl implements IpSet {
   }
 }
 
-const lists = (self: IpSet): Families.Families => ({ v4: self.v4.list, v6: self.v6.list })
+const lists = (self: IpSet): DualStack.DualStack => ({ v4: self.v4.list, v6: self.v6.list })
 
 /** Whether a value is an `IpSet`. */
 export const isIpSet = (u: unknown): u is IpSet => hasProperty(u, TypeId)
@@ -76,13 +77,13 @@ export const isIpSet = (u: unknown): u is IpSet => hasProperty(u, TypeId)
 export const empty: IpSet = new IpSetImpl({ v4: new Uint32Array(0), v6: new Uint32Array(0) })
 
 /** The set of all addresses of both families. */
-export const all: IpSet = new IpSetImpl(Families.all)
+export const all: IpSet = new IpSetImpl(DualStack.all)
 
 /** The set of the addresses of all ranges, which may come in any order and overlap. */
 export const fromRanges = (ranges: Iterable<IpRange.IpRange>): IpSet => {
-  const collector = new Families.Collector()
+  const collector = new DualStack.Collector()
   for (const range of ranges) collector.addRange(range)
-  return new IpSetImpl(collector.families())
+  return new IpSetImpl(collector.dualStack())
 }
 
 /** The set of the addresses of Effect's networks. */
@@ -90,18 +91,18 @@ export const fromNetworks = (networks: Iterable<IpNetwork.IpNetwork>): IpSet =>
   fromRanges(Iterable_.map(networks, IpRange.fromNetwork))
 
 /**
- * The set of the addresses that texts name, each an address, a CIDR block or a range as `IpRange.fromText` reads it.
+ * The set of the addresses that texts name, each an address, a CIDR block or a range as `IpRange.fromString` reads it.
  *
  * **Errors**: `IpaddrError` for the first text that is wrong.
  */
 export const fromCidrs = (texts: Iterable<string>): Result.Result<IpSet, IpaddrError> => {
-  const collector = new Families.Collector()
+  const collector = new DualStack.Collector()
   for (const text of texts) {
     const size = RangeText.parse(text, 0, text.length)
-    if (size < 0) return Result.fail(Failure.toError("a range of IP addresses", text, size))
+    if (size < 0) return Result.fail(ParseFailure.toError("a range of IP addresses", text, size))
     collector.add(size, RangeText.first, RangeText.last)
   }
-  return Result.succeed(new IpSetImpl(collector.families()))
+  return Result.succeed(new IpSetImpl(collector.dualStack()))
 }
 
 /** As `fromCidrs`, for texts that are known to be right: throws the `IpaddrError`. */
@@ -115,8 +116,8 @@ const isSpace = (code: number): boolean => code === 32 || (code >= 9 && code <= 
  *
  * **Errors**: `AddressListError` with line, column and reason of every wrong line (the first 100, and their number).
  */
-export const fromText = (text: string): Result.Result<IpSet, AddressListError> => {
-  const collector = new Families.Collector()
+export const fromString = (text: string): Result.Result<IpSet, AddressListError> => {
+  const collector = new DualStack.Collector()
   const problems: Array<Problem> = []
   let total = 0
   for (let line = 1, start = 0; start <= text.length; line++) {
@@ -131,26 +132,31 @@ export const fromText = (text: string): Result.Result<IpSet, AddressListError> =
       const size = RangeText.parse(text, from, to)
       if (size > 0) collector.add(size, RangeText.first, RangeText.last)
       else if (total++ < maxProblems) {
-        const column = Failure.position(size) - start + 1
-        problems.push({ line, column, text: text.slice(from, Math.min(to, from + 80)), reason: Failure.reason(size) })
+        const column = ParseFailure.position(size) - start + 1
+        problems.push({
+          line,
+          column,
+          text: text.slice(from, Math.min(to, from + 80)),
+          reason: ParseFailure.reason(size)
+        })
       }
     }
     start = next + 1
   }
   return total === 0
-    ? Result.succeed(new IpSetImpl(collector.families()))
+    ? Result.succeed(new IpSetImpl(collector.dualStack()))
     : Result.fail(new AddressListError({ problems, total }))
 }
 
-/** As `fromText`, for a list that is known to be right: throws the `AddressListError`. */
-export const fromTextUnsafe = (text: string): IpSet => Result.getOrThrow(fromText(text))
+/** As `fromString`, for a list that is known to be right: throws the `AddressListError`. */
+export const fromStringUnsafe = (text: string): IpSet => Result.getOrThrow(fromString(text))
 
 const binary = (
   keep: (inA: boolean, inB: boolean) => boolean
 ): {
   (that: IpSet): (self: IpSet) => IpSet
   (self: IpSet, that: IpSet): IpSet
-} => dual(2, (self: IpSet, that: IpSet): IpSet => new IpSetImpl(Families.combine(lists(self), lists(that), keep)))
+} => dual(2, (self: IpSet, that: IpSet): IpSet => new IpSetImpl(DualStack.combine(lists(self), lists(that), keep)))
 
 /** The addresses that are in one of the sets or in both. */
 export const union = binary((a, b) => a || b)
@@ -177,16 +183,19 @@ export const isSubset: {
 export const containsIpaddr: {
   (address: Ipaddr.Ipaddr): (self: IpSet) => boolean
   (self: IpSet, address: Ipaddr.Ipaddr): boolean
-} = dual(2, (self: IpSet, address: Ipaddr.Ipaddr): boolean => (Search.countUpTo1(self.v4, address) & 1) === 1)
+} = dual(2, (self: IpSet, address: Ipaddr.Ipaddr): boolean => (SortedIndex.countUpTo1(self.v4, address) & 1) === 1)
 
 // The address in the scratch area.
 const containsScratch = (self: IpSet): boolean => {
-  const w0 = Hextets.word(0)
-  const w1 = Hextets.word(1)
-  const w2 = Hextets.word(2)
-  const w3 = Hextets.word(3)
-  const mapped = w0 === 0 && w1 === 0 && w2 === 0xffff
-  return ((mapped ? Search.countUpTo1(self.v4, w3) : Search.countUpTo4(self.v6, w0, w1, w2, w3)) & 1) === 1
+  const w0 = Ipv6Text.word(0)
+  const w1 = Ipv6Text.word(1)
+  const w2 = Ipv6Text.word(2)
+  const w3 = Ipv6Text.word(3)
+  return (
+    ((Ipv6Text.isMapped() ? SortedIndex.countUpTo1(self.v4, w3) : SortedIndex.countUpTo4(self.v6, w0, w1, w2, w3)) &
+      1) ===
+    1
+  )
 }
 
 /** Whether a bigint is in a set, as an IPv6 address, or as the IPv4 address if it is a mapped one. */
@@ -194,7 +203,7 @@ export const containsIpaddr6: {
   (address: Ipaddr6): (self: IpSet) => boolean
   (self: IpSet, address: Ipaddr6): boolean
 } = dual(2, (self: IpSet, address: Ipaddr6): boolean => {
-  Hextets.setBigInt(address)
+  Ipv6Text.setBigInt(address)
   return containsScratch(self)
 })
 
@@ -203,8 +212,8 @@ export const contains: {
   (address: NetAddress.IpAddress): (self: IpSet) => boolean
   (self: IpSet, address: NetAddress.IpAddress): boolean
 } = dual(2, (self: IpSet, address: NetAddress.IpAddress): boolean => {
-  if (address._tag === "Ipv4Address") return (Search.countUpTo1(self.v4, Ipaddr.fromAddress(address)) & 1) === 1
-  Hextets.setAddress(address)
+  if (address._tag === "Ipv4Address") return (SortedIndex.countUpTo1(self.v4, Ipaddr.fromAddress(address)) & 1) === 1
+  Ipv6Text.setAddress(address)
   return containsScratch(self)
 })
 
@@ -218,7 +227,7 @@ export const rangeCount = (self: IpSet): number =>
  */
 export const ranges = (self: IpSet): Iterable<IpRange.IpRange> => stretches(lists(self))
 
-const stretches = (families: Families.Families): Iterable<IpRange.IpRange> => ({
+const stretches = (families: DualStack.DualStack): Iterable<IpRange.IpRange> => ({
   *[Symbol.iterator]() {
     const { v4, v6 } = families
     for (let index = 0; index < v4.length; index += 2) {
@@ -233,8 +242,8 @@ const stretches = (families: Families.Families): Iterable<IpRange.IpRange> => ({
 })
 
 const toBigInt = (words: Uint32Array, index: number): bigint => {
-  Hextets.setWords(words[index], words[index + 1], words[index + 2], words[index + 3])
-  return Hextets.getBigInt()
+  Ipv6Text.setWords(words[index], words[index + 1], words[index + 2], words[index + 3])
+  return Ipv6Text.getBigInt()
 }
 
 /** The number of addresses; a mapped address and its IPv4 address are one. */
@@ -246,7 +255,7 @@ export const size = (self: IpSet): bigint => {
 
 const blocks = <A>(self: IpSet, f: (range: IpRange.IpRange) => Array<A>): Array<A> => {
   const exact = Array.from(ranges(self), f).flat()
-  const v6 = Families.withMapped(self.v6)
+  const v6 = DualStack.withMapped(self.v6)
   const through = v6 === undefined ? exact : Array.from(stretches({ v4: self.v4.list, v6 }), f).flat()
   return through.length < exact.length ? through : exact
 }
@@ -260,8 +269,8 @@ export const toCidrs = (self: IpSet): Array<string> => blocks(self, IpRange.toCi
 /** As `toCidrs`, as Effect's values. */
 export const toNetworks = (self: IpSet): Array<IpNetwork.IpNetwork> => blocks(self, IpRange.toNetworks)
 
-/** A list that `fromText` reads back: the set's CIDR blocks, one a line. */
-export const toText = (self: IpSet): string =>
+/** A list that `fromString` reads back: the set's CIDR blocks, one a line. */
+export const format = (self: IpSet): string =>
   toCidrs(self)
     .map((cidr) => `${cidr}\n`)
     .join("")
@@ -271,7 +280,10 @@ export const IpSet: Schema.declare<IpSet> = Schema.declare(isIpSet, {
   identifier: "IpSet",
   expected: "a set of IP addresses",
   toCodecJson: () =>
-    Schema.link<IpSet>()(Schema.Array(Schema.String), Failure.codec<IpSet, ReadonlyArray<string>>(fromCidrs, toCidrs)),
+    Schema.link<IpSet>()(
+      Schema.Array(Schema.String),
+      TextSchema.codec<IpSet, ReadonlyArray<string>>(fromCidrs, toCidrs)
+    ),
   toCodecArbitrary: () =>
     Schema.link<IpSet>()(
       Schema.Array(IpRange.IpRange),
@@ -283,4 +295,4 @@ export const IpSet: Schema.declare<IpSet> = Schema.declare(isIpSet, {
 })
 
 /** The text of a list outside, an `IpSet` inside. */
-export const FromText = Failure.textSchema(IpSet, fromText, toText, "IpSetFromText")
+export const FromString = TextSchema.textSchema(IpSet, fromString, format, "IpSetFromString")

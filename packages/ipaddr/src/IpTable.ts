@@ -4,7 +4,10 @@
  *
  * As in `IpSet`, a mapped address is the IPv4 address, and a block of mapped addresses is an IPv4 block.
  */
+import { format } from "effect/Formatter"
 import { dual } from "effect/Function"
+import * as Inspectable from "effect/Inspectable"
+import * as Iterable_ from "effect/Iterable"
 import * as IpNetwork from "effect/net/IpNetwork"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
@@ -13,12 +16,13 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import { AnyIpaddr, fromAddress, toAddress } from "./AnyIpaddr.ts"
-import * as Failure from "./internal/text/ParseFailure.ts"
-import { isMapped } from "./internal/sets/DualStack.ts"
-import * as Hextets from "./internal/text/Ipv6Text.ts"
-import * as Prefixes from "./internal/sets/PrefixTable.ts"
+import * as ParseFailure from "./internal/text/ParseFailure.ts"
+import * as TextSchema from "./internal/text/TextSchema.ts"
+import * as Mapped from "./internal/Mapped.ts"
+import * as Ipv6Text from "./internal/text/Ipv6Text.ts"
+import * as PrefixTable from "./internal/sets/PrefixTable.ts"
 import * as RangeText from "./internal/text/RangeText.ts"
-import * as Search from "./internal/sets/SortedIndex.ts"
+import * as SortedIndex from "./internal/sets/SortedIndex.ts"
 import * as Ipaddr from "./Ipaddr.ts"
 import type { Ipaddr6 } from "./Ipaddr6.ts"
 import type { IpaddrError } from "./IpaddrError.ts"
@@ -29,33 +33,64 @@ const TypeId = "~@effect-sockets/ipaddr/IpTable"
  * An immutable table from CIDR blocks to values. Beside the values it takes at most 33 bytes of memory a block of IPv4
  * and 69 a block of IPv6, and an index of at most 512 KiB; while it is made three times that.
  */
-export interface IpTable<out A> {
+export interface IpTable<out A> extends Inspectable.Inspectable {
   readonly [TypeId]: typeof TypeId
   /** For the operations here; not to be written to. */
-  readonly v4: Prefixes.Prefixes<A>
-  readonly v6: Prefixes.Prefixes<A>
+  readonly v4: PrefixTable.PrefixTable<A>
+  readonly v6: PrefixTable.PrefixTable<A>
 }
 
 /** Whether a value is an `IpTable`. */
 export const isIpTable = (u: unknown): u is IpTable<unknown> => hasProperty(u, TypeId)
 
+// A value may be anything, and stands in a log line.
+const cut = (text: string): string => (text.length > 40 ? `${text.slice(0, 39)}…` : text)
+
+class IpTableImpl<A> implements IpTable<A> {
+  readonly [TypeId] = TypeId
+  readonly v4: PrefixTable.PrefixTable<A>
+  readonly v6: PrefixTable.PrefixTable<A>
+
+  constructor(v4: PrefixTable.PrefixTable<A>, v6: PrefixTable.PrefixTable<A>) {
+    this.v4 = v4
+    this.v6 = v6
+  }
+  toString(): string {
+    const shown = Array.from(
+      Iterable_.take(entries(this), 8),
+      ([network, value]) => `${network} => ${cut(format(value))}`
+    )
+    return `IpTable(${[...shown, ...(size(this) > 8 ? ["..."] : [])].join(", ")})`
+  }
+  toJSON(): unknown {
+    return Array.from(entries(this), ([network, value]) => [String(network), value])
+  }
+  [Inspectable.NodeInspectSymbol](): unknown {
+    return this.toString()
+  }
+}
+
 class Builder<A> {
-  private readonly v4 = new Prefixes.Collector<A>(1)
-  private readonly v6 = new Prefixes.Collector<A>(4)
+  private readonly v4 = new PrefixTable.Collector<A>(1)
+  private readonly v6 = new PrefixTable.Collector<A>(4)
 
   // The prefix in the scratch area of `RangeText`.
   add(size: number, length: number, value: A): void {
     if (size === 1) this.v4.add(RangeText.first, 0, length, value)
-    else if (isMapped(RangeText.first) && length >= 96) this.v4.add(RangeText.first, 3, length - 96, value)
-    else this.v6.add(RangeText.first, 0, length, value)
+    else {
+      const [w0, w1, w2] = RangeText.first
+      const mapped = length >= Mapped.prefixLength && Mapped.isMappedWords(w0, w1, w2)
+      if (mapped) this.v4.add(RangeText.first, 3, length - Mapped.prefixLength, value)
+      else this.v6.add(RangeText.first, 0, length, value)
+    }
   }
 
   table(): IpTable<A> {
-    return { [TypeId]: TypeId, v4: this.v4.prefixes(), v6: this.v6.prefixes() }
+    return new IpTableImpl(this.v4.table(), this.v6.table())
   }
 }
 
-const noBlock = Failure.failure("block")
+const noBlock = ParseFailure.failure("block")
 
 /**
  * The table of blocks given as text, each an address or a CIDR block without bits beyond its prefix; of equal blocks the
@@ -70,7 +105,7 @@ export const fromCidrs = <A>(
   for (const [cidr, value] of entries) {
     const size = RangeText.parse(cidr, 0, cidr.length)
     const code = size > 0 && RangeText.prefixLength < 0 ? noBlock(0) : size
-    if (code < 0) return Result.fail(Failure.toError("a CIDR block", cidr, code))
+    if (code < 0) return Result.fail(ParseFailure.toError("a CIDR block", cidr, code))
     builder.add(size, RangeText.prefixLength, value)
   }
   return Result.succeed(builder.table())
@@ -88,8 +123,8 @@ export const fromNetworks = <A>(entries: Iterable<readonly [network: IpNetwork.I
       RangeText.first[0] = Ipaddr.fromAddress(address)
       builder.add(1, prefixLength, value)
     } else {
-      Hextets.setAddress(address)
-      for (let index = 0; index < 4; index++) RangeText.first[index] = Hextets.word(index)
+      Ipv6Text.setAddress(address)
+      for (let index = 0; index < 4; index++) RangeText.first[index] = Ipv6Text.word(index)
       builder.add(4, prefixLength, value)
     }
   }
@@ -98,24 +133,22 @@ export const fromNetworks = <A>(entries: Iterable<readonly [network: IpNetwork.I
 
 // The longest prefix of an address, or -1.
 const find4 = (self: IpTable<unknown>, address: number): number => {
-  const count = Search.countUpTo1(self.v4.starts, address)
+  const count = SortedIndex.countUpTo1(self.v4.starts, address)
   return count === 0 ? -1 : self.v4.owners[count - 1]
 }
 
 // As `find4`, for the IPv6 address in the scratch area, which is not mapped.
 const find6 = (self: IpTable<unknown>): number => {
   const { starts, owners } = self.v6
-  const count = Search.countUpTo4(starts, Hextets.word(0), Hextets.word(1), Hextets.word(2), Hextets.word(3))
+  const count = SortedIndex.countUpTo4(starts, Ipv6Text.word(0), Ipv6Text.word(1), Ipv6Text.word(2), Ipv6Text.word(3))
   return count === 0 ? -1 : owners[count - 1]
 }
 
-const scratchIsMapped = (): boolean => Hextets.word(0) === 0 && Hextets.word(1) === 0 && Hextets.word(2) === 0xffff
-
-const valueAt = <A>(prefixes: Prefixes.Prefixes<A>, index: number): Option.Option<A> =>
+const valueAt = <A>(prefixes: PrefixTable.PrefixTable<A>, index: number): Option.Option<A> =>
   index < 0 ? Option.none() : Option.some(prefixes.values[index])
 
 const lookupScratch = <A>(self: IpTable<A>): Option.Option<A> =>
-  scratchIsMapped() ? valueAt(self.v4, find4(self, Hextets.word(3))) : valueAt(self.v6, find6(self))
+  Ipv6Text.isMapped() ? valueAt(self.v4, find4(self, Ipv6Text.word(3))) : valueAt(self.v6, find6(self))
 
 /** The value of the longest block that has an IPv4 address given as a number. */
 export const lookupIpaddr: {
@@ -128,7 +161,7 @@ export const lookupIpaddr6: {
   (address: Ipaddr6): <A>(self: IpTable<A>) => Option.Option<A>
   <A>(self: IpTable<A>, address: Ipaddr6): Option.Option<A>
 } = dual(2, <A>(self: IpTable<A>, address: Ipaddr6): Option.Option<A> => {
-  Hextets.setBigInt(address)
+  Ipv6Text.setBigInt(address)
   return lookupScratch(self)
 })
 
@@ -138,14 +171,14 @@ export const lookup: {
   <A>(self: IpTable<A>, address: NetAddress.IpAddress): Option.Option<A>
 } = dual(2, <A>(self: IpTable<A>, address: NetAddress.IpAddress): Option.Option<A> => {
   if (address._tag === "Ipv4Address") return valueAt(self.v4, find4(self, Ipaddr.fromAddress(address)))
-  Hextets.setAddress(address)
+  Ipv6Text.setAddress(address)
   return lookupScratch(self)
 })
 
-const networkAt = (prefixes: Prefixes.Prefixes<unknown>, stride: number, index: number): IpNetwork.IpNetwork => {
+const networkAt = (prefixes: PrefixTable.PrefixTable<unknown>, stride: number, index: number): IpNetwork.IpNetwork => {
   const words = prefixes.firsts.subarray(index * stride, (index + 1) * stride)
-  if (stride === 4) Hextets.setWords(words[0], words[1], words[2], words[3])
-  const first = (stride === 4 ? Hextets.getBigInt() : words[0]) as AnyIpaddr
+  if (stride === 4) Ipv6Text.setWords(words[0], words[1], words[2], words[3])
+  const first = (stride === 4 ? Ipv6Text.getBigInt() : words[0]) as AnyIpaddr
   return IpNetwork.makeUnsafe(toAddress(first), prefixes.lengths[index])
 }
 
@@ -156,7 +189,7 @@ export const matches: {
 } = dual(2, <A>(self: IpTable<A>, address: NetAddress.IpAddress): Array<readonly [IpNetwork.IpNetwork, A]> => {
   const plain = NetAddress.toCanonical(address)
   const v4 = NetAddress.isIpv4Address(plain)
-  if (!v4) Hextets.setAddress(plain)
+  if (!v4) Ipv6Text.setAddress(plain)
   const prefixes = v4 ? self.v4 : self.v6
   const out: Array<readonly [IpNetwork.IpNetwork, A]> = []
   for (
@@ -198,7 +231,7 @@ export const IpTable = <A, E>(value: Schema.Codec<A, E>): Schema.declare<IpTable
     toCodecJson: () =>
       Schema.link<IpTable<A>>()(
         pairs,
-        Failure.codec<IpTable<A>, ReadonlyArray<readonly [string, A]>>(fromCidrs, (table) =>
+        TextSchema.codec<IpTable<A>, ReadonlyArray<readonly [string, A]>>(fromCidrs, (table) =>
           Array.from(entries(table), ([network, value]) => [String(network), value])
         )
       ),

@@ -7,8 +7,9 @@ import * as Option from "effect/Option"
 import * as Order_ from "effect/Order"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import * as Dotted from "./internal/text/Ipv4Text.ts"
-import * as Failure from "./internal/text/ParseFailure.ts"
+import * as Ipv4Text from "./internal/text/Ipv4Text.ts"
+import * as ParseFailure from "./internal/text/ParseFailure.ts"
+import * as TextSchema from "./internal/text/TextSchema.ts"
 import { IpaddrError } from "./IpaddrError.ts"
 
 /** An integer from 0 to 4294967295, as itself in JSON. Use `FromDotted` where the outside speaks dotted text. */
@@ -40,7 +41,7 @@ const expected = "an IPv4 address"
 const fail = (input: string, reason: string) => Result.fail(new IpaddrError({ expected, input, position: 0, reason }))
 
 const fromCode = (text: string, code: number): Result.Result<Ipaddr, IpaddrError> =>
-  code >= 0 ? Result.succeed(code as Ipaddr) : Result.fail(Failure.toError(expected, text, code))
+  code >= 0 ? Result.succeed(code as Ipaddr) : Result.fail(ParseFailure.toError(expected, text, code))
 
 /**
  * The address that a dotted text names: four decimal parts of at most 255 between three dots, without sign, leading
@@ -50,11 +51,11 @@ const fromCode = (text: string, code: number): Result.Result<Ipaddr, IpaddrError
  * **Errors**: `IpaddrError` with the position and the reason.
  */
 export const fromDotted = (text: string): Result.Result<Ipaddr, IpaddrError> =>
-  fromCode(text, Dotted.parse(text, 0, text.length))
+  fromCode(text, Ipv4Text.parse(text, 0, text.length))
 
 /** As `fromDotted`, for text that is known to be right: throws the `IpaddrError`. */
 export const fromDottedUnsafe = (text: string): Ipaddr => {
-  const value = Dotted.parse(text, 0, text.length)
+  const value = Ipv4Text.parse(text, 0, text.length)
   return value >= 0 ? (value as Ipaddr) : Result.getOrThrow(fromDotted(text))
 }
 
@@ -67,13 +68,14 @@ export const fromDottedUnsafe = (text: string): Ipaddr => {
  *
  * **Errors**: `IpaddrError` with the position and the reason.
  */
-export const fromLegacy = (text: string): Result.Result<Ipaddr, IpaddrError> => fromCode(text, Dotted.parseLegacy(text))
+export const fromLegacy = (text: string): Result.Result<Ipaddr, IpaddrError> =>
+  fromCode(text, Ipv4Text.parseLegacy(text))
 
 /** Whether `fromDotted` takes a text; makes no error value, so it is the cheap way to tell addresses from names. */
-export const isDotted = (text: string): boolean => Dotted.parse(text, 0, text.length) >= 0
+export const isDotted = (text: string): boolean => Ipv4Text.parse(text, 0, text.length) >= 0
 
 /** The dotted text of an address. */
-export const toDotted = (self: Ipaddr): string => Dotted.format(self)
+export const toDotted = (self: Ipaddr): string => Ipv4Text.format(self)
 
 /**
  * The address with that number.
@@ -139,4 +141,4 @@ export const next = (self: Ipaddr): Option.Option<Ipaddr> => offset(self, 1)
 export const previous = (self: Ipaddr): Option.Option<Ipaddr> => offset(self, -1)
 
 /** Dotted text outside (also in JSON), an `Ipaddr` inside; as strict as `fromDotted`. */
-export const FromDotted = Failure.textSchema(Ipaddr, fromDotted, toDotted, "IpaddrFromDotted")
+export const FromDotted = TextSchema.textSchema(Ipaddr, fromDotted, toDotted, "IpaddrFromDotted")

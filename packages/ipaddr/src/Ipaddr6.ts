@@ -7,14 +7,16 @@ import * as Option from "effect/Option"
 import * as Order_ from "effect/Order"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import * as Failure from "./internal/text/ParseFailure.ts"
-import * as Hextets from "./internal/text/Ipv6Text.ts"
+import * as ParseFailure from "./internal/text/ParseFailure.ts"
+import * as TextSchema from "./internal/text/TextSchema.ts"
+import * as Ipv6Text from "./internal/text/Ipv6Text.ts"
+import * as Mapped from "./internal/Mapped.ts"
 import type { Ipaddr } from "./Ipaddr.ts"
 import { IpaddrError } from "./IpaddrError.ts"
 
 const maximum = (1n << 128n) - 1n
 
-/** An integer from 0 to 2^128 - 1; in JSON its decimal digits. Use `FromText` where the outside speaks IPv6 text. */
+/** An integer from 0 to 2^128 - 1; in JSON its decimal digits. Use `FromString` where the outside speaks IPv6 text. */
 export const Ipaddr6 = Schema.BigInt.check(Schema.isBetweenBigInt({ minimum: 0n, maximum })).pipe(
   Schema.brand("~@effect-sockets/ipaddr/Ipaddr6"),
   Schema.annotate({ identifier: "Ipaddr6" })
@@ -42,7 +44,7 @@ const expected = "an IPv6 address"
 
 const fail = (input: string, reason: string) => Result.fail(new IpaddrError({ expected, input, position: 0, reason }))
 
-const scratch = (): Ipaddr6 => Hextets.getBigInt() as Ipaddr6
+const scratch = (): Ipaddr6 => Ipv6Text.getBigInt() as Ipaddr6
 
 /**
  * The address that an IPv6 text names: all forms of RFC 4291, section 2.2 (eight groups, `::` for one or more groups of
@@ -50,25 +52,25 @@ const scratch = (): Ipaddr6 => Hextets.getBigInt() as Ipaddr6
  *
  * **Errors**: `IpaddrError` with the position and the reason.
  */
-export const fromText = (text: string): Result.Result<Ipaddr6, IpaddrError> => {
-  const code = Hextets.parse(text, 0, text.length)
-  return code === 0 ? Result.succeed(scratch()) : Result.fail(Failure.toError(expected, text, code))
+export const fromString = (text: string): Result.Result<Ipaddr6, IpaddrError> => {
+  const code = Ipv6Text.parse(text, 0, text.length)
+  return code === 0 ? Result.succeed(scratch()) : Result.fail(ParseFailure.toError(expected, text, code))
 }
 
-/** As `fromText`, for text that is known to be right: throws the `IpaddrError`. */
-export const fromTextUnsafe = (text: string): Ipaddr6 =>
-  Hextets.parse(text, 0, text.length) === 0 ? scratch() : Result.getOrThrow(fromText(text))
+/** As `fromString`, for text that is known to be right: throws the `IpaddrError`. */
+export const fromStringUnsafe = (text: string): Ipaddr6 =>
+  Ipv6Text.parse(text, 0, text.length) === 0 ? scratch() : Result.getOrThrow(fromString(text))
 
-/** Whether `fromText` takes a text; makes no error value, so it is the cheap way to tell addresses from names. */
-export const isText = (text: string): boolean => Hextets.parse(text, 0, text.length) === 0
+/** Whether `fromString` takes a text; makes no error value, so it is the cheap way to tell addresses from names. */
+export const isText = (text: string): boolean => Ipv6Text.parse(text, 0, text.length) === 0
 
 /**
  * The text of an address as RFC 5952 wants it: small letters, no leading zeros, `::` for the longest run of two or more
  * zero groups (the first of equals), and dotted IPv4 in a mapped address (`::ffff:10.0.0.1`).
  */
-export const toText = (self: Ipaddr6): string => {
-  Hextets.setBigInt(self)
-  return Hextets.format()
+export const format = (self: Ipaddr6): string => {
+  Ipv6Text.setBigInt(self)
+  return Ipv6Text.format()
 }
 
 /**
@@ -94,34 +96,34 @@ export const fromBytes = (bytes: Uint8Array): Result.Result<Ipaddr6, IpaddrError
 
 /** The address of the first sixteen bytes, which must be there: nothing is checked. */
 export const fromBytesUnsafe = (bytes: Uint8Array): Ipaddr6 => {
-  for (let index = 0; index < 16; index++) Hextets.bytes[index] = bytes[index]
+  for (let index = 0; index < 16; index++) Ipv6Text.bytes[index] = bytes[index]
   return scratch()
 }
 
 /** The sixteen bytes of an address in network order, in an array of their own. */
 export const toBytes = (self: Ipaddr6): Uint8Array => {
-  Hextets.setBigInt(self)
-  return Hextets.bytes.slice()
+  Ipv6Text.setBigInt(self)
+  return Ipv6Text.bytes.slice()
 }
 
 /** The address as a number; Effect's value keeps its words to itself. */
 export const fromAddress = (address: NetAddress.Ipv6Address): Ipaddr6 => {
-  Hextets.setAddress(address)
+  Ipv6Text.setAddress(address)
   return scratch()
 }
 
 /** The address as Effect's value. */
 export const toAddress = (self: Ipaddr6): NetAddress.Ipv6Address => {
-  Hextets.setBigInt(self)
-  return NetAddress.ipv6FromBytesUnsafe(Hextets.bytes)
+  Ipv6Text.setBigInt(self)
+  return NetAddress.ipv6FromBytesUnsafe(Ipv6Text.bytes)
 }
 
 /** The mapped form `::ffff:a.b.c.d` of an IPv4 address (RFC 4291, section 2.5.5.2). */
-export const fromIpaddr = (address: Ipaddr): Ipaddr6 => ((0xffffn << 32n) | BigInt(address)) as Ipaddr6
+export const fromIpaddr = (address: Ipaddr): Ipaddr6 => ((Mapped.prefix << 32n) | BigInt(address)) as Ipaddr6
 
 /** The IPv4 address of a mapped address; none if it is not mapped. */
 export const toIpaddr = (self: Ipaddr6): Option.Option<Ipaddr> =>
-  self >> 32n === 0xffffn ? Option.some(Number(self & 0xffffffffn) as Ipaddr) : Option.none()
+  Mapped.isMapped(self) ? Option.some(Number(self & 0xffffffffn) as Ipaddr) : Option.none()
 
 /** The address that many steps up (down, if negative); none if that leaves the 128 bits. */
 export const offset: {
@@ -138,5 +140,5 @@ export const next = (self: Ipaddr6): Option.Option<Ipaddr6> => offset(self, 1n)
 /** The address before; none before `::`. */
 export const previous = (self: Ipaddr6): Option.Option<Ipaddr6> => offset(self, -1n)
 
-/** IPv6 text outside (also in JSON), an `Ipaddr6` inside; as strict as `fromText`. */
-export const FromText = Failure.textSchema(Ipaddr6, fromText, toText, "Ipaddr6FromText")
+/** IPv6 text outside (also in JSON), an `Ipaddr6` inside; as strict as `fromString`. */
+export const FromString = TextSchema.textSchema(Ipaddr6, fromString, format, "Ipaddr6FromString")

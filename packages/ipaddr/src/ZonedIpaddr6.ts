@@ -5,12 +5,13 @@
 import type * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import * as Failure from "./internal/text/ParseFailure.ts"
-import * as Hextets from "./internal/text/Ipv6Text.ts"
-import { Ipaddr6, toText as addressText } from "./Ipaddr6.ts"
+import * as ParseFailure from "./internal/text/ParseFailure.ts"
+import * as TextSchema from "./internal/text/TextSchema.ts"
+import * as Ipv6Text from "./internal/text/Ipv6Text.ts"
+import { Ipaddr6, format as addressText } from "./Ipaddr6.ts"
 import type { IpaddrError } from "./IpaddrError.ts"
 
-const zoneFailure = Failure.failure("zone")
+const zoneFailure = ParseFailure.failure("zone")
 
 // What Effect's scoped literals refuse, too: what would end the zone in a URL or a log line.
 const forbidden = /[%[\]/\s\p{Cc}]/u
@@ -35,16 +36,16 @@ export interface ZonedIpaddr6 extends Schema.Schema.Type<typeof ZonedIpaddr6> {}
  *
  * **Errors**: `IpaddrError` with the position and the reason; also where there is no zone.
  */
-export const fromText = (text: string): Result.Result<ZonedIpaddr6, IpaddrError> => {
+export const fromString = (text: string): Result.Result<ZonedIpaddr6, IpaddrError> => {
   const percent = text.indexOf("%")
   const end = percent < 0 ? text.length : percent
   const raw = text.slice(end + 1)
   const zone = /^\d+$/.test(raw) ? raw.replace(/^0+(?=\d)/, "") : raw
-  const code = Hextets.parse(text, 0, end)
+  const code = Ipv6Text.parse(text, 0, end)
   return code === 0 && isZone(zone)
-    ? Result.succeed({ address: Hextets.getBigInt() as Ipaddr6, zone })
+    ? Result.succeed({ address: Ipv6Text.getBigInt() as Ipaddr6, zone })
     : Result.fail(
-        Failure.toError(
+        ParseFailure.toError(
           "an IPv6 address with a zone",
           text,
           code < 0 ? code : zoneFailure(Math.min(end + 1, text.length))
@@ -52,18 +53,18 @@ export const fromText = (text: string): Result.Result<ZonedIpaddr6, IpaddrError>
       )
 }
 
-/** As `fromText`, for text that is known to be right: throws the `IpaddrError`. */
-export const fromTextUnsafe = (text: string): ZonedIpaddr6 => Result.getOrThrow(fromText(text))
+/** As `fromString`, for text that is known to be right: throws the `IpaddrError`. */
+export const fromStringUnsafe = (text: string): ZonedIpaddr6 => Result.getOrThrow(fromString(text))
 
 /** The address as RFC 5952 wants it, `%` and the zone. */
-export const toText = (self: ZonedIpaddr6): string => `${addressText(self.address)}%${self.zone}`
+export const format = (self: ZonedIpaddr6): string => `${addressText(self.address)}%${self.zone}`
 
 /** The address and the zone of Effect's value. */
-export const fromLiteral = (literal: NetAddress.ScopedIpv6Literal): ZonedIpaddr6 => fromTextUnsafe(literal)
+export const fromLiteral = (literal: NetAddress.ScopedIpv6Literal): ZonedIpaddr6 => fromStringUnsafe(literal)
 
 /** Effect's value, which is the text. */
 export const toLiteral = (self: ZonedIpaddr6): NetAddress.ScopedIpv6Literal =>
-  toText(self) as NetAddress.ScopedIpv6Literal
+  format(self) as NetAddress.ScopedIpv6Literal
 
 /** Text outside (also in JSON), a `ZonedIpaddr6` inside. */
-export const FromText = Failure.textSchema(ZonedIpaddr6, fromText, toText, "ZonedIpaddr6FromText")
+export const FromString = TextSchema.textSchema(ZonedIpaddr6, fromString, format, "ZonedIpaddr6FromString")

@@ -19,7 +19,7 @@ describe("docs/ipaddr.md", () => {
     assert.strictEqual(server, 2148679940)
     assert.strictEqual(Ipaddr.toDotted(server), "128.18.65.4")
     assert.deepStrictEqual(Ipaddr.next(server), Ipaddr.offset(server, 1))
-    assert.strictEqual(Ipaddr6.toText(Ipaddr6.fromTextUnsafe("2001:DB8:0:0:0:0:0:1")), "2001:db8::1")
+    assert.strictEqual(Ipaddr6.format(Ipaddr6.fromStringUnsafe("2001:DB8:0:0:0:0:0:1")), "2001:db8::1")
   })
 
   it("errors", () => {
@@ -32,15 +32,15 @@ describe("docs/ipaddr.md", () => {
   })
 
   it("ranges", () => {
-    const range = IpRange.fromTextUnsafe("192.0.2.1-192.0.2.6")
+    const range = IpRange.fromStringUnsafe("192.0.2.1-192.0.2.6")
 
     assert.deepStrictEqual(IpRange.toCidrs(range), ["192.0.2.1/32", "192.0.2.2/31", "192.0.2.4/31", "192.0.2.6/32"])
     assert.strictEqual(IpRange.size(range), 6n)
-    assert.strictEqual([...IpRange.addresses(IpRange.fromTextUnsafe("255.255.255.254/31"))].length, 2)
+    assert.strictEqual([...IpRange.addresses(IpRange.fromStringUnsafe("255.255.255.254/31"))].length, 2)
   })
 
   it("an access list", () => {
-    const allowed = IpSet.fromTextUnsafe(`
+    const allowed = IpSet.fromStringUnsafe(`
       10.0.0.0/8               # the office
       192.0.2.10-192.0.2.20    ; the lab
       2001:db8::/32
@@ -54,7 +54,7 @@ describe("docs/ipaddr.md", () => {
   })
 
   it("a wrong list", () => {
-    const error = Result.getOrThrow(Result.flip(IpSet.fromText("10.0.0.0/8\n10.0.0.1/8")))
+    const error = Result.getOrThrow(Result.flip(IpSet.fromString("10.0.0.0/8\n10.0.0.1/8")))
 
     assert.deepStrictEqual(error.problems, [
       { line: 2, column: 1, text: "10.0.0.1/8", reason: "bits are set beyond the prefix" }

@@ -13,7 +13,7 @@ import { mutated } from "./utils/mutation.ts"
 
 const { anyIpaddr, cidr, ipRange } = Arbitraries
 const runs = { arbitrary: { runs: 500 } }
-const range = IpRange.fromTextUnsafe
+const range = IpRange.fromStringUnsafe
 
 describe("text", () => {
   it.prop(
@@ -21,10 +21,10 @@ describe("text", () => {
     [ipRange],
     ([a]) => {
       const json = Schema.toCodecJson(IpRange.IpRange)
-      assert.deepStrictEqual(range(IpRange.toText(a)), a)
-      assert.strictEqual(Schema.encodeSync(json)(a), IpRange.toText(a))
-      assert.deepStrictEqual(Schema.decodeSync(json)(IpRange.toText(a)), a)
-      assert.deepStrictEqual(Schema.decodeSync(IpRange.FromText)(IpRange.toText(a)), a)
+      assert.deepStrictEqual(range(IpRange.format(a)), a)
+      assert.strictEqual(Schema.encodeSync(json)(a), IpRange.format(a))
+      assert.deepStrictEqual(Schema.decodeSync(json)(IpRange.format(a)), a)
+      assert.deepStrictEqual(Schema.decodeSync(IpRange.FromString)(IpRange.format(a)), a)
     },
     runs
   )
@@ -39,7 +39,9 @@ describe("text", () => {
     ],
     ([text]) => {
       if (!text.includes("/")) return
-      const ours = Result.map(IpRange.fromText(text), (range) => Option.getOrThrow(IpRange.toNetwork(range)).toString())
+      const ours = Result.map(IpRange.fromString(text), (range) =>
+        Option.getOrThrow(IpRange.toNetwork(range)).toString()
+      )
       const theirs = Result.map(IpNetwork.fromString(text), String)
       assert.strictEqual(Result.getOrUndefined(ours), Result.getOrUndefined(theirs), text)
     },
@@ -64,17 +66,17 @@ describe("text", () => {
     ["10.0.0.1-10.0.0.2-10.0.0.3", 17, "nothing may follow the fourth part"]
   ] as const) {
     it(`${JSON.stringify(text)} is refused at ${position}: ${reason}`, () => {
-      const error = Result.getOrThrow(Result.flip(IpRange.fromText(text)))
+      const error = Result.getOrThrow(Result.flip(IpRange.fromString(text)))
       assert.deepStrictEqual([error.position, error.reason], [position, reason])
     })
   }
 
   it("a range that is one block is printed as the block, one address as the address", () => {
-    assert.strictEqual(IpRange.toText(range("10.0.0.0-10.0.0.255")), "10.0.0.0/24")
-    assert.strictEqual(IpRange.toText(range("10.0.0.1-10.0.0.255")), "10.0.0.1-10.0.0.255")
-    assert.strictEqual(IpRange.toText(range("10.0.0.1/32")), "10.0.0.1")
-    assert.strictEqual(IpRange.toText(range("0.0.0.0-255.255.255.255")), "0.0.0.0/0")
-    assert.strictEqual(IpRange.toText(IpRange.all6), "::/0")
+    assert.strictEqual(IpRange.format(range("10.0.0.0-10.0.0.255")), "10.0.0.0/24")
+    assert.strictEqual(IpRange.format(range("10.0.0.1-10.0.0.255")), "10.0.0.1-10.0.0.255")
+    assert.strictEqual(IpRange.format(range("10.0.0.1/32")), "10.0.0.1")
+    assert.strictEqual(IpRange.format(range("0.0.0.0-255.255.255.255")), "0.0.0.0/0")
+    assert.strictEqual(IpRange.format(IpRange.all6), "::/0")
   })
 })
 
@@ -86,7 +88,7 @@ describe("CIDR blocks", () => {
       const width = a._tag === "IpRange4" ? 32 : 128
       const expected = minimalBlocks(BigInt(a.first), BigInt(a.last), width).map(([start, length]) => {
         const first = a._tag === "IpRange4" ? Number(start) : start
-        return `${AnyIpaddr.toText(first as AnyIpaddr.AnyIpaddr)}/${length}`
+        return `${AnyIpaddr.format(first as AnyIpaddr.AnyIpaddr)}/${length}`
       })
       assert.deepStrictEqual(IpRange.toCidrs(a), expected)
       assert.deepStrictEqual(IpRange.toNetworks(a).map(String), expected)
@@ -122,12 +124,12 @@ describe("CIDR blocks", () => {
     [cidr],
     ([a]) => {
       const network = Option.getOrThrow(IpRange.toNetwork(a))
-      assert.strictEqual(IpNetwork.firstAddress(network).toString(), AnyIpaddr.toText(a.first))
-      assert.strictEqual(IpNetwork.lastAddress(network).toString(), AnyIpaddr.toText(a.last))
+      assert.strictEqual(IpNetwork.firstAddress(network).toString(), AnyIpaddr.format(a.first))
+      assert.strictEqual(IpNetwork.lastAddress(network).toString(), AnyIpaddr.format(a.last))
       assert.strictEqual(IpNetwork.addressCount(network), IpRange.size(a))
       assert.deepStrictEqual(IpRange.fromNetwork(network), a)
       const host = Option.getOrThrow(IpRange.toInterface(a, a.last))
-      assert.strictEqual(IpInterface.format(host), `${AnyIpaddr.toText(a.last)}/${network.prefixLength}`)
+      assert.strictEqual(IpInterface.format(host), `${AnyIpaddr.format(a.last)}/${network.prefixLength}`)
       assert.deepStrictEqual(IpRange.fromInterface(host), a)
     },
     runs
@@ -137,7 +139,7 @@ describe("CIDR blocks", () => {
     assert.deepStrictEqual(IpRange.toNetwork(range("10.0.0.1-10.0.0.2")), Option.none())
     assert.deepStrictEqual(IpRange.toNetwork(range("10.0.0.128-10.0.1.127")), Option.none())
     assert.deepStrictEqual(
-      IpRange.toInterface(range("10.0.0.0/8"), AnyIpaddr.fromTextUnsafe("11.0.0.0")),
+      IpRange.toInterface(range("10.0.0.0/8"), AnyIpaddr.fromStringUnsafe("11.0.0.0")),
       Option.none()
     )
   })
@@ -149,7 +151,10 @@ describe("CIDR blocks", () => {
       ["1.2.3.4", 1.5],
       ["::", 129]
     ] as const) {
-      assert.isTrue(Result.isFailure(IpRange.block(AnyIpaddr.fromTextUnsafe(address), length)), `${address}/${length}`)
+      assert.isTrue(
+        Result.isFailure(IpRange.block(AnyIpaddr.fromStringUnsafe(address), length)),
+        `${address}/${length}`
+      )
     }
   })
 })
@@ -181,19 +186,19 @@ describe("ranges as sets of addresses", () => {
   )
 
   it("iteration ends at the top of both spaces", () => {
-    assert.deepStrictEqual(Array.from(IpRange.addresses(range("255.255.255.254/31")), AnyIpaddr.toText), [
+    assert.deepStrictEqual(Array.from(IpRange.addresses(range("255.255.255.254/31")), AnyIpaddr.format), [
       "255.255.255.254",
       "255.255.255.255"
     ])
     const top = "ffff:ffff:ffff:ffff:ffff:ffff:ffff"
-    assert.deepStrictEqual(Array.from(IpRange.addresses(range(`${top}:fffe/127`)), AnyIpaddr.toText), [
+    assert.deepStrictEqual(Array.from(IpRange.addresses(range(`${top}:fffe/127`)), AnyIpaddr.format), [
       `${top}:fffe`,
       `${top}:ffff`
     ])
   })
 
   it("a range that goes down or from one family to the other is refused", () => {
-    const [low, high, v6] = ["1.2.3.4", "1.2.3.5", "::1"].map(AnyIpaddr.fromTextUnsafe)
+    const [low, high, v6] = ["1.2.3.4", "1.2.3.5", "::1"].map(AnyIpaddr.fromStringUnsafe)
     assert.isTrue(Result.isFailure(IpRange.make(high, low)))
     assert.isTrue(Result.isFailure(IpRange.make(low, v6)))
     assert.isTrue(Result.isSuccess(IpRange.make(low, low)))
@@ -209,10 +214,10 @@ describe("AnyIpaddr", () => {
     [anyIpaddr],
     ([a]) => {
       const json = Schema.toCodecJson(AnyIpaddr.AnyIpaddr)
-      assert.strictEqual(AnyIpaddr.fromTextUnsafe(AnyIpaddr.toText(a)), a)
+      assert.strictEqual(AnyIpaddr.fromStringUnsafe(AnyIpaddr.format(a)), a)
       assert.strictEqual(AnyIpaddr.fromAddress(AnyIpaddr.toAddress(a)), a)
       assert.strictEqual(Schema.decodeSync(json)(Schema.encodeSync(json)(a)), a)
-      assert.strictEqual(Schema.decodeSync(AnyIpaddr.FromText)(AnyIpaddr.toText(a)), a)
+      assert.strictEqual(Schema.decodeSync(AnyIpaddr.FromString)(AnyIpaddr.format(a)), a)
     },
     runs
   )
@@ -225,7 +230,7 @@ describe("AnyIpaddr", () => {
       ["::10.0.0.1", "::a00:1"],
       ["::fffe:ffff:ffff", "::fffe:ffff:ffff"]
     ]) {
-      assert.strictEqual(AnyIpaddr.toText(AnyIpaddr.unmap(AnyIpaddr.fromTextUnsafe(text))), expected)
+      assert.strictEqual(AnyIpaddr.format(AnyIpaddr.unmap(AnyIpaddr.fromStringUnsafe(text))), expected)
     }
   })
 })

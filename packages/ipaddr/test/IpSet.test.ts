@@ -27,7 +27,7 @@ const has = (self: IpSet.IpSet, address: AnyIpaddr.AnyIpaddr): boolean => {
 
 /** Fails unless a set has exactly those addresses of the universe that the model has. */
 const assertModel = (self: IpSet.IpSet, model: (key: string) => boolean) => {
-  for (const address of universe) assert.strictEqual(has(self, address), model(key(address)), AnyIpaddr.toText(address))
+  for (const address of universe) assert.strictEqual(has(self, address), model(key(address)), AnyIpaddr.format(address))
 }
 
 /** Fails unless two sets are equal values. */
@@ -109,7 +109,7 @@ describe("CIDR blocks", () => {
         assert.strictEqual(
           has(self, address),
           blocks.some((block) => covers(block, address)),
-          AnyIpaddr.toText(address)
+          AnyIpaddr.format(address)
         )
       }
     },
@@ -123,14 +123,14 @@ describe("CIDR blocks", () => {
       const model = new Set(a.flatMap(keys))
       // All addresses of the universe that are in the set, as stretches of neighbours, each cut into its fewest blocks.
       const expected = [false, true].flatMap((v6) => {
-        const values = [...model].map(AnyIpaddr.fromTextUnsafe).filter((address) => AnyIpaddr.isV4(address) !== v6)
+        const values = [...model].map(AnyIpaddr.fromStringUnsafe).filter((address) => AnyIpaddr.isV4(address) !== v6)
         const sorted = values.map(BigInt).sort((x, y) => (x < y ? -1 : 1))
         const starts = sorted.filter((value, index) => sorted[index - 1] !== value - 1n)
         const ends = sorted.filter((value, index) => sorted[index + 1] !== value + 1n)
         return starts.flatMap((start, index) =>
           minimalBlocks(start, ends[index], v6 ? 128 : 32).map(([first, length]) => {
             const address = (v6 ? first : Number(first)) as AnyIpaddr.AnyIpaddr
-            return `${AnyIpaddr.toText(address)}/${length}`
+            return `${AnyIpaddr.format(address)}/${length}`
           })
         )
       })
@@ -144,8 +144,8 @@ describe("CIDR blocks", () => {
     assert.isTrue(Equal.equals(set(IpSet.toCidrs(a)), a))
     assert.isTrue(Equal.equals(IpSet.fromNetworks(IpSet.toNetworks(a)), a))
     assert.isTrue(Equal.equals(IpSet.fromRanges(IpSet.ranges(a)), a))
-    assert.isTrue(Equal.equals(IpSet.fromTextUnsafe(IpSet.toText(a)), a))
-    assert.isTrue(Equal.equals(Schema.decodeSync(IpSet.FromText)(IpSet.toText(a)), a))
+    assert.isTrue(Equal.equals(IpSet.fromStringUnsafe(IpSet.format(a)), a))
+    assert.isTrue(Equal.equals(Schema.decodeSync(IpSet.FromString)(IpSet.format(a)), a))
     assert.deepStrictEqual(Schema.encodeSync(json)(a), IpSet.toCidrs(a))
     assert.isTrue(Equal.equals(Schema.decodeSync(json)(IpSet.toCidrs(a)), a))
     assert.strictEqual(Array.from(IpSet.ranges(a)).length, IpSet.rangeCount(a))
@@ -170,7 +170,7 @@ describe("the two families", () => {
         ["::10.1.2.3", false],
         ["64:ff9b::10.1.2.3", false]
       ] as const) {
-        assert.strictEqual(has(self, AnyIpaddr.fromTextUnsafe(text)), expected, text)
+        assert.strictEqual(has(self, AnyIpaddr.fromStringUnsafe(text)), expected, text)
       }
     }
   })
@@ -179,14 +179,14 @@ describe("the two families", () => {
     const [v4, v6] = [set(["0.0.0.0/0"]), set(["::/0"])]
     for (const text of ["10.0.0.1", "::ffff:10.0.0.1", "255.255.255.255", "0.0.0.0"]) {
       assert.deepStrictEqual(
-        [v4, v6].map((self) => has(self, AnyIpaddr.fromTextUnsafe(text))),
+        [v4, v6].map((self) => has(self, AnyIpaddr.fromStringUnsafe(text))),
         [true, false],
         text
       )
     }
     for (const text of ["::", "::1", "::fffe:ffff:ffff", "::1:0:0:0", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"]) {
       assert.deepStrictEqual(
-        [v4, v6].map((self) => has(self, AnyIpaddr.fromTextUnsafe(text))),
+        [v4, v6].map((self) => has(self, AnyIpaddr.fromStringUnsafe(text))),
         [false, true],
         text
       )
@@ -207,11 +207,11 @@ describe("the two families", () => {
     ([blocks, probe]) => {
       const v4 = blocks.filter((block) => block._tag === "IpRange4")
       const list = new BlockList()
-      for (const { first, last } of v4) list.addRange(AnyIpaddr.toText(first), AnyIpaddr.toText(last))
+      for (const { first, last } of v4) list.addRange(AnyIpaddr.format(first), AnyIpaddr.format(last))
       const self = IpSet.fromRanges(v4)
       for (const address of [probe, ...v4.flatMap(({ first, last }) => [first, last])]) {
         const family = AnyIpaddr.isV4(address) ? "ipv4" : "ipv6"
-        assert.strictEqual(has(self, address), list.check(AnyIpaddr.toText(address), family))
+        assert.strictEqual(has(self, address), list.check(AnyIpaddr.format(address), family))
       }
     }
   )

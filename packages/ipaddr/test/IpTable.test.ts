@@ -5,6 +5,7 @@ import type * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import { inspect } from "node:util"
 import * as AnyIpaddr from "../src/AnyIpaddr.ts"
 import * as Arbitraries from "../src/Arbitraries.ts"
 import * as IpRange from "../src/IpRange.ts"
@@ -14,7 +15,7 @@ import { around, smallRange, universe } from "./utils/model.ts"
 const { anyIpaddr, cidr } = Arbitraries
 const runs = { arbitrary: { runs: 300 } }
 const table = IpTable.fromCidrsUnsafe<string>
-const address = (text: string) => AnyIpaddr.toAddress(AnyIpaddr.fromTextUnsafe(text))
+const address = (text: string) => AnyIpaddr.toAddress(AnyIpaddr.fromStringUnsafe(text))
 
 /** What a table answers by each of its three questions, which must agree. */
 const find = <A>(self: IpTable.IpTable<A>, at: AnyIpaddr.AnyIpaddr): Option.Option<A> => {
@@ -29,7 +30,7 @@ const scan = (blocks: ReadonlyArray<IpRange.IpRange>, at: AnyIpaddr.AnyIpaddr): 
   for (const [index, block] of blocks.entries()) {
     const [first, end] = [AnyIpaddr.unmap(block.first), AnyIpaddr.unmap(block.last)]
     const plain = AnyIpaddr.isV4(first) === AnyIpaddr.isV4(end) ? IpRange.makeUnsafe(first, end) : block
-    last.set(IpRange.toText(plain), [plain, index])
+    last.set(IpRange.format(plain), [plain, index])
   }
   return [...last.values()]
     .filter(([block]) => IpRange.contains(block, AnyIpaddr.unmap(at)))
@@ -38,14 +39,14 @@ const scan = (blocks: ReadonlyArray<IpRange.IpRange>, at: AnyIpaddr.AnyIpaddr): 
 }
 
 const numbered = (blocks: ReadonlyArray<IpRange.IpRange>) =>
-  IpTable.fromCidrsUnsafe(blocks.map((block, index) => [IpRange.toText(block), index] as const))
+  IpTable.fromCidrsUnsafe(blocks.map((block, index) => [IpRange.format(block), index] as const))
 
 /** Fails unless a table answers as the scan does. */
 const assertScan = (blocks: ReadonlyArray<IpRange.IpRange>, probes: ReadonlyArray<AnyIpaddr.AnyIpaddr>) => {
   const self = numbered(blocks)
   for (const at of probes) {
     const expected = scan(blocks, at)
-    assert.deepStrictEqual(find(self, at), Option.fromNullishOr(expected[0]), AnyIpaddr.toText(at))
+    assert.deepStrictEqual(find(self, at), Option.fromNullishOr(expected[0]), AnyIpaddr.format(at))
     const all = IpTable.matches(self, AnyIpaddr.toAddress(at))
     assert.deepStrictEqual(
       all.map(([, value]) => value),
@@ -61,7 +62,7 @@ const position = (cidr: string) => Result.getOrThrow(Result.flip(IpTable.fromCid
 
 describe("longest-prefix match", () => {
   const smallBlocks = Arbitrary.map(Arbitrary.array(smallRange, { maxLength: 6 }), (ranges) =>
-    ranges.flatMap((range) => IpRange.toCidrs(range).map(IpRange.fromTextUnsafe))
+    ranges.flatMap((range) => IpRange.toCidrs(range).map(IpRange.fromStringUnsafe))
   )
 
   it.prop("every address of a small universe finds the blocks that a scan finds", [smallBlocks], ([blocks]) => {
@@ -116,7 +117,7 @@ describe("longest-prefix match", () => {
 
   it("an empty table finds nothing", () => {
     const self = table([])
-    assert.deepStrictEqual([find(self, AnyIpaddr.fromTextUnsafe("::")), IpTable.size(self)], [Option.none(), 0])
+    assert.deepStrictEqual([find(self, AnyIpaddr.fromStringUnsafe("::")), IpTable.size(self)], [Option.none(), 0])
   })
 
   it("a block with bits beyond its prefix and a range that is no block are refused, with the position", () => {
@@ -162,3 +163,22 @@ describe("conversions", () => {
 
 /** The first and the last address of a block and their neighbours, where the space has them. */
 const edges = ({ first, last }: IpRange.IpRange): Array<AnyIpaddr.AnyIpaddr> => [first, last, ...around(first, last)]
+
+describe("a table in a log", () => {
+  const entries = Array.from({ length: 9 }, (_, index) => [`10.${index}.0.0/16`, { vlan: index }] as const)
+
+  it("shows its first eight blocks with their values, and no field of its own", () => {
+    const shown = inspect(IpTable.fromCidrsUnsafe(entries))
+    assert.match(shown, /^'?IpTable\(10\.0\.0\.0\/16 => \{"vlan":0\}, .*10\.7\.0\.0\/16 => \{"vlan":7\}, \.\.\.\)'?$/)
+    assert.strictEqual(String(IpTable.fromCidrsUnsafe([])), "IpTable()")
+  })
+
+  it("cuts a value that is long", () => {
+    const shown = String(IpTable.fromCidrsUnsafe([["::/0", "x".repeat(1000)]]))
+    assert.isBelow(shown.length, 80)
+  })
+
+  it("is in JSON the list of all its blocks and values", () => {
+    assert.deepStrictEqual(JSON.parse(JSON.stringify(IpTable.fromCidrsUnsafe(entries))), entries)
+  })
+})

@@ -21,10 +21,10 @@ const forms = Arbitrary.map(
   ([address, form]) => {
     const groups = Array.from({ length: 8 }, (_, index) => Number((address >> BigInt(112 - index * 16)) & 0xffffn))
     const hex = groups.map((group) => group.toString(16))
-    if (form === "short") return Ipaddr6.toText(address)
+    if (form === "short") return Ipaddr6.format(address)
     if (form === "long") return hex.join(":")
     if (form === "zeros") return hex.map((group) => group.padStart(4, "0")).join(":")
-    if (form === "capitals") return Ipaddr6.toText(address).toUpperCase()
+    if (form === "capitals") return Ipaddr6.format(address).toUpperCase()
     const bytes = Ipaddr6.toBytes(address)
     return `${hex.slice(0, 6).join(":")}:${bytes.slice(12).join(".")}`
   }
@@ -33,7 +33,7 @@ const forms = Arbitrary.map(
 const alphabet = "0123456789abcdefABCDEF:::...%g/ -\u0000"
 
 describe("round trips", () => {
-  it.prop("an address survives text", [ipaddr6], ([a]) => Ipaddr6.fromTextUnsafe(Ipaddr6.toText(a)) === a, runs)
+  it.prop("an address survives text", [ipaddr6], ([a]) => Ipaddr6.fromStringUnsafe(Ipaddr6.format(a)) === a, runs)
 
   it.prop(
     "an address survives its sixteen bytes",
@@ -53,18 +53,18 @@ describe("round trips", () => {
     "text is what effect prints",
     [ipaddr6],
     ([a]) => {
-      assert.strictEqual(Ipaddr6.toText(a), NetAddress.formatIp(Ipaddr6.toAddress(a)))
+      assert.strictEqual(Ipaddr6.format(a), NetAddress.formatIp(Ipaddr6.toAddress(a)))
     },
     runs
   )
 
-  it.prop("JSON is decimal digits, and IPv6 text with FromText", [ipaddr6], ([a]) => {
+  it.prop("JSON is decimal digits, and IPv6 text with FromString", [ipaddr6], ([a]) => {
     const number = Schema.toCodecJson(Ipaddr6.Ipaddr6)
-    const text = Schema.toCodecJson(Ipaddr6.FromText)
+    const text = Schema.toCodecJson(Ipaddr6.FromString)
     assert.strictEqual(Schema.encodeSync(number)(a), String(a))
     assert.strictEqual(Schema.decodeSync(number)(String(a)), a)
-    assert.strictEqual(Schema.encodeSync(text)(a), Ipaddr6.toText(a))
-    assert.strictEqual(Schema.decodeSync(text)(Ipaddr6.toText(a)), a)
+    assert.strictEqual(Schema.encodeSync(text)(a), Ipaddr6.format(a))
+    assert.strictEqual(Schema.decodeSync(text)(Ipaddr6.format(a)), a)
   })
 
   it.prop("an IPv4 address survives its mapped form", [ipaddr], ([a]) => {
@@ -73,7 +73,7 @@ describe("round trips", () => {
 
   it("the addresses just outside the mapped block are not mapped", () => {
     for (const text of ["::fffe:ffff:ffff", "::1:0:0:0", "::ffff:ffff", "1::ffff:0:0"]) {
-      assert.deepStrictEqual(Ipaddr6.toIpaddr(Ipaddr6.fromTextUnsafe(text)), Option.none(), text)
+      assert.deepStrictEqual(Ipaddr6.toIpaddr(Ipaddr6.fromStringUnsafe(text)), Option.none(), text)
     }
   })
 })
@@ -84,7 +84,7 @@ describe("text in", () => {
     [forms],
     ([text]) => {
       const expected = Result.map(NetAddress.ipv6FromString(text), Ipaddr6.fromAddress)
-      assert.deepStrictEqual(Ipaddr6.fromText(text), expected as Result.Result<Ipaddr6.Ipaddr6>)
+      assert.deepStrictEqual(Ipaddr6.fromString(text), expected as Result.Result<Ipaddr6.Ipaddr6>)
     },
     runs
   )
@@ -93,17 +93,17 @@ describe("text in", () => {
     "nearly right text is taken exactly when node's isIPv6 takes it, zones aside",
     [mutated(forms, alphabet)],
     ([text]) => {
-      const taken = Result.isSuccess(Ipaddr6.fromText(text))
+      const taken = Result.isSuccess(Ipaddr6.fromString(text))
       assert.strictEqual(taken, isIPv6(text) && !text.includes("%"), JSON.stringify(text))
       assert.strictEqual(Ipaddr6.isText(text), taken)
     },
     { arbitrary: { runs: 5000 } }
   )
 
-  it.effect.runIf(hasPython)("fromText gives what inet_pton gives (needs python3)", () =>
+  it.effect.runIf(hasPython)("fromString gives what inet_pton gives (needs python3)", () =>
     Effect.gen(function* () {
-      assertSame("pton6", Ipaddr6.fromText, yield* Arbitrary.sampleEffect(forms, { count: 2000 }))
-      assertSame("pton6", Ipaddr6.fromText, yield* Arbitrary.sampleEffect(mutated(forms, alphabet), { count: 20000 }))
+      assertSame("pton6", Ipaddr6.fromString, yield* Arbitrary.sampleEffect(forms, { count: 2000 }))
+      assertSame("pton6", Ipaddr6.fromString, yield* Arbitrary.sampleEffect(mutated(forms, alphabet), { count: 20000 }))
     })
   )
 
@@ -127,7 +127,7 @@ describe("text in", () => {
     ["::1.2.3.4:5", 9, "nothing may follow the fourth part"]
   ] as const) {
     it(`${JSON.stringify(text)} is refused at ${position}: ${reason}`, () => {
-      const error = Result.getOrThrow(Result.flip(Ipaddr6.fromText(text)))
+      const error = Result.getOrThrow(Result.flip(Ipaddr6.fromString(text)))
       assert.deepStrictEqual([error.position, error.reason, error.input], [position, reason, text])
     })
   }
@@ -147,7 +147,7 @@ describe("text out (RFC 5952)", () => {
     ["::192.0.2.1", "5, an IPv4-compatible address has no known prefix", "::c000:201"]
   ] as const) {
     it(`${text} is printed as ${expected} (${section})`, () => {
-      assert.strictEqual(Ipaddr6.toText(Ipaddr6.fromTextUnsafe(text)), expected)
+      assert.strictEqual(Ipaddr6.format(Ipaddr6.fromStringUnsafe(text)), expected)
     })
   }
 })

@@ -24,18 +24,18 @@ const classify = (address: AnyIpaddr.AnyIpaddr): SpecialPurpose.SpecialPurpose |
 /** The row with the smallest block around an address, by looking at each. */
 const scan = (address: AnyIpaddr.AnyIpaddr): SpecialPurpose.SpecialPurpose | undefined =>
   blocks
-    .map(([block, row]) => [IpRange.fromTextUnsafe(block), row] as const)
+    .map(([block, row]) => [IpRange.fromStringUnsafe(block), row] as const)
     .filter(([range]) => IpRange.contains(range, address))
     .sort(([a], [b]) => (IpRange.size(a) < IpRange.size(b) ? -1 : 1))[0]?.[1]
 
-const at = (text: string) => classify(AnyIpaddr.fromTextUnsafe(text))
+const at = (text: string) => classify(AnyIpaddr.fromStringUnsafe(text))
 
 describe("every row of the registries", () => {
   for (const [block, row] of blocks) {
     it(`${block} (${row.name}) begins and ends where the registry says`, () => {
-      const { first, last } = IpRange.fromTextUnsafe(block)
+      const { first, last } = IpRange.fromStringUnsafe(block)
       for (const address of [first, last, ...around(first, last)]) {
-        assert.strictEqual(classify(address), scan(address), AnyIpaddr.toText(address))
+        assert.strictEqual(classify(address), scan(address), AnyIpaddr.format(address))
       }
       assert.isTrue(classify(first) === row || classify(last) === row)
     })
@@ -43,7 +43,7 @@ describe("every row of the registries", () => {
 
   it("there are 25 rows of each family, with 51 blocks, none twice", () => {
     assert.deepStrictEqual([SpecialPurpose.ipv4.length, SpecialPurpose.ipv6.length], [25, 25])
-    assert.strictEqual(new Set(blocks.map(([block]) => IpRange.toText(IpRange.fromTextUnsafe(block)))).size, 51)
+    assert.strictEqual(new Set(blocks.map(([block]) => IpRange.format(IpRange.fromStringUnsafe(block)))).size, 51)
   })
 
   it("a row keeps RFC 6890's rule: what is no destination is neither forwardable nor globally reachable", () => {
@@ -107,7 +107,7 @@ describe("classify", () => {
   })
 
   it("a mapped address is mapped; its canonical form is what is inside", () => {
-    const address = AnyIpaddr.toAddress(AnyIpaddr.fromTextUnsafe("::ffff:127.0.0.1"))
+    const address = AnyIpaddr.toAddress(AnyIpaddr.fromStringUnsafe("::ffff:127.0.0.1"))
     assert.strictEqual(name(address), "IPv4-mapped Address")
     assert.strictEqual(name(NetAddress.toCanonical(address)), "Loopback")
   })

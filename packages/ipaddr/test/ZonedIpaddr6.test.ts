@@ -11,8 +11,8 @@ const { zonedIpaddr6 } = Arbitraries
 
 describe("ZonedIpaddr6", () => {
   it.prop("a zoned address survives text, JSON and effect's literal", [zonedIpaddr6], ([a]) => {
-    const json = Schema.toCodecJson(ZonedIpaddr6.FromText)
-    assert.deepStrictEqual(ZonedIpaddr6.fromTextUnsafe(ZonedIpaddr6.toText(a)), a)
+    const json = Schema.toCodecJson(ZonedIpaddr6.FromString)
+    assert.deepStrictEqual(ZonedIpaddr6.fromStringUnsafe(ZonedIpaddr6.format(a)), a)
     assert.deepStrictEqual(ZonedIpaddr6.fromLiteral(ZonedIpaddr6.toLiteral(a)), a)
     assert.deepStrictEqual(Schema.decodeSync(json)(Schema.encodeSync(json)(a)), a)
     assert.isTrue(NetAddress.isScopedIpv6Literal(ZonedIpaddr6.toLiteral(a)))
@@ -20,9 +20,9 @@ describe("ZonedIpaddr6", () => {
 
   it.prop(
     "it takes what effect's scoped literals take, and prints it alike",
-    [mutated(Arbitrary.map(zonedIpaddr6, ZonedIpaddr6.toText), "0123%%:/[] \n\u0000eth")],
+    [mutated(Arbitrary.map(zonedIpaddr6, ZonedIpaddr6.format), "0123%%:/[] \n\u0000eth")],
     ([text]) => {
-      const ours = Result.getOrUndefined(Result.map(ZonedIpaddr6.fromText(text), ZonedIpaddr6.toText))
+      const ours = Result.getOrUndefined(Result.map(ZonedIpaddr6.fromString(text), ZonedIpaddr6.format))
       assert.strictEqual(
         ours,
         Result.getOrUndefined(NetAddress.scopedIpv6LiteralFromString(text)),
@@ -41,7 +41,7 @@ describe("ZonedIpaddr6", () => {
     ["fe80::g%eth0", 6]
   ] as const) {
     it(`${text} is refused at ${position}`, () => {
-      assert.strictEqual(Result.getOrThrow(Result.flip(ZonedIpaddr6.fromText(text))).position, position)
+      assert.strictEqual(Result.getOrThrow(Result.flip(ZonedIpaddr6.fromString(text))).position, position)
     })
   }
 })

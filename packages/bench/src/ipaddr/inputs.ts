@@ -37,4 +37,4 @@ const kinds = [
 export const v6 = Array.from({ length: count }, (_, index) => kinds[index % kinds.length]() as Ipaddr6.Ipaddr6)
 
 /** Their text. */
-export const text6 = v6.map((address) => flat(Ipaddr6.toText(address)))
+export const text6 = v6.map((address) => flat(Ipaddr6.format(address)))

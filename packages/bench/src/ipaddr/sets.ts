@@ -33,7 +33,7 @@ const block6 = (): string => {
   const length = 48 + (random() % 17)
   const registry = [0x2001n, 0x2400n, 0x2600n, 0x2a00n][random() & 3] + BigInt(random() & 15)
   const address = (registry << 112n) | (BigInt(random() & 0x3ff) << 96n) | (BigInt(random()) << 64n)
-  return `${Ipaddr6.toText(((address >> BigInt(128 - length)) << BigInt(128 - length)) as Ipaddr6.Ipaddr6)}/${length}`
+  return `${Ipaddr6.format(((address >> BigInt(128 - length)) << BigInt(128 - length)) as Ipaddr6.Ipaddr6)}/${length}`
 }
 
 const million = <A>(f: () => A): Array<A> => Array.from({ length: 1_000_000 }, f)
@@ -63,7 +63,7 @@ const made = <A>(title: string, make: () => A): A => {
 const numbered = (blocks: ReadonlyArray<string>) => blocks.map((block, index): [string, number] => [block, index])
 
 const near = <A extends AnyIpaddr>(blocks: ReadonlyArray<string>, others: ReadonlyArray<A>): Array<A> =>
-  others.map((other) => (random() & 1 ? other : (IpRange.fromTextUnsafe(blocks[random() % blocks.length]).last as A)))
+  others.map((other) => (random() & 1 ? other : (IpRange.fromStringUnsafe(blocks[random() % blocks.length]).last as A)))
 
 /** Runs the comparisons. */
 export const run = (): void => {
@@ -91,7 +91,7 @@ export const run = (): void => {
   // Half of the questions are about addresses that are in.
   const [near4, near6] = [near(blocks4, v4), near(blocks6, v6)]
   const list = Buffer.from(blocks4.join("\n")).toString("latin1")
-  const set4 = made("IpSet of a million IPv4 blocks, from the text of a list", () => IpSet.fromTextUnsafe(list))
+  const set4 = made("IpSet of a million IPv4 blocks, from the text of a list", () => IpSet.fromStringUnsafe(list))
   const set6 = made("IpSet of a million IPv6 blocks", () => IpSet.fromCidrsUnsafe(blocks6))
   print(
     `contains of these sets (${IpSet.rangeCount(set4)} and ${IpSet.rangeCount(set6)} ranges)`,

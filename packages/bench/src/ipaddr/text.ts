@@ -64,7 +64,7 @@ export const run = (): void => {
     "IPv6: parse",
     compare(count, [
       over("effect NetAddress", text6, (text) => parsed(NetAddress.ipv6FromString(text))),
-      over("ipaddr Ipaddr6.fromText", text6, (text) => parsed(Ipaddr6.fromText(text))),
+      over("ipaddr Ipaddr6.fromString", text6, (text) => parsed(Ipaddr6.fromString(text))),
       over("ipaddr.js", text6, (text) => ipaddrJs.IPv6.parse(text).parts[0]),
       over("ip-address", text6, (text) => new Address6(text).parsedAddress.length)
     ])
@@ -73,7 +73,7 @@ export const run = (): void => {
     "IPv6: print",
     compare(count, [
       over("effect NetAddress", address6, (address) => read(NetAddress.formatIp(address))),
-      over("ipaddr Ipaddr6.toText", v6, (address) => read(Ipaddr6.toText(address))),
+      over("ipaddr Ipaddr6.format", v6, (address) => read(Ipaddr6.format(address))),
       over("ipaddr.js", js6, (address) => read(address.toRFC5952String())),
       over("ip-address", class6, (address) => read(address.correctForm()))
     ])
@@ -84,7 +84,7 @@ export const run = (): void => {
       over("effect NetAddress", text6, (text) =>
         read(NetAddress.formatIp(Result.getOrThrow(NetAddress.ipv6FromString(text))))
       ),
-      over("ipaddr Ipaddr6", text6, (text) => read(Ipaddr6.toText(Result.getOrThrow(Ipaddr6.fromText(text))))),
+      over("ipaddr Ipaddr6", text6, (text) => read(Ipaddr6.format(Result.getOrThrow(Ipaddr6.fromString(text))))),
       over("ipaddr.js", text6, (text) => read(ipaddrJs.IPv6.parse(text).toRFC5952String())),
       over("ip-address", text6, (text) => read(new Address6(text).correctForm()))
     ])

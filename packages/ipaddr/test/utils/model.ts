@@ -26,7 +26,7 @@ export const minimalBlocks = (
 }
 
 /** An address as a set sees it: the mapped form is the IPv4 address. */
-export const key = (address: AnyIpaddr.AnyIpaddr): string => AnyIpaddr.toText(AnyIpaddr.unmap(address))
+export const key = (address: AnyIpaddr.AnyIpaddr): string => AnyIpaddr.format(AnyIpaddr.unmap(address))
 
 const isMapped = (address: AnyIpaddr.AnyIpaddr): boolean => AnyIpaddr.unmap(address) !== address
 
@@ -44,7 +44,7 @@ export const windows = [
   "::fffe:ffff:fff0-::ffff:0.0.0.15",
   "::ffff:255.255.255.240-::1:0:0:f",
   "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffe0/123"
-].map(IpRange.fromTextUnsafe)
+].map(IpRange.fromStringUnsafe)
 
 /** Every address of the windows. */
 export const universe: ReadonlyArray<AnyIpaddr.AnyIpaddr> = windows.flatMap((window) => [...IpRange.addresses(window)])

@@ -38,7 +38,7 @@ export class Collector {
   }
 
   /** The list of all that was added. */
-  toggles(): Uint32Array {
+  boundaries(): Uint32Array {
     const { stride } = this
     // Starts and stops are sorted apart: what counts at a place is how many ranges are open, not which.
     const starts = sort(this.starts.subarray(0, this.startsLength), stride, stride)

@@ -2,17 +2,17 @@
  * The prefixes of one family, cut into stretches that have one longest prefix each: a lookup is one binary search over
  * the starts of the stretches, and no tree is walked.
  */
-import * as Search from "./SortedIndex.ts"
+import * as SortedIndex from "./SortedIndex.ts"
 import { compare, sort } from "./WordArrays.ts"
 
 /** The prefixes in order (by start, then by length) and the stretches that they cut the space into. */
-export interface Prefixes<A> {
+export interface PrefixTable<A> {
   readonly firsts: Uint32Array
   readonly lengths: Uint8Array
   readonly values: ReadonlyArray<A>
   /** For each prefix the next shorter one around it, or -1. */
   readonly parents: Int32Array
-  readonly starts: Search.Search
+  readonly starts: SortedIndex.SortedIndex
   /** For each stretch its longest prefix, or -1. */
   readonly owners: Int32Array
 }
@@ -44,7 +44,7 @@ export class Collector<A> {
   }
 
   /** The prefixes and their stretches. */
-  prefixes(): Prefixes<A> {
+  table(): PrefixTable<A> {
     const { stride } = this
     const width = stride + 2
     const sorted = sort(this.records.subarray(0, this.values.length * width), stride + 1, width)
@@ -96,7 +96,7 @@ export class Collector<A> {
       lengths: lengths.slice(0, values.length),
       values,
       parents: parents.slice(0, values.length),
-      starts: Search.make(starts.slice(0, stretches * stride), stride),
+      starts: SortedIndex.make(starts.slice(0, stretches * stride), stride),
       owners: owners.slice(0, stretches)
     }
   }

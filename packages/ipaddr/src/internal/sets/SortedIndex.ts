@@ -5,7 +5,7 @@
  */
 
 /** A sorted list and where in it the numbers with each pattern of leading bits begin. */
-export interface Search {
+export interface SortedIndex {
   readonly list: Uint32Array
   /** How many leading bits all numbers have in common. */
   readonly skip: number
@@ -35,7 +35,7 @@ const commonBits = (list: Uint32Array, stride: number): number => {
 }
 
 /** Makes the index of a sorted list. */
-export const make = (list: Uint32Array, stride: number): Search => {
+export const make = (list: Uint32Array, stride: number): SortedIndex => {
   const count = list.length / stride
   const bits = Math.min(maxBits, 32 - Math.clz32(count >>> 2))
   const skip = count > 1 ? commonBits(list, stride) : 0
@@ -54,7 +54,7 @@ export const make = (list: Uint32Array, stride: number): Search => {
 }
 
 /** How many of the numbers of one word are at most `value`. */
-export const countUpTo1 = ({ list, skip, shift, begins }: Search, value: number): number => {
+export const countUpTo1 = ({ list, skip, shift, begins }: SortedIndex, value: number): number => {
   const count = list.length
   if (count === 0 || value < list[0]) return 0
   if (value >= list[count - 1]) return count
@@ -71,7 +71,7 @@ export const countUpTo1 = ({ list, skip, shift, begins }: Search, value: number)
 }
 
 /** How many of the numbers of four words are at most the one of these words. */
-export const countUpTo4 = (search: Search, w0: number, w1: number, w2: number, w3: number): number => {
+export const countUpTo4 = (search: SortedIndex, w0: number, w1: number, w2: number, w3: number): number => {
   const { list, skip, shift, begins } = search
   const count = list.length >>> 2
   if (count === 0 || isAbove(list, 0, w0, w1, w2, w3)) return 0

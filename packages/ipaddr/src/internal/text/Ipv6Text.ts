@@ -3,7 +3,8 @@
  * belongs to this module: a caller takes them out before it calls again.
  */
 import * as NetAddress from "effect/net/NetAddress"
-import * as Dotted from "./Ipv4Text.ts"
+import * as Ipv4Text from "./Ipv4Text.ts"
+import { isMappedWords } from "../Mapped.ts"
 import { failure } from "./ParseFailure.ts"
 
 const groupFailure = failure("group")
@@ -20,6 +21,9 @@ export const bytes = new Uint8Array(view.buffer)
 
 /** One of the four words in the scratch area, most significant first. */
 export const word = (index: number): number => view.getUint32(index * 4)
+
+/** Whether the address in the scratch area is a mapped IPv4 address; that is its last word. */
+export const isMapped = (): boolean => isMappedWords(word(0), word(1), word(2))
 
 /** Fills the scratch area from four words. */
 export const setWords = (w0: number, w1: number, w2: number, w3: number): void => {
@@ -86,7 +90,7 @@ export const parse = (text: string, from: number, to: number): number => {
     if (position === start) return groupFailure(position)
     if (position < to && code === 46) {
       if (count > 6) return manyFailure(start)
-      const embedded = Dotted.parse(text, start, to)
+      const embedded = Ipv4Text.parse(text, start, to)
       if (embedded < 0) return embedded
       groups[count++] = embedded >>> 16
       groups[count++] = embedded
@@ -146,7 +150,7 @@ const codes = Array.from({ length: 40 }, (_, length) => Array.from({ length }, (
 
 /** The text of the address in the scratch area, as RFC 5952 wants it. */
 export const format = (): string => {
-  if (word(0) === 0 && word(1) === 0 && word(2) === 0xffff) return `::ffff:${Dotted.format(word(3))}`
+  if (isMapped()) return `::ffff:${Ipv4Text.format(word(3))}`
   let zeros = 0
   for (let group = 0; group < 8; group++) zeros = (zeros << 1) | (view.getUint16(group * 2) === 0 ? 1 : 0)
   const gap = gaps[zeros] >>> 4

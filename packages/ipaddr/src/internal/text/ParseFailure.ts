@@ -2,11 +2,6 @@
  * A parse failure as one negative number that holds where and why, so that the parsers allocate nothing when they
  * fail either: text that may be a name or an address fails as a matter of course.
  */
-import * as Effect from "effect/Effect"
-import * as Result from "effect/Result"
-import * as Schema from "effect/Schema"
-import * as SchemaIssue from "effect/SchemaIssue"
-import * as SchemaTransformation from "effect/SchemaTransformation"
 import { IpaddrError } from "../../IpaddrError.ts"
 
 const reasons = {
@@ -53,26 +48,3 @@ export const reason = (code: number): string => reasons[names[(-1 - code) % 32]]
 /** The error for a failure code; `expected` is the thing that the text should have been. */
 export const toError = (expected: string, input: string, code: number): IpaddrError =>
   new IpaddrError({ expected, input, position: position(code), reason: reason(code) })
-
-/** A schema's transformation from a parser and a printer. */
-export const codec = <A, E>(
-  decode: (input: E) => Result.Result<A, { readonly message: string }>,
-  encode: (value: A) => E
-) =>
-  SchemaTransformation.transformEffect<A, E>({
-    decode: (input, options) =>
-      Result.match(decode(input), {
-        onSuccess: (value) => Effect.succeed(value),
-        onFailure: (error) => Effect.fail(new SchemaIssue.InvalidValue({ message: error.message }, input, options))
-      }),
-    encode: (value) => Effect.succeed(encode(value))
-  })
-
-/** A schema for text outside and a value inside. */
-export const textSchema = <S extends Schema.Constraint>(
-  schema: S,
-  fromText: (text: string) => Result.Result<S["Type"], { readonly message: string }>,
-  toText: (value: S["Type"]) => string,
-  identifier: string
-) =>
-  Schema.String.pipe(Schema.decodeTo(Schema.toType(schema), codec(fromText, toText)), Schema.annotate({ identifier }))

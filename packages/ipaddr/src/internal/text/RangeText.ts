@@ -2,9 +2,9 @@
  * The text of a range, `address`, `address/length` or `address-address`, read into a scratch area that belongs to this
  * module: a list of a million lines makes no values on the way into a set.
  */
-import * as Dotted from "./Ipv4Text.ts"
+import * as Ipv4Text from "./Ipv4Text.ts"
 import { failure } from "./ParseFailure.ts"
-import * as Hextets from "./Ipv6Text.ts"
+import * as Ipv6Text from "./Ipv6Text.ts"
 
 const prefixFailure = failure("prefix")
 const hostBitsFailure = failure("hostBits")
@@ -32,9 +32,9 @@ const parsePrefix = (text: string, from: number, to: number, width: number): num
 }
 
 const parseAddress = (text: string, from: number, to: number, v6: boolean, words: Uint32Array): number => {
-  const code = v6 ? Hextets.parse(text, from, to) : Dotted.parse(text, from, to)
+  const code = v6 ? Ipv6Text.parse(text, from, to) : Ipv4Text.parse(text, from, to)
   if (code < 0) return code
-  if (v6) for (let index = 0; index < 4; index++) words[index] = Hextets.word(index)
+  if (v6) for (let index = 0; index < 4; index++) words[index] = Ipv6Text.word(index)
   else words[0] = code
   return 0
 }

@@ -69,7 +69,7 @@ const decodeFields = (fields: ReadonlyArray<string>, isV4: boolean, length: numb
   // IPv6 is taken as inet_pton takes it: haproxy writes mapped addresses with dots, which the grammar does not have.
   const parseIp: (text: string) => Result.Result<AnyIpaddr.AnyIpaddr, Wrong> = isV4
     ? Ipaddr.fromDotted
-    : Ipaddr6.fromText
+    : Ipaddr6.fromString
   return Result.match(Result.all([field(0, parseIp), field(1, parseIp), field(2, parsePort), field(3, parsePort)]), {
     onFailure: identity,
     onSuccess: ([source, destination, sourcePort, destinationPort]) => ({

@@ -3,11 +3,11 @@ import * as Arbitrary from "effect/Arbitrary"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import * as Arbitraries from "../src/Arbitraries.ts"
-import * as Ipaddr from "../src/Ipaddr.ts"
-import { mutated } from "./utils/mutation.ts"
-import { assertSame } from "./utils/oracle.ts"
-import { hasPython } from "./utils/python.ts"
+import * as Arbitraries from "../../src/Arbitraries.ts"
+import * as Ipaddr from "../../src/Ipaddr.ts"
+import { mutated } from "../utils/mutation.ts"
+import { assertSame } from "../utils/oracle.ts"
+import { hasPython } from "../utils/python.ts"
 
 const part = Schema.Union([
   Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 256 })),

@@ -2,13 +2,13 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import * as AnyIpaddr from "../src/AnyIpaddr.ts"
-import * as Ipaddr from "../src/Ipaddr.ts"
-import * as Ipaddr6 from "../src/Ipaddr6.ts"
-import * as IpRange from "../src/IpRange.ts"
-import * as IpSet from "../src/IpSet.ts"
-import * as IpTable from "../src/IpTable.ts"
-import { around } from "./utils/model.ts"
+import * as AnyIpaddr from "../../src/AnyIpaddr.ts"
+import * as Ipaddr from "../../src/Ipaddr.ts"
+import * as Ipaddr6 from "../../src/Ipaddr6.ts"
+import * as IpRange from "../../src/IpRange.ts"
+import * as IpSet from "../../src/IpSet.ts"
+import * as IpTable from "../../src/IpTable.ts"
+import { around } from "../utils/model.ts"
 
 // Sets and tables of some thousand entries take other ways through the code than small ones: dealing and an index.
 
@@ -76,14 +76,14 @@ describe("some thousand entries", () => {
     [seed],
     ([seed]) => {
       const all = blocks(seed, 1500)
-      const table = IpTable.fromCidrsUnsafe(all.map((block) => [IpRange.toText(block), IpRange.toText(block)]))
+      const table = IpTable.fromCidrsUnsafe(all.map((block) => [IpRange.format(block), IpRange.format(block)]))
       for (const { first, last } of all.slice(0, 150)) {
         for (const address of [first, last, ...around(first, last)]) {
           const around = all.filter((block) => IpRange.contains(block, address))
           const smallest = around.sort((a, b) => (IpRange.size(a) < IpRange.size(b) ? -1 : 1)).at(0)
           assert.deepStrictEqual(
             IpTable.lookup(table, AnyIpaddr.toAddress(address)),
-            Option.map(Option.fromNullishOr(smallest), IpRange.toText)
+            Option.map(Option.fromNullishOr(smallest), IpRange.format)
           )
         }
       }

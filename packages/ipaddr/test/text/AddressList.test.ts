@@ -3,18 +3,18 @@ import * as Arbitrary from "effect/Arbitrary"
 import * as Equal from "effect/Equal"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import * as Arbitraries from "../src/Arbitraries.ts"
-import * as IpRange from "../src/IpRange.ts"
-import * as IpSet from "../src/IpSet.ts"
+import * as Arbitraries from "../../src/Arbitraries.ts"
+import * as IpRange from "../../src/IpRange.ts"
+import * as IpSet from "../../src/IpSet.ts"
 
-const failed = (text: string) => Result.getOrThrow(Result.flip(IpSet.fromText(text)))
+const failed = (text: string) => Result.getOrThrow(Result.flip(IpSet.fromString(text)))
 
 const line = Schema.Literals(["%", "  %\t", "% # comment", "%;x", "\n%", "# 10.0.0.0/8\n%", "%\r", "\ufeff%"])
 
 describe("address lists", () => {
   it("reads addresses, blocks and ranges, comments, blank lines and any line ends", () => {
     const list = "\ufeff# offices\r\n10.0.0.0/8\r\n\r\n  192.0.2.1-192.0.2.3 ; lab\n\t2001:db8::/32#docs\n::1"
-    assert.deepStrictEqual(IpSet.toCidrs(IpSet.fromTextUnsafe(list)), [
+    assert.deepStrictEqual(IpSet.toCidrs(IpSet.fromStringUnsafe(list)), [
       "10.0.0.0/8",
       "192.0.2.1/32",
       "192.0.2.2/31",
@@ -25,7 +25,7 @@ describe("address lists", () => {
 
   it("a text without entries is the empty set", () => {
     for (const text of ["", "\n", "# nothing", "\r\n ; nothing\r\n"]) {
-      assert.isTrue(IpSet.isEmpty(IpSet.fromTextUnsafe(text)), JSON.stringify(text))
+      assert.isTrue(IpSet.isEmpty(IpSet.fromStringUnsafe(text)), JSON.stringify(text))
     }
   })
 
@@ -33,8 +33,8 @@ describe("address lists", () => {
     "the set of a list is the set of its entries, whatever stands around them",
     [Arbitrary.array(Arbitrary.all([Arbitraries.ipRange, Arbitrary.schema(line)]), { maxLength: 20 })],
     ([entries]) => {
-      const text = entries.map(([range, line]) => line.replace("%", IpRange.toText(range))).join("\n")
-      assert.isTrue(Equal.equals(IpSet.fromTextUnsafe(text), IpSet.fromRanges(entries.map(([range]) => range))))
+      const text = entries.map(([range, line]) => line.replace("%", IpRange.format(range))).join("\n")
+      assert.isTrue(Equal.equals(IpSet.fromStringUnsafe(text), IpSet.fromRanges(entries.map(([range]) => range))))
     }
   )
 

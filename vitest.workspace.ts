@@ -5,8 +5,15 @@ const names = ["packages/ipaddr", "packages/resolver", "packages/socket", "packa
 export default defineConfig({
   test: {
     projects: names.map((root) => ({
-      // Generous: on a busy machine everything takes longer, and no test is about how long.
-      test: { name: root.replace("packages/", ""), root, testTimeout: 30_000, hookTimeout: 30_000 }
+      test: {
+        name: root.replace("packages/", ""),
+        root,
+        // Generous: on a busy machine everything takes longer, and no test is about how long.
+        testTimeout: 30_000,
+        hookTimeout: 30_000,
+        // The examples of the documentation become files before they are run.
+        ...(root === "docs" ? { globalSetup: "./test/utils/setup.ts", silent: "passed-only" as const } : {})
+      }
     }))
   }
 })

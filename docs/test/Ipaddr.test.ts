@@ -1,0 +1,3 @@
+import { describePackage } from "./utils/run.ts"
+
+describePackage("ipaddr")

@@ -1,0 +1,17 @@
+// The public symbols without an example: `node docs/test/utils/coverage.ts ipaddr` lists those of a package.
+import { hasExample } from "./examples.ts"
+import { packages, publicSymbols } from "./sources.ts"
+
+export const missing = (name: string): Array<string> =>
+  publicSymbols(name)
+    .filter(({ docs }) => !docs.some(hasExample))
+    .map(({ file, line, name }) => `${file}:${line} ${name}`)
+
+if (import.meta.main) {
+  const [, , ...names] = process.argv
+  for (const name of names.length === 0 ? packages : names) {
+    const without = missing(name)
+    console.log(without.join("\n"))
+    console.log(`${name}: ${without.length} of ${publicSymbols(name).length} public symbols have no example`)
+  }
+}

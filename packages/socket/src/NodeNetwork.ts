@@ -12,9 +12,10 @@ import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
 import { readFileSync, rmSync, statSync } from "node:fs"
 import * as Net from "node:net"
-import { deliver, guard } from "./internal/guard.ts"
+import { deliver, guard, report } from "./internal/guard.ts"
 import { inetAddress, nativeHost, pathProblem } from "./internal/node/NodeAddress.ts"
-import { timers } from "./internal/node/NodeConnection.ts"
+import { type KnownAddresses, unknown } from "./internal/node/NodeConnection.ts"
+import { timers } from "./internal/node/NodeTimers.ts"
 import { checkServer, PlainConnection } from "./internal/node/NodeTls.ts"
 import type { ConnectOptions, DialEvents, Listener, ListenerEvents, ListenOptions } from "./Network.ts"
 import { make, Network } from "./Network.ts"
@@ -82,7 +83,7 @@ const dial = (address: NetAddress.SocketAddress, options: ConnectOptions, events
     if (isOver) return
     isOver = true
     const local = address._tag === "UnixPathAddress" ? unnamed : undefined
-    deliver(new PlainConnection(socket, local, address), events)
+    deliver(new PlainConnection(socket, { local, remote: address }), events)
   })
   return () => {
     if (isOver) return
@@ -151,12 +152,18 @@ const openPort = (
     const error = invalid("listen", address)
     if (error !== undefined) return resume(Effect.fail(error))
     const isPath = address._tag === "UnixPathAddress"
-    // Both ends of an accepted connection that are known without asking the kernel each time.
-    let local: NetAddress.SocketAddress | undefined = isPath ? address : undefined
-    const remote = isPath ? unnamed : undefined
+    let known: KnownAddresses = isPath ? { local: address, remote: unnamed } : unknown
     const server = Net.createServer(
       { allowHalfOpen: true, noDelay: options.noDelay ?? true, ...keepAlive(options.keepAlive) },
-      (socket) => events.connection(new PlainConnection(socket, local, remote))
+      (socket) => {
+        const connection = new PlainConnection(socket, known)
+        try {
+          events.connection(connection)
+        } catch (cause) {
+          connection.reset()
+          report(cause, events.defect)
+        }
+      }
     )
     const fail = (cause: unknown): void => resume(Effect.fail(errorAt("listen", address, reasonFromCause(cause))))
     server.once("error", fail)
@@ -180,8 +187,12 @@ const openPort = (
       server.off("error", fail)
       const bound = server.address()
       const opened = bound === null || typeof bound === "string" ? address : inetAddress(bound.address, bound.port)
-      if (NetAddress.isInetAddress(opened) && !NetAddress.isUnspecified(opened.address)) local = opened
-      server.on("error", (cause) => events.error(errorAt("accept", opened, reasonFromCause(cause))))
+      if (NetAddress.isInetAddress(opened) && !NetAddress.isUnspecified(opened.address)) {
+        known = { local: opened, remote: undefined }
+      }
+      server.on("error", (cause) =>
+        guard(() => events.error(errorAt("accept", opened, reasonFromCause(cause))), events.defect)
+      )
       resume(Effect.succeed({ address: opened, close: closeServer(server) }))
     })
     return closeServer(server)

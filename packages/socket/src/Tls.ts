@@ -7,6 +7,15 @@ export interface Identity {
   readonly key: string
 }
 
+/** An identity that changes while a server runs: each new handshake takes the current one. `reloading` makes one. */
+export interface IdentitySource {
+  current(): Identity
+}
+
+/** The identity that a handshake takes now. */
+export const currentIdentity = (identity: Identity | IdentitySource): Identity =>
+  "current" in identity ? identity.current() : identity
+
 interface Common {
   /** Authorities to trust, as PEM text. Default: the system's for a client, none for a server. */
   readonly ca?: string | ReadonlyArray<string> | undefined
@@ -26,16 +35,17 @@ export interface ClientOptions extends Common {
    */
   readonly servername?: string | undefined
   /** The certificate to show if the server asks. */
-  readonly identity?: Identity | undefined
+  readonly identity?: Identity | IdentitySource | undefined
   /** Whether a server without a valid certificate for its name is refused. Default `true`. */
   readonly rejectUnauthorized?: boolean | undefined
 }
 
 /** The server's side of a handshake. */
 export interface ServerOptions extends Common {
-  readonly identity: Identity
-  /** Other identities, by the name that the client asks for. */
-  readonly identities?: { readonly [servername: string]: Identity } | undefined
+  /** What is shown to clients. */
+  readonly identity: Identity | IdentitySource
+  /** Other identities, by the name that the client asks for, without case. */
+  readonly identities?: { readonly [servername: string]: Identity | IdentitySource } | undefined
   /** Whether the client must show a certificate that one of `ca` signed. Default `"none"`. */
   readonly clientCertificate?: "none" | "optional" | "required" | undefined
 }

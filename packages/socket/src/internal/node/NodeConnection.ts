@@ -1,20 +1,16 @@
-/** A `Connection` over a socket of node:net. */
+/**
+ * A `Connection` over a socket of node:net. Every call that comes from Node ends here in a guard: what the receiver of the
+ * events throws resets its connection, is reported to it as a defect, and goes no further.
+ */
 import * as NetAddress from "effect/net/NetAddress"
 import type * as Net from "node:net"
 import { performance } from "node:perf_hooks"
 import type { Connection, ConnectionEvents, Timers } from "../../Connection.ts"
 import { type Reason, reasonFromCause } from "../../NetworkError.ts"
+import { report } from "../guard.ts"
 import { inetAddress } from "./NodeAddress.ts"
 import { reading } from "./NodeSharedBuffer.ts"
-
-/** Node keeps timers of one length in one list, so setting and clearing one costs well under a microsecond. */
-export const timers: Timers = {
-  now: () => performance.now(),
-  set(millis, f) {
-    const timer = setTimeout(f, millis)
-    return () => clearTimeout(timer)
-  }
-}
+import { after } from "./NodeTimers.ts"
 
 const owner = Symbol("@effect-sockets/socket/NodeConnection")
 
@@ -29,7 +25,7 @@ function onEnd(this: OwnedSocket): void {
 }
 function onError(this: OwnedSocket, error: Error): void {
   this[owner].cause ??= error
-  // A TLS socket reports an alert of its peer here, and then the end of input as if nothing had been.
+  // A TLS socket may report an error and then the end of input as if nothing had been.
   this.destroy()
 }
 function onClose(this: OwnedSocket): void {
@@ -41,9 +37,16 @@ const longestBurst = 1024 * 1024
 
 const nothing = new Uint8Array(0)
 
-export class NodeConnection implements Connection {
-  readonly timers = timers
-  readonly localAddress: NetAddress.SocketAddress
+/** The two ends of a connection, as far as they are known without asking the kernel. */
+export interface KnownAddresses {
+  readonly local: NetAddress.SocketAddress | undefined
+  readonly remote: NetAddress.SocketAddress | undefined
+}
+
+/** Of a connection for which the kernel has to be asked. */
+export const unknown: KnownAddresses = { local: undefined, remote: undefined }
+
+export class NodeConnection implements Connection, Timers {
   protected events: ConnectionEvents | undefined
   private isClosed = false
   /** Bytes that the kernel took at once, since the event loop had its turn. */
@@ -53,30 +56,56 @@ export class NodeConnection implements Connection {
   /** What broke the connection, if anything did. */
   cause: unknown
   protected readonly socket: OwnedSocket
+  private readonly known: KnownAddresses
+  // In Node's words until somebody wants to see them. The kernel forgets the addresses when the connection goes, so it is
+  // asked for them at the start.
+  private readonly localHost: string
+  private readonly localPort: number
   private readonly remoteHost: string
   private readonly remotePort: number
+  private local: NetAddress.SocketAddress | undefined
   private remote: NetAddress.SocketAddress | undefined
 
-  /**
-   * The socket must be connected and must not have been paused. `local` and `remote` are given where they are known
-   * without asking the kernel.
-   */
-  constructor(socket: Net.Socket, local?: NetAddress.SocketAddress, remote?: NetAddress.SocketAddress) {
+  /** The socket must be connected and must not have been paused. */
+  constructor(socket: Net.Socket, known: KnownAddresses = unknown) {
     this.socket = socket as OwnedSocket
     this.socket[owner] = this
-    this.remote = remote
-    // The kernel forgets the peer's address when the peer goes, so it is asked for now. It is read when it is needed.
-    this.remoteHost = remote === undefined ? (socket.remoteAddress ?? "") : ""
-    this.remotePort = remote === undefined ? (socket.remotePort ?? 0) : 0
-    this.localAddress =
-      local ??
-      (socket.localAddress === undefined ? unknownAddress : inetAddress(socket.localAddress, socket.localPort ?? 0))
+    this.known = known
+    const asksLocal = known.local === undefined
+    this.localHost = asksLocal ? (socket.localAddress ?? "") : ""
+    this.localPort = asksLocal ? (socket.localPort ?? 0) : 0
+    const asksRemote = known.remote === undefined
+    this.remoteHost = asksRemote ? (socket.remoteAddress ?? "") : ""
+    this.remotePort = asksRemote ? (socket.remotePort ?? 0) : 0
     this.socket.on("error", onError)
     this.socket.on("close", onClose)
   }
 
+  get localAddress(): NetAddress.SocketAddress {
+    return this.known.local ?? (this.local ??= addressOf(this.localHost, this.localPort))
+  }
+
   get remoteAddress(): NetAddress.SocketAddress {
-    return (this.remote ??= this.remoteHost === "" ? unknownAddress : inetAddress(this.remoteHost, this.remotePort))
+    return this.known.remote ?? (this.remote ??= addressOf(this.remoteHost, this.remotePort))
+  }
+
+  /** A connection is its own clock: what a timer of it throws is its own as well. */
+  get timers(): Timers {
+    return this
+  }
+
+  now(): number {
+    return performance.now()
+  }
+
+  set(millis: number, f: () => void): () => void {
+    return after(millis, () => {
+      try {
+        f()
+      } catch (cause) {
+        this.slipped(cause)
+      }
+    })
   }
 
   attach(events: ConnectionEvents): void {
@@ -99,7 +128,7 @@ export class NodeConnection implements Connection {
   private onWritten(): (error?: Error | null) => void {
     return (error) => {
       // A failed write is followed by 'error' and 'close', which report it.
-      if (!error) this.events?.written()
+      if (!error) this.reportWritten()
     }
   }
 
@@ -136,7 +165,7 @@ export class NodeConnection implements Connection {
   reset(): void {
     // Unix-domain sockets know no reset. And libuv refuses one while a shutdown is under way: Node then forgets to close.
     const ending = this.socket.writableEnded && !this.socket.writableFinished
-    if (ending || this.localAddress._tag === "UnixPathAddress") this.socket.destroy()
+    if (ending || this.isUnix) this.socket.destroy()
     else this.socket.resetAndDestroy()
   }
 
@@ -153,23 +182,61 @@ export class NodeConnection implements Connection {
     return reasonFromCause(this.cause)
   }
 
+  protected get isUnix(): boolean {
+    return this.known.local?._tag === "UnixPathAddress"
+  }
+
+  /** A call of the events threw. */
+  protected slipped(cause: unknown): void {
+    this.reset()
+    report(cause, this.events === undefined ? undefined : (cause) => this.events?.defect(cause))
+  }
+
   data(chunk: Uint8Array): void {
-    this.events?.data(chunk)
+    try {
+      this.events?.data(chunk)
+    } catch (cause) {
+      this.slipped(cause)
+    }
   }
 
   borrow(chunk: Uint8Array): void {
-    this.events?.borrow(chunk)
+    try {
+      this.events?.borrow(chunk)
+    } catch (cause) {
+      this.slipped(cause)
+    }
   }
 
   ended(): void {
-    if (this.cause === undefined) this.events?.end()
+    if (this.cause !== undefined) return
+    try {
+      this.events?.end()
+    } catch (cause) {
+      this.slipped(cause)
+    }
+  }
+
+  protected reportWritten(): void {
+    try {
+      this.events?.written()
+    } catch (cause) {
+      this.slipped(cause)
+    }
   }
 
   closed(): void {
     this.isClosed = true
-    this.events?.closed(this.cause === undefined ? undefined : this.reason())
+    try {
+      this.events?.closed(this.cause === undefined ? undefined : this.reason())
+    } catch (cause) {
+      this.slipped(cause)
+    }
   }
 }
 
-/** The peer was gone before its address could be asked for. */
+/** Without a host the peer was gone before its address could be asked for. */
+const addressOf = (host: string, port: number): NetAddress.SocketAddress =>
+  host === "" ? unknownAddress : inetAddress(host, port)
+
 const unknownAddress = NetAddress.inetAddressUnsafe(NetAddress.ipv4Unspecified, 0)

@@ -1,115 +1,64 @@
 /** Connections of node:net that can take a TLS handshake, and what they become by it. */
 import * as Deferred from "effect/Deferred"
-import * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
+import { formatIp, isInetAddress } from "effect/net/NetAddress"
 import * as Exit from "effect/Exit"
-import * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
 import * as NodeTls from "node:tls"
-import { isIP } from "node:net"
 import type { Connection, SecureConnection } from "../../Connection.ts"
-import { type Reason, reasonFromCause, NetworkError } from "../../NetworkError.ts"
+import { make, type NetworkError, type Reason, reasonFromCause } from "../../NetworkError.ts"
 import type * as Tls from "../../Tls.ts"
-import { NodeConnection, type OwnedSocket, timers } from "./NodeConnection.ts"
+import { NodeConnection, type OwnedSocket } from "./NodeConnection.ts"
+import { attempt, clientSide, serverSide, timeoutOf, tlsReason } from "./NodeTlsOptions.ts"
 
 /** TCP or a Unix-domain socket, as it is opened. */
 export class PlainConnection extends NodeConnection implements Connection {
   startTls(options: Tls.HandshakeOptions, early: Uint8Array): Result.Result<SecureConnection, Reason> {
-    return attempt(() => {
-      if (early.length > 0) this.socket.unshift(early)
-      // Makes all that can fail before the socket changes hands.
-      const socket =
-        options.side === "client"
-          ? clientSocket(this.socket, options.options, this.remoteAddress)
-          : serverSocket(this.socket, options.options)
-      return new TlsConnection(this.detach(), socket, options, this.localAddress, this.remoteAddress)
-    })
+    if (this.socket.destroyed) return Result.fail({ _tag: "Closed" })
+    // All that can fail does so before the socket changes hands.
+    return Result.flatMap(wrapping(options, this), (wrap) =>
+      attempt(() => {
+        const raw = this.detach()
+        // Where the handshake begins, Node takes what a socket has read and nobody has had, if it does not flow.
+        raw.pause()
+        if (early.length > 0) raw.unshift(early)
+        return new TlsConnection(raw, wrap(raw), options, this)
+      })
+    )
   }
 }
 
-/** What OpenSSL or Node says of options that cannot be used. */
-const attempt = <A>(make: () => A): Result.Result<A, Reason> =>
-  Result.try({ try: make, catch: (cause) => tlsReason(reasonFromCause(cause), cause) })
+/** How a socket is wrapped, or what is wrong with the options. */
+const wrapping = (
+  options: Tls.HandshakeOptions,
+  { remoteAddress: remote }: Connection
+): Result.Result<(socket: OwnedSocket) => NodeTls.TLSSocket, Reason> => {
+  if (options.side === "client") {
+    const peer = isInetAddress(remote) ? formatIp(remote.address) : remote.path
+    return Result.map(
+      clientSide(options.options, peer),
+      (side) => (socket: OwnedSocket) => NodeTls.connect({ ...side, socket })
+    )
+  }
+  return Result.map(serverSide(options.options), (side) => (socket: OwnedSocket) => {
+    const tls: ServedSocket = new NodeTls.TLSSocket(socket, side())
+    // Node's own server does so. Without it nobody hears of errors: a record that was changed on its way, a fatal alert,
+    // and more handshakes than Node allows (3 in 10 minutes).
+    tls._releaseControl?.()
+    return tls
+  })
+}
 
-const tlsReason = (reason: Reason, cause: unknown): Reason => {
-  const code = reason._tag === "Unknown" ? reason.code : "INVALID_OPTION"
-  const detail = "detail" in reason ? reason.detail : String(cause)
-  // OpenSSL's words in short, where Node has set them apart.
-  const short = (cause as { readonly reason?: unknown }).reason
-  return { _tag: "Tls", code, detail: typeof short === "string" ? short : detail }
+/** Undocumented, as `verifyError` below. Tests hold both. */
+interface ServedSocket extends NodeTls.TLSSocket {
+  _releaseControl?(): boolean
 }
 
 /** Whether a server can use these options, before it opens a port. */
 export const checkServer = (options: Tls.ServerOptions): Result.Result<void, Reason> =>
-  attempt(() => {
-    contextsOf(options)
-  })
+  Result.map(serverSide(options), () => {})
 
-const common = (options: Tls.ClientOptions | Tls.ServerOptions) => ({
-  minVersion: options.minVersion ?? "TLSv1.2",
-  ...(options.ca === undefined ? {} : { ca: [options.ca].flat() }),
-  ...(options.identity === undefined ? {} : options.identity)
-})
-
-const alpn = (options: Tls.ClientOptions | Tls.ServerOptions) => {
-  const { alpnProtocols } = options
-  if (alpnProtocols === undefined) return {}
-  for (const protocol of alpnProtocols) {
-    const length = Buffer.byteLength(protocol)
-    if (length === 0 || length > 255) throw new RangeError(`an ALPN protocol has 1 to 255 bytes, not ${length}`)
-  }
-  return { ALPNProtocols: [...alpnProtocols] }
-}
-
-/** The peer's certificate must be for its name, or for its address. Without either, Node would take `localhost`'s. */
-const clientSocket = (
-  socket: OwnedSocket,
-  options: Tls.ClientOptions,
-  remote: NetAddress.SocketAddress
-): NodeTls.TLSSocket => {
-  const name =
-    options.servername ?? (NetAddress.isInetAddress(remote) ? NetAddress.formatIp(remote.address) : remote.path)
-  const isName = options.servername !== undefined && isIP(name) === 0
-  return NodeTls.connect({
-    ...alpn(options),
-    secureContext: NodeTls.createSecureContext(common(options)),
-    socket,
-    rejectUnauthorized: options.rejectUnauthorized ?? true,
-    // An address is no server name to send (RFC 6066, section 3).
-    ...(isName ? { servername: name } : { servername: "", host: name })
-  })
-}
-
-const contexts = new WeakMap<Tls.ServerOptions, (servername: string) => NodeTls.SecureContext>()
-
-/** Certificates are parsed once for each set of options, not for each connection. */
-const contextsOf = (options: Tls.ServerOptions): ((servername: string) => NodeTls.SecureContext) => {
-  const known = contexts.get(options)
-  if (known !== undefined) return known
-  alpn(options)
-  const create = (identity: Tls.Identity) => NodeTls.createSecureContext({ ...common(options), ...identity })
-  const otherwise = create(options.identity)
-  const named = new Map(Object.entries(options.identities ?? {}).map(([name, identity]) => [name, create(identity)]))
-  const find = (servername: string) => named.get(servername) ?? otherwise
-  contexts.set(options, find)
-  return find
-}
-
-const serverSocket = (socket: OwnedSocket, options: Tls.ServerOptions): NodeTls.TLSSocket => {
-  const contextFor = contextsOf(options)
-  return new NodeTls.TLSSocket(socket, {
-    ...alpn(options),
-    isServer: true,
-    secureContext: contextFor(""),
-    SNICallback: (servername, done) => done(null, contextFor(servername)),
-    requestCert: (options.clientCertificate ?? "none") !== "none",
-    rejectUnauthorized: options.clientCertificate === "required"
-  })
-}
-
-const defaultHandshakeTimeout = Duration.seconds(10)
-
-/** Undocumented, but Node has no other word on a client's certificate outside its own `tls.Server`. A test holds it. */
+/** Node has no other word on a client's certificate outside its own `tls.Server`. */
 interface VerifyingSocket extends NodeTls.TLSSocket {
   readonly ssl: { verifyError(): Error | null | undefined }
 }
@@ -130,19 +79,21 @@ class TlsConnection extends NodeConnection implements SecureConnection {
   private isSecure = false
   private held: ReadonlyArray<Uint8Array> | undefined
   private ends = false
+  /** Why this side ended the handshake. */
+  private refusal: Reason | undefined
 
-  constructor(
-    raw: OwnedSocket,
-    tls: NodeTls.TLSSocket,
-    options: Tls.HandshakeOptions,
-    local: NetAddress.SocketAddress,
-    remote: NetAddress.SocketAddress
-  ) {
-    super(tls, local, remote)
+  constructor(raw: OwnedSocket, tls: NodeTls.TLSSocket, options: Tls.HandshakeOptions, plain: Connection) {
+    super(tls, { local: plain.localAddress, remote: plain.remoteAddress })
     this.raw = raw
-    const timeout = Duration.toMillis(options.options.handshakeTimeout ?? defaultHandshakeTimeout)
-    this.disarm = timers.set(timeout, () => this.refuse({ _tag: "TimedOut", millis: timeout }))
-    tls.once(options.side === "client" ? "secureConnect" : "secure", () => this.secured(tls, options))
+    const timeout = timeoutOf(options.options)
+    this.disarm = this.set(timeout, () => this.refuse({ _tag: "TimedOut", millis: timeout }))
+    tls.once(options.side === "client" ? "secureConnect" : "secure", () => {
+      try {
+        this.secured(tls, options)
+      } catch (cause) {
+        this.slipped(cause)
+      }
+    })
   }
 
   get handshake(): Effect.Effect<Tls.HandshakeInfo, NetworkError> {
@@ -175,24 +126,28 @@ class TlsConnection extends NodeConnection implements SecureConnection {
       peerSubject: tls.getPeerX509Certificate()?.subject
     }
     this.isSecure = true
-    if (this.held !== undefined && super.write(this.held)) this.events?.written()
+    if (this.held !== undefined && super.write(this.held)) this.reportWritten()
     this.held = undefined
     if (this.ends) super.end()
     Deferred.doneUnsafe(this.done, Exit.succeed(info))
   }
 
   private refuse(reason: Reason): void {
-    this.refusal = reason
+    this.refusal ??= reason
     this.reset()
   }
 
-  private refusal: Reason | undefined
+  /** A peer that leaves before the handshake has sent no input, not an empty one. */
+  override ended(): void {
+    if (this.isSecure) super.ended()
+    else this.refuse({ _tag: "ConnectionReset" })
+  }
 
   override reset(): void {
     // Node resets only sockets of its own TCP; the layer above closes with it. To destroy both in one turn of a handshake
     // callback is a segmentation fault (Node 26.10). The exceptions are those of `NodeConnection.reset`.
     const ending = this.socket.writableEnded && !this.socket.writableFinished
-    if (ending || this.localAddress._tag === "UnixPathAddress") this.socket.destroy()
+    if (ending || this.isUnix) this.socket.destroy()
     else this.raw.resetAndDestroy()
   }
 
@@ -206,13 +161,7 @@ class TlsConnection extends NodeConnection implements SecureConnection {
     if (this.refusal !== undefined) this.cause = this.refusal
     Deferred.doneUnsafe(
       this.done,
-      Exit.fail(
-        NetworkError.make({
-          operation: "tls",
-          address: NetAddress.formatSocketAddress(this.remoteAddress),
-          reason: this.cause === undefined ? { _tag: "ConnectionReset" } : this.reason()
-        })
-      )
+      Exit.fail(make("tls", this.remoteAddress, this.cause === undefined ? { _tag: "ConnectionReset" } : this.reason()))
     )
     super.closed()
   }

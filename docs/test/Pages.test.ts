@@ -1,0 +1,3 @@
+import { describePages } from "./utils/run.ts"
+
+describePages()

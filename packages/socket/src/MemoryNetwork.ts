@@ -12,77 +12,32 @@
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import * as Layer from "effect/Layer"
-import * as NetAddress from "effect/net/NetAddress"
 import * as Random from "effect/Random"
 import * as Result from "effect/Result"
-import { deliver, guard } from "./internal/guard.ts"
-import { Host } from "./internal/memory/Host.ts"
 import { ClockTimers } from "./internal/ClockTimers.ts"
-import { formatEvent, Trace, type TraceEvent, type TraceKind } from "./internal/memory/Trace.ts"
+import { deliver, guard, report } from "./internal/guard.ts"
 import type { Attempt, Draw, Fault } from "./internal/memory/Circuit.ts"
+import type { Endpoint } from "./internal/memory/Endpoint.ts"
+import { Host } from "./internal/memory/Host.ts"
+import {
+  addressesOf,
+  type FaultRates,
+  findInvalid,
+  type LinkOptions,
+  natureOf,
+  type Options,
+  usesChance
+} from "./internal/memory/NatureOptions.ts"
 import { Topology } from "./internal/memory/Topology.ts"
-import type { WireShape } from "./internal/memory/Wire.ts"
+import { formatEvent, Trace, type TraceEvent, type TraceKind } from "./internal/memory/Trace.ts"
+import { findConnect, findListen } from "./internal/NetworkChecks.ts"
 import { type Listener, make as makeNetwork, Network } from "./Network.ts"
-import { type Operation, type Reason, NetworkError } from "./NetworkError.ts"
+import * as NetworkError from "./NetworkError.ts"
 
-export type { Attempt, Fault, TraceEvent, TraceKind }
-
-/** How a way between two hosts behaves, in each direction. */
-export interface LinkOptions {
-  /** How long a segment is under way. Default 0: it arrives in a later turn, with the clock standing still. */
-  readonly latency?: Duration.Input | undefined
-  /** Up to so much longer, drawn for each segment; none overtakes another. Default 0. */
-  readonly jitter?: Duration.Input | undefined
-  /** Bytes per second, above 0. Default: no limit. */
-  readonly bandwidth?: number | undefined
-  /** Bytes that the sender's kernel takes before they have arrived, at least 1. Default 64 KiB, as small as Linux's. */
-  readonly sendBuffer?: number | undefined
-  /** Bytes that the receiver's kernel keeps for a program that does not read, at least 1. Default 64 KiB. */
-  readonly receiveBuffer?: number | undefined
-  /** Bytes travel in pieces of 1 to so many, drawn for each. Default: as they were written, if the window allows. */
-  readonly maxChunk?: number | undefined
-}
-
-/** How often faults strike, each from 0 to 1 and together at most 1: the part of all connections that has that fault. */
-export interface FaultRates {
-  /** Refused, whoever listens. */
-  readonly refuse?: number | undefined
-  /** Reset on the way, for both ends. */
-  readonly reset?: number | undefined
-  /** Silent from some byte on: nothing passes, and neither end is told. */
-  readonly vanish?: number | undefined
-  /** A reset or a vanishing comes after 0 to so many bytes of either direction. Default 4096. */
-  readonly within?: number | undefined
-}
-
-/** What a memory network is like. */
-export interface Options extends LinkOptions {
-  /** Where chance begins: the same seed draws the same. Default 0. */
-  readonly seed?: number | string | undefined
-  /** Hosts by name, besides `localhost`, each with its addresses. */
-  readonly hosts?: { readonly [name: string]: ReadonlyArray<NetAddress.IpAddressInput> } | undefined
-  /** What is different from one address to another, in that direction. */
-  readonly link?:
-    | ((from: NetAddress.SocketAddress, to: NetAddress.SocketAddress) => LinkOptions | undefined)
-    | undefined
-  /** Faults by rate, or one by one: what happens to this attempt. Default: none. */
-  readonly faults?: FaultRates | ((attempt: Attempt) => Fault | undefined) | undefined
-  /** How long a connection waits in the listener's backlog before it is reported. Default 0. */
-  readonly acceptDelay?: Duration.Input | undefined
-  /**
-   * How long a kernel sends again over a way that is cut, before the attempt or the connection fails with `TimedOut`.
-   * Default 2 minutes, about Linux's for an attempt (it is more patient with a connection).
-   */
-  readonly retransmitTimeout?: Duration.Input | undefined
-  /** `Network.capacity`. Default 10,000. */
-  readonly capacity?: number | undefined
-  /** How many of the latest events the trace keeps. Default 10,000: the end of a long test tells more than its beginning. */
-  readonly traceLimit?: number | undefined
-}
+export type { Attempt, Fault, FaultRates, LinkOptions, Options, TraceEvent, TraceKind }
 
 /** The controls of the memory network. The functions of this module use it. */
 export class MemoryNetwork extends Context.Service<
@@ -101,61 +56,85 @@ export class MemoryNetwork extends Context.Service<
 // Making one ---------------------------------------------------------------------------------------------------------
 
 const localhost = "localhost"
-const defaultBuffer = 64 * 1024
-const defaultWithin = 4096
+const defaultCapacity = 10_000
+const defaultTraceLimit = 10_000
 
-const millis = (input: Duration.Input | undefined, otherwise = 0): number =>
-  input === undefined ? otherwise : Duration.toMillis(input)
+const errorAt = NetworkError.make
 
-const shapeOf = (options: LinkOptions): WireShape => ({
-  latency: millis(options.latency),
-  jitter: millis(options.jitter),
-  bandwidth: options.bandwidth ?? Infinity,
-  sendBuffer: options.sendBuffer ?? defaultBuffer,
-  receiveBuffer: options.receiveBuffer ?? defaultBuffer,
-  maxChunk: options.maxChunk ?? Infinity
-})
+/** A generator is 4 KiB, and most networks leave nothing to chance. */
+const noChance: Draw = () => 0
 
-const faultBy =
-  ({ refuse = 0, reset = 0, vanish = 0, within = defaultWithin }: FaultRates) =>
-  (_: Attempt, draw: Draw): Fault | undefined => {
-    const chance = draw()
-    if (chance < refuse) return { _tag: "Refuse" }
-    if (chance >= refuse + reset + vanish) return undefined
-    return {
-      _tag: chance < refuse + reset ? "Reset" : "Vanish",
-      toward: draw() < 0.5 ? "client" : "server",
-      after: Math.floor(draw() * (within + 1))
-    }
-  }
+/** Each connection has draws of its own: what happens on one does not change another's. */
+const drawsOf = (options: Options): ((name: number | string) => Draw) =>
+  usesChance(options)
+    ? (name) =>
+        Effect.runSync(
+          Random.Random.useSync((random) => () => random.nextDoubleUnsafe()).pipe(
+            Random.withSeed(`${options.seed ?? 0}/${name}`)
+          )
+        )
+    : () => noChance
 
-const hostsOf = (options: Options): ReadonlyMap<string, Host> =>
-  new Map(
-    [[localhost, []] as const, ...Object.entries(options.hosts ?? {})].map(([name, addresses]) => [
-      name,
-      new Host(name, addresses.map(NetAddress.ipFromInputUnsafe))
-    ])
-  )
+/** The network as programs on one host have it. */
+const networkOf = (topology: Topology, host: Host, draws: (name: number) => Draw, capacity: number) =>
+  makeNetwork({
+    capacity,
+    timers: topology.timers,
+    dial: (address, connectOptions, events) => {
+      const failed = (reason: NetworkError.Reason): void =>
+        guard(
+          () => events.failed(errorAt("connect", address, reason)),
+          (cause) => events.defect(cause)
+        )
+      const invalid = findConnect(connectOptions)
+      if (invalid !== undefined) {
+        failed(invalid)
+        return doNothing
+      }
+      const number = topology.nextAttempt()
+      let client: Endpoint | undefined
+      try {
+        client = topology.connect(host, address, connectOptions, number, draws(number), (outcome) =>
+          Result.isSuccess(outcome) ? deliver(outcome.success, events) : failed(outcome.failure)
+        )
+      } catch (cause) {
+        // `link` or `faults`: it is the end of this attempt alone.
+        report(cause, (cause) => events.defect(cause))
+      }
+      return () => {
+        // Its owner's, once it is open.
+        if (client?.opening !== undefined) client.reset()
+      }
+    },
+    listen: (address, events, listenOptions = {}) =>
+      Effect.acquireRelease(
+        Effect.suspend(() => {
+          const invalid = findListen(listenOptions)
+          if (invalid !== undefined) return Effect.fail<NetworkError.Reason>(invalid)
+          return Effect.fromResult(topology.listen(host, address, events, listenOptions))
+        }).pipe(
+          Effect.mapBoth({
+            onFailure: (reason) => errorAt("listen", address, reason),
+            onSuccess: (port): Listener => ({
+              address: port.address,
+              close: Effect.sync(() => topology.closePort(host, port))
+            })
+          })
+        ),
+        (listener) => listener.close
+      )
+  })
 
-const errorAt = (operation: Operation, address: NetAddress.SocketAddress, reason: Reason): NetworkError =>
-  NetworkError.make({ operation, address: NetAddress.formatSocketAddress(address), reason })
+const doNothing = (): void => {}
 
 const make = Effect.fnUntraced(function* (options: Options) {
+  const invalid = findInvalid(options)
+  if (invalid !== undefined) return yield* errorAt("open", "memory network", invalid)
   const timers = new ClockTimers(yield* Effect.context(), yield* Clock.Clock)
-  const hosts = hostsOf(options)
-  const shape = shapeOf(options)
-  const { faults, link } = options
-  const topology = new Topology(
-    hosts,
-    {
-      shape: (from, to) => (link === undefined ? shape : shapeOf({ ...options, ...link(from, to) })),
-      fault: faults === undefined || typeof faults === "function" ? (faults ?? (() => undefined)) : faultBy(faults),
-      acceptDelay: millis(options.acceptDelay),
-      retransmitTimeout: millis(options.retransmitTimeout, 120_000)
-    },
-    timers,
-    new Trace(options.traceLimit ?? 10_000)
+  const hosts = new Map(
+    [[localhost, []] as const, ...addressesOf(options)].map(([name, addresses]) => [name, new Host(name, addresses)])
   )
+  const topology = new Topology(hosts, natureOf(options), timers, new Trace(options.traceLimit ?? defaultTraceLimit))
   yield* Effect.addFinalizer(() =>
     // Whoever still has a stream hears of the end before time stands still.
     Effect.sync(() => topology.close()).pipe(
@@ -163,50 +142,9 @@ const make = Effect.fnUntraced(function* (options: Options) {
       Effect.andThen(Effect.sync(() => timers.clear()))
     )
   )
-
-  // A generator is 4 KiB, and most networks leave nothing to chance.
-  const usesChance = [options.jitter, options.maxChunk, faults, link].some((option) => option !== undefined)
-  /** Each connection has draws of its own: what happens on one does not change another's. */
-  const draws = (number: number): Draw =>
-    usesChance
-      ? Effect.runSync(
-          Random.Random.useSync((random) => () => random.nextDoubleUnsafe()).pipe(
-            Random.withSeed(`${options.seed ?? 0}/${number}`)
-          )
-        )
-      : () => 0
-
-  const networkOf = (host: Host): Network["Service"] =>
-    makeNetwork({
-      capacity: options.capacity ?? 10_000,
-      timers,
-      dial: (address, connectOptions, events) => {
-        const number = topology.nextAttempt()
-        const client = topology.connect(host, address, connectOptions, number, draws(number), (outcome) => {
-          if (Result.isSuccess(outcome)) deliver(outcome.success, events)
-          else guard(() => events.failed(errorAt("connect", address, outcome.failure)), events.defect)
-        })
-        return () => {
-          // Its owner's, once it is open.
-          if (client?.opening !== undefined) client.reset()
-        }
-      },
-      listen: (address, events, listenOptions = {}) =>
-        Effect.acquireRelease(
-          Effect.suspend(() => Effect.fromResult(topology.listen(host, address, events, listenOptions))).pipe(
-            Effect.mapBoth({
-              onFailure: (reason) => errorAt("listen", address, reason),
-              onSuccess: (port): Listener => ({
-                address: port.address,
-                close: Effect.sync(() => topology.closePort(host, port))
-              })
-            })
-          ),
-          (listener) => listener.close
-        )
-    })
-
-  const networks = new Map([...hosts].map(([name, host]) => [name, networkOf(host)]))
+  const draws = drawsOf(options)
+  const capacity = options.capacity ?? defaultCapacity
+  const networks = new Map([...hosts].map(([name, host]) => [name, networkOf(topology, host, draws, capacity)]))
   const networkAt = (name: string): Network["Service"] => {
     const network = networks.get(name)
     if (network === undefined) throw new Error(`MemoryNetwork: no host is named ${name}`)
@@ -229,12 +167,15 @@ const make = Effect.fnUntraced(function* (options: Options) {
  * A network with nothing on it yet, and `Network` for programs on `localhost`. It takes the clock that is there when the
  * layer is built. When the layer is released, every connection on it breaks.
  *
- * Addresses in `hosts` that are none are a defect: they are the test's own mistake.
- *
- * @example
- * const network = MemoryNetwork.layer({ seed: 7, latency: "20 millis", maxChunk: 3, faults: { reset: 0.1 } })
+ * **Errors**: `open` with `InvalidOption`. What the callbacks `link` and `faults` give is looked at for each attempt, which
+ * fails with `InvalidOption`; what they throw is a defect of that attempt, and nobody else's.
  */
-export const layer = (options: Options = {}): Layer.Layer<Network | MemoryNetwork> => Layer.effectContext(make(options))
+export const layer: {
+  (): Layer.Layer<Network | MemoryNetwork>
+  (options: Options): Layer.Layer<Network | MemoryNetwork, NetworkError.NetworkError>
+} = (options: Options = {}): Layer.Layer<Network | MemoryNetwork> =>
+  // Without options there are none that cannot be meant.
+  Layer.effectContext(make(options)) as Layer.Layer<Network | MemoryNetwork>
 
 /** `Network` for programs on a host. A name that is not among the network's `hosts` is a defect. */
 export const layerHost = (name: string): Layer.Layer<Network, never, MemoryNetwork> =>

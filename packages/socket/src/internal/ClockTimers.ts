@@ -2,12 +2,14 @@
  * The memory network's events in time: one sleeping fiber on Effect's Clock for all of them. Events due at the same time
  * run in the order in which they were set, never in the turn that set them.
  */
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import type { Timers } from "../Connection.ts"
+import { guard } from "./guard.ts"
 
 interface Entry {
   readonly at: number
@@ -25,6 +27,8 @@ const microtask = Promise.resolve()
  * row one goes through the scheduler: endless traffic must not starve the process of its timers and its input.
  */
 const turnsInARow = 1000
+
+const never = (): void => {}
 
 /** So many of the scheduler's turns after the network's last one, and the program is at rest. */
 const restTurns = 3
@@ -60,6 +64,8 @@ export class ClockTimers implements Timers {
 
   /** As `set`, at a time of `now`. */
   at(time: number, run: () => void): () => void {
+    // Infinity is never, and what is no number as well: it would put the list out of its order.
+    if (!(time < Infinity)) return never
     const entry: Entry = { at: Math.max(this.now(), time), order: this.order++, run }
     this.entries.splice(this.indexOf(entry), 0, entry)
     this.arm()
@@ -135,6 +141,10 @@ export class ClockTimers implements Timers {
     this.sleeper = undefined
   }
 
+  private readonly complain = (cause: unknown): void => {
+    this.fork(Effect.logError("A timer's callback threw", Cause.die(cause)))
+  }
+
   private readonly turn = (): void => {
     this.turning = false
     this.run()
@@ -143,16 +153,13 @@ export class ClockTimers implements Timers {
   private run(): void {
     const now = this.now()
     const end = this.order
-    try {
-      for (;;) {
-        const next = this.entries.at(-1)
-        if (next === undefined || next.at > now || next.order >= end) break
-        this.entries.pop()
-        next.run()
-      }
-    } finally {
+    for (;;) {
+      const next = this.entries.at(-1)
+      if (next === undefined || next.at > now || next.order >= end) break
+      this.entries.pop()
       // What one of them throws is its own: the others still run.
-      this.arm()
+      guard(next.run, this.complain)
     }
+    this.arm()
   }
 }

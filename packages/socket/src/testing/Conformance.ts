@@ -8,6 +8,7 @@
  *   it.live(name, () => run.pipe(Effect.provide(NodeNetwork.layer), Effect.provide(NodeResolver.layer)))
  * }
  */
+import * as InvalidOption from "@effect-sockets/resolver/InvalidOption"
 import type { Resolver } from "@effect-sockets/resolver/Resolver"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -48,23 +49,43 @@ export interface Case<R = never> {
   /** The promise in one sentence, unique in the suite. */
   readonly name: string
   /**
-   * Shows it. A case takes a second or two, and fails by itself after 30; what it opened is closed when it ends.
+   * Shows it. A case takes a second or two, and fails by itself after 30; what it opened is closed when it ends. It fails
+   * too where a call of the factory's throws, or an option of it cannot be meant.
    */
   readonly run: Effect.Effect<void, ConformanceFailure, R>
 }
 
 const limit = Duration.seconds(30)
 
+/** A factory that cannot be meant is wrong in each case. */
+const invalid = <R>({ maxBufferedBytes, openHandles, signalsReset }: Factory<R>): string | undefined => {
+  const found = InvalidOption.find(
+    { maxBufferedBytes, openHandles, signalsReset },
+    {
+      maxBufferedBytes: InvalidOption.integer(1),
+      openHandles: (value) => (Effect.isEffect(value) ? undefined : "an effect"),
+      signalsReset: InvalidOption.boolean
+    }
+  )
+  return found && InvalidOption.describe(found)
+}
+
 const toCases = <R>(checks: Checks<R>, factory: Factory<R>): ReadonlyArray<Case<R>> =>
   Object.entries(checks).map(([name, check]) => ({
     name,
-    run: Effect.suspend(() => check(factory)).pipe(
+    run: Effect.suspend(() => {
+      const detail = invalid(factory)
+      return detail === undefined ? check(factory) : Effect.fail(detail)
+    }).pipe(
       Effect.scoped,
       Effect.timeoutOrElse({
         duration: limit,
         orElse: () => Effect.fail(`it has not ended after ${Duration.format(limit)}`)
       }),
-      Effect.mapError((error) => ConformanceFailure.make({ name, detail: String(error) }))
+      Effect.mapError((error) => ConformanceFailure.make({ name, detail: String(error) })),
+      Effect.catchDefect((defect) =>
+        Effect.fail(ConformanceFailure.make({ name, detail: `it threw: ${String(defect)}` }))
+      )
     ) as Effect.Effect<void, ConformanceFailure, R>
   }))
 

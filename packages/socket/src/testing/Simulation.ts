@@ -1,9 +1,17 @@
 /**
  * Programs in simulated time: hours take milliseconds, and the same seed and program give the same run.
  */
+import * as InvalidOption from "@effect-sockets/resolver/InvalidOption"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as TestClock from "effect/testing/TestClock"
+import * as NetworkError from "../NetworkError.ts"
+
+/** How long a simulation may take. */
+export interface Options {
+  /** In the effect's own time, above 0. Default 1 hour: what is still running then most likely hangs. */
+  readonly limit?: Duration.Input | undefined
+}
 
 /** How far the clock is moved at a time, in milliseconds: it may pass the end of the effect by so much, which nobody sees. */
 const step = 60_000
@@ -16,13 +24,18 @@ const step = 60_000
  * to rest before the clock moves only as long as no fiber yields.
  *
  * An effect that is still running after `limit` (default 1 hour of its own time) hangs: it is interrupted, and that is a
- * defect. **Interruption** interrupts the effect.
+ * defect.
+ *
+ * **Errors**: the effect's, and `open` with `InvalidOption` for a limit that cannot be meant. **Interruption** interrupts the
+ * effect.
  */
 export const simulate = <A, E, R>(
   self: Effect.Effect<A, E, R>,
-  { limit = Duration.hours(1) }: { readonly limit?: Duration.Input | undefined } = {}
-): Effect.Effect<A, E, R> =>
+  { limit = Duration.hours(1) }: Options = {}
+): Effect.Effect<A, E | NetworkError.NetworkError, R> =>
   Effect.gen(function* () {
+    const invalid = InvalidOption.find({ limit }, { limit: InvalidOption.positiveDuration })
+    if (invalid !== undefined) return yield* NetworkError.make("open", "simulation", invalid)
     // Not a child: nobody waits for one that cannot be interrupted.
     const fiber = yield* Effect.forkDetach(self)
     return yield* Effect.gen(function* () {

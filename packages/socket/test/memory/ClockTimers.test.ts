@@ -108,6 +108,41 @@ describe("timers", () => {
       })
   )
 
+  it.effect("of a month, of a year, and of more fire when they are due, and not before", () =>
+    Effect.gen(function* () {
+      const timers = yield* make
+      const day = 86_400_000
+      const fired: Array<number> = []
+      for (const days of [24.9, 30, 365, 36_500]) timers.set(days * day, () => fired.push(timers.now() / day))
+      yield* TestClock.adjust(24 * day)
+      assert.deepStrictEqual(fired, [])
+      yield* TestClock.adjust(40_000 * day)
+      assert.deepStrictEqual(fired, [24.9, 30, 365, 36_500])
+    })
+  )
+
+  it.live("of more than 2^31 milliseconds wait on the real clock too", () =>
+    Effect.gen(function* () {
+      const timers = yield* make
+      let fired = false
+      const cancel = timers.set(2 ** 31 + 5, () => (fired = true))
+      yield* Effect.sleep(20)
+      assert.isFalse(fired)
+      cancel()
+    })
+  )
+
+  it.effect("of an infinite time never fire, and disturb no other", () =>
+    Effect.gen(function* () {
+      const timers = yield* make
+      const fired: Array<number> = []
+      const cancels = [Infinity, 5, NaN, 3].map((millis) => timers.set(millis, () => fired.push(millis)))
+      yield* TestClock.adjust("1000 days")
+      assert.deepStrictEqual(fired, [3, 5])
+      for (const cancel of cancels) cancel()
+    })
+  )
+
   it.live("none left, none sleeps: the process can end", () =>
     Effect.gen(function* () {
       const timers = yield* make

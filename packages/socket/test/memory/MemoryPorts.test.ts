@@ -79,7 +79,7 @@ describe("ports and addresses", () => {
       const client = yield* dial(port80, { localAddress, localPort: 5000 })
       assert.strictEqual(format(client.connection.localAddress), "10.0.0.1:5000")
       assert.strictEqual(yield* reason(dial(port80, { localPort: 5000 })), "AddressInUse")
-      assert.strictEqual(yield* reason(dial(port80, { localPort: 65_536 })), "InvalidAddress")
+      assert.strictEqual(yield* reason(dial(port80, { localPort: 65_536 })), "InvalidOption")
       assert.strictEqual(
         yield* reason(dial(port80, { localAddress: NetAddress.ipFromStringUnsafe("10.0.0.2") })),
         "AddressNotAvailable"

@@ -3,8 +3,10 @@
  * drawn for it.
  */
 import * as NetAddress from "effect/net/NetAddress"
+import type * as Result from "effect/Result"
 import type { Reason } from "../../NetworkError.ts"
 import type { ClockTimers } from "../ClockTimers.ts"
+import { report } from "../guard.ts"
 import { Endpoint, type Strike, type Between } from "./Endpoint.ts"
 import type { Host } from "./Host.ts"
 import type { Trace, TraceKind } from "./Trace.ts"
@@ -32,10 +34,17 @@ export type Draw = () => number
 
 /** How a network behaves. Times in milliseconds. */
 export interface Nature {
-  readonly shape: (from: NetAddress.SocketAddress, to: NetAddress.SocketAddress) => WireShape
-  readonly fault: (attempt: Attempt, draw: Draw) => Fault | undefined
+  /** What becomes of an attempt, unless an option for it cannot be meant. A user's callback may throw in it. */
+  readonly plan: (attempt: Attempt, draw: Draw) => Result.Result<Plan, Reason>
   readonly acceptDelay: number
   readonly retransmitTimeout: number
+}
+
+/** How one attempt will go. */
+export interface Plan {
+  readonly toServer: WireShape
+  readonly toClient: WireShape
+  readonly fault: Fault | undefined
 }
 
 /** What a connection knows of the network around it. */
@@ -81,6 +90,7 @@ export class Circuit implements Between {
     serverHost: Host,
     from: NetAddress.SocketAddress,
     to: NetAddress.SocketAddress,
+    plan: Plan,
     draw: Draw
   ) {
     const { nature, timers } = around
@@ -95,11 +105,11 @@ export class Circuit implements Between {
     this.pair = pairKey(this.here, this.there)
     this.clientText = NetAddress.formatSocketAddress(from)
     this.serverText = NetAddress.formatSocketAddress(to)
-    this.client = new Endpoint(this, new Wire(nature.shape(from, to), draw), from, to)
-    this.server = new Endpoint(this, new Wire(nature.shape(to, from), draw), to, from)
+    this.client = new Endpoint(this, new Wire(plan.toServer, draw), from, to)
+    this.server = new Endpoint(this, new Wire(plan.toClient, draw), to, from)
     this.client.peer = this.server
     this.server.peer = this.client
-    const fault = nature.fault({ connection: number, from, to }, draw)
+    const { fault } = plan
     this.refuse = fault?._tag === "Refuse"
     if (fault !== undefined && fault._tag !== "Refuse") this[fault.toward].strike = strikeOf(fault)
   }
@@ -126,7 +136,12 @@ export class Circuit implements Between {
       // Gone from the backlog: the port has closed.
       if (!port.backlog.delete(server) || !server.open) return
       this.trace(server, "accepted")
-      port.events.connection(server)
+      try {
+        port.events.connection(server)
+      } catch (cause) {
+        server.reset()
+        report(cause, port.events.defect)
+      }
     }
     if (around.nature.acceptDelay === 0) accept()
     else this.timers.set(around.nature.acceptDelay, accept)

@@ -4,9 +4,10 @@
  */
 import type * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
-import type { Connection, ConnectionEvents } from "../../Connection.ts"
+import type { Connection, ConnectionEvents, Timers } from "../../Connection.ts"
 import type { Reason } from "../../NetworkError.ts"
 import type { ClockTimers } from "../ClockTimers.ts"
+import { report } from "../guard.ts"
 import type { TraceKind } from "./Trace.ts"
 import type { Segment, Wire } from "./Wire.ts"
 
@@ -35,7 +36,7 @@ export interface Between {
 export class Endpoint implements Connection {
   readonly localAddress: NetAddress.SocketAddress
   readonly remoteAddress: NetAddress.SocketAddress
-  readonly timers: ClockTimers
+  readonly timers: Timers
   /** Its output. Its input is the peer's output. */
   readonly out: Wire
   declare peer: Endpoint
@@ -46,6 +47,7 @@ export class Endpoint implements Connection {
   strike: Strike | undefined
 
   private readonly circuit: Between
+  private readonly clock: ClockTimers
   private events: ConnectionEvents | undefined
   private failure: Reason | undefined
   private paused = false
@@ -69,7 +71,11 @@ export class Endpoint implements Connection {
     remoteAddress: NetAddress.SocketAddress
   ) {
     this.circuit = circuit
-    this.timers = circuit.timers
+    this.clock = circuit.timers
+    this.timers = {
+      now: () => this.clock.now(),
+      set: (millis, f) => this.clock.set(millis, () => this.tell(f))
+    }
     this.out = out
     this.localAddress = localAddress
     this.remoteAddress = remoteAddress
@@ -145,7 +151,7 @@ export class Endpoint implements Connection {
       this.waitingAt = 0
       this.later(this.reportWritten)
     }
-    for (const { kind, bytes } of out.transmit(this.timers.now())) {
+    for (const { kind, bytes } of out.transmit(this.clock.now())) {
       this.circuit.trace(this, kind === "data" ? "sent" : "FIN", bytes.length)
     }
     this.arm()
@@ -153,7 +159,7 @@ export class Endpoint implements Connection {
 
   /** The kernel sends a segment of its own. */
   send(kind: "SYN" | "SYN-ACK" | "RST"): void {
-    this.out.send(kind, this.timers.now())
+    this.out.send(kind, this.clock.now())
     if (kind === "RST") this.circuit.trace(this, "RST")
     this.arm()
   }
@@ -163,14 +169,14 @@ export class Endpoint implements Connection {
     if (at >= this.armedFor) return
     this.disarm?.()
     this.armedFor = at
-    this.disarm = this.timers.at(at, this.arrive)
+    this.disarm = this.clock.at(at, this.arrive)
   }
 
   /** What was sent arrives at the peer. */
   private readonly arrive = (): void => {
     this.disarm = undefined
     this.armedFor = Infinity
-    const now = this.timers.now()
+    const now = this.clock.now()
     // What is delivered may cut the way, or close either end.
     while (!this.circuit.isBlocked()) {
       const segment = this.out.receive(now)
@@ -179,7 +185,7 @@ export class Endpoint implements Connection {
     }
     if (this.out.nextArrival > now) return this.pump()
     if (this.out.loseResets() > 0) this.circuit.trace(this, "lost RST")
-    this.stopGivingUp ??= this.timers.set(this.circuit.retransmitTimeout, () => {
+    this.stopGivingUp ??= this.clock.set(this.circuit.retransmitTimeout, () => {
       this.circuit.trace(this, "timed out")
       this.out.drop()
       this.lose({ _tag: "TimedOut" })
@@ -190,7 +196,7 @@ export class Endpoint implements Connection {
   retransmit(): void {
     this.stopGivingUp?.()
     this.stopGivingUp = undefined
-    this.out.retransmit(this.timers.now())
+    this.out.retransmit(this.clock.now())
     this.arm()
   }
 
@@ -252,19 +258,18 @@ export class Endpoint implements Connection {
 
   private readonly deliver = (): void => {
     const { arrived } = this.peer.out
-    const { events } = this
-    if (events === undefined) return
+    if (this.events === undefined) return
     let taken = false
     while (this.flows && arrived.size > 0) {
       const chunk = arrived.shift()
       taken = true
       this.circuit.trace(this, "delivered", chunk.length)
-      events.data(chunk)
+      this.tell((events) => events.data(chunk))
     }
     if (this.flows && this.finArrived && !this.finReported && arrived.size === 0) {
       this.finReported = true
       this.circuit.trace(this, "got FIN")
-      events.end()
+      this.tell((events) => events.end())
       if (this.ended && this.open) this.leave()
     }
     if (taken) this.peer.pump()
@@ -308,16 +313,27 @@ export class Endpoint implements Connection {
   }
 
   private report(): void {
-    const { events } = this
-    if (events !== undefined) this.later(() => events.closed(this.failure))
+    if (this.events !== undefined) this.later(() => this.tell((events) => events.closed(this.failure)))
   }
 
   private readonly reportWritten = (): void => {
-    if (this.open) this.events?.written()
+    if (this.open) this.tell((events) => events.written())
+  }
+
+  /** A call of the program's, which may throw: that ends this connection, and nothing else. */
+  private tell(call: (events: ConnectionEvents) => void): void {
+    const { events } = this
+    if (events === undefined) return
+    try {
+      call(events)
+    } catch (cause) {
+      report(cause, (cause) => events.defect(cause))
+      this.reset()
+    }
   }
 
   private later(run: () => void): void {
-    this.timers.set(0, run)
+    this.clock.set(0, run)
   }
 
   /** Both ends have closed: nothing is under way any more. */

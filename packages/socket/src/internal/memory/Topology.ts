@@ -3,7 +3,7 @@ import * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
 import type { ConnectOptions, ListenerEvents, ListenOptions } from "../../Network.ts"
 import type { Reason } from "../../NetworkError.ts"
-import { Circuit, type Draw, type Nature, pairKey, type Surroundings } from "./Circuit.ts"
+import { type Attempt, Circuit, type Draw, type Nature, pairKey, type Plan, type Surroundings } from "./Circuit.ts"
 import type { Endpoint } from "./Endpoint.ts"
 import type { Host, Port } from "./Host.ts"
 import type { ClockTimers } from "../ClockTimers.ts"
@@ -40,7 +40,7 @@ export class Topology implements Surroundings {
     return count
   }
 
-  /** Starts an attempt, or fails at once. `opening` hears how it ends. */
+  /** Starts an attempt, or fails at once. `opening` hears how it ends. Throws what a user's callback throws. */
   connect(
     host: Host,
     target: NetAddress.SocketAddress,
@@ -55,7 +55,9 @@ export class Topology implements Surroundings {
     const local = localOf(host, to, options)
     if (Result.isFailure(local)) return void opening(Result.fail(local.failure))
     const from = local.success
-    const circuit = new Circuit(this, number, host, peer, from, to, draw)
+    const plan = this.planOf({ connection: number, from, to }, draw, () => giveBack(host, from))
+    if (Result.isFailure(plan)) return void opening(Result.fail(plan.failure))
+    const circuit = new Circuit(this, number, host, peer, from, to, plan.success, draw)
     this.circuits.add(circuit)
     const { client } = circuit
     client.open = true
@@ -63,6 +65,17 @@ export class Topology implements Surroundings {
     circuit.trace(client, "connect")
     client.send("SYN")
     return client
+  }
+
+  /** How the attempt will go. Without a plan there is no attempt, whatever the reason. */
+  private planOf(attempt: Attempt, draw: Draw, giveUp: () => void): Result.Result<Plan, Reason> {
+    let plan: Result.Result<Plan, Reason> | undefined
+    try {
+      plan = this.nature.plan(attempt, draw)
+      return plan
+    } finally {
+      if (plan === undefined || Result.isFailure(plan)) giveUp()
+    }
   }
 
   /** The host that has the address. */
@@ -166,6 +179,10 @@ const remoteOf = (target: NetAddress.SocketAddress): NetAddress.SocketAddress =>
   if (!NetAddress.isUnspecified(address.address)) return address
   const loopback = NetAddress.isInetAddressV4(address) ? NetAddress.ipv4Loopback : NetAddress.ipv6Loopback
   return NetAddress.inetAddressUnsafe(loopback, address.port)
+}
+
+const giveBack = (host: Host, local: NetAddress.SocketAddress): void => {
+  if (NetAddress.isInetAddress(local)) host.releasePort(local.port)
 }
 
 /** The client's own address, with a port that is now taken. */

@@ -4,6 +4,8 @@ const names = ["packages/ipaddr", "packages/resolver", "packages/socket", "packa
 
 export default defineConfig({
   test: {
+    // What a test prints is of interest when it fails.
+    silent: "passed-only",
     projects: names.map((root) => ({
       test: {
         name: root.replace("packages/", ""),
@@ -12,7 +14,7 @@ export default defineConfig({
         testTimeout: 30_000,
         hookTimeout: 30_000,
         // The examples of the documentation become files before they are run.
-        ...(root === "docs" ? { globalSetup: "./test/utils/setup.ts", silent: "passed-only" as const } : {})
+        ...(root === "docs" ? { globalSetup: "./test/utils/setup.ts" } : {})
       }
     }))
   }

@@ -32,14 +32,19 @@ const candidates = (program: Node): Array<Candidate> => {
 const isExpression = (text: string): boolean =>
   text.trim() !== "" && parseSync("expected.ts", `(${text}\n)`).errors.length === 0
 
+/** The code of a line up to an assertion in it, texts that look like one left alone. */
+const assertion = /^((?:[^"'`/\n]|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\\n])*`|\/(?!\/))*)(\/\/ =>)/gm
+
 /**
  * Code whose comments `// => value` are assertions: the value of the statement before equals the one in the comment.
  * Every line stays where it is.
  */
-export const withAssertions = (code: string, helperFile: string): string => {
+export const withAssertions = (source: string, helperFile: string): string => {
+  // An assertion ends its statement, whatever the next line begins with.
+  const code = source.replaceAll(assertion, "$1;$2")
   const { comments, errors, program } = parseSync("example.ts", code)
   // What does not parse is the compiler's to report.
-  if (errors.length > 0) return code
+  if (errors.length > 0) return source
   const statements = candidates(program)
   const edits: Array<{ readonly start: number; readonly end: number; readonly text: string }> = []
   comments.forEach((comment, index) => {
@@ -57,11 +62,11 @@ export const withAssertions = (code: string, helperFile: string): string => {
       .toSorted((a, b) => b.start - a.start)
       .at(0)
     if (statement === undefined) throw new Error(`line ${line}: no statement ends before "=> ${expected}"`)
-    const { end, name, start } = statement
-    const text = code.slice(start, end).replace(/;$/, "")
+    const { name, start } = statement
+    const text = code.slice(start, statement.end).replace(/\s*;$/, "")
     edits.push({
       start,
-      end,
+      end: start + text.length,
       text:
         name === undefined
           ? `${helper}(${text}, ${expected}, ${line})`

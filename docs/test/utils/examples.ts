@@ -107,7 +107,7 @@ export const examplesOfPage = (file: string): Array<Example> => {
 }
 
 /** Pages whose blocks are only looked up in other tests. */
-export const copied = ["from-the-book", "http09", "resolver"]
+export const copied = ["resolver"]
 
 export const pages = (): Array<string> => [
   "README.md",

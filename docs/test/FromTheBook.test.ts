@@ -1,59 +1,28 @@
-import * as NodeResolver from "@effect-sockets/resolver/NodeResolver"
+import * as Http09Server from "@effect-sockets/http09/Http09Server"
+import type { DocumentRoot } from "@effect-sockets/http09/DocumentRoot"
+import * as NodeDocumentRoot from "@effect-sockets/http09/NodeDocumentRoot"
+import type { Network } from "@effect-sockets/socket/Network"
 import * as NodeNetwork from "@effect-sockets/socket/NodeNetwork"
-import * as Server from "@effect-sockets/socket/Server"
-import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
-import * as SocketStream from "@effect-sockets/socket/SocketStream"
+import type { NetworkError } from "@effect-sockets/socket/NetworkError"
 import { assert, describe, it } from "@effect/vitest"
-import { Console, Effect, Layer, Option, Result } from "effect"
-import * as NetAddress from "effect/net/NetAddress"
+import { Effect, Layer } from "effect"
 import { execFileSync } from "node:child_process"
 import * as net from "node:net"
 import * as path from "node:path"
-import * as DocumentRoot from "../../src/DocumentRoot.ts"
-import * as Http09Client from "../../src/Http09Client.ts"
-import * as Http09Server from "../../src/Http09Server.ts"
-import * as NodeDocumentRoot from "../../src/NodeDocumentRoot.ts"
-import * as RequestLine from "../../src/RequestLine.ts"
-import * as StatusLine from "../../src/StatusLine.ts"
-import { temporary, write } from "../utils/folders.ts"
-import { collect, connect, exchange } from "../utils/raw.ts"
-import { portOf } from "../utils/servers.ts"
+import { temporary, write } from "../../packages/http09/test/utils/folders.ts"
+import { collect, connect, exchange } from "../../packages/http09/test/utils/raw.ts"
+import { portOf } from "../../packages/http09/test/utils/servers.ts"
+import { folder as examples } from "./utils/examples.ts"
+import { root } from "./utils/sources.ts"
 
-// The examples of docs/from-the-book.md, word for word.
+/** The programs of the page. */
+interface Page {
+  readonly http09Server: (port: number, root: string) => Layer.Layer<Http09Server.Http09Server, unknown>
+  readonly httpGet: (server: string, port: number, path: string) => Effect.Effect<string, unknown>
+  readonly byHand: (port: number) => Effect.Effect<void, NetworkError, Network | DocumentRoot>
+}
 
-const http09Server = (port: number, root: string) =>
-  Http09Server.layer({ address: port }).pipe(Layer.provide([NodeNetwork.layer, NodeDocumentRoot.layer(root)]))
-
-const httpGet = (server: string, port: number, path: string) =>
-  Http09Client.getText({ host: server, port, path }).pipe(
-    Effect.provide(Layer.provide(Http09Client.layer, [NodeNetwork.layer, NodeResolver.layer]))
-  )
-
-const processRequest = Effect.fnUntraced(function* (stream: SocketStream.SocketStream) {
-  const line = yield* SocketStream.readUntil(stream, Uint8Array.of(10), { maxBytes: RequestLine.maxBytes + 1 })
-  const request = RequestLine.decode(Option.getOrElse(line, () => new Uint8Array()))
-  yield* Console.log(`> Received request from host ${NetAddress.formatSocketAddress(stream.remoteAddress)}`)
-  return Result.isSuccess(request)
-    ? yield* serveFile(stream, request.success.path)
-    : yield* SocketStream.write(stream, StatusLine.invalidRequest)
-})
-
-const serveFile = Effect.fnUntraced(function* (stream: SocketStream.SocketStream, path: string) {
-  const root = yield* DocumentRoot.DocumentRoot
-  const document = yield* Effect.option(root.open(path))
-  if (Option.isNone(document)) return yield* SocketStream.write(stream, StatusLine.notFound)
-  yield* Console.log(`> Serving file ${document.value.name}...`)
-  return document.value._tag === "Whole"
-    ? yield* SocketStream.write(stream, document.value.bytes)
-    : yield* document.value.forEach((chunk) => SocketStream.write(stream, Uint8Array.from(chunk)))
-})
-
-const byHand = (port: number) =>
-  Effect.gen(function* () {
-    const server = yield* ServerSocket.listen(port)
-    yield* Console.log(`> Started server on port ${port}`)
-    return yield* Server.serve(server, processRequest, { readTimeout: "15 seconds" })
-  })
+const { byHand, http09Server, httpGet }: Page = await import(path.join(root, examples, "docs/from-the-book/page.ts"))
 
 const hosts = "127.0.0.1 localhost\nno end"
 const picture = Uint8Array.from({ length: 200_000 }, (_, index) => index % 256)

@@ -25,9 +25,22 @@ export type HostName = NetAddress.IpAddress | Host.DomainName
 export const fromString = (text: string): Result.Result<HostName, string> => {
   if (text.includes("%")) return Result.fail("an address with a zone belongs to one interface: use a socket address")
   if (text === "") return Result.fail("the name is empty")
-  if (text === ".") return Result.fail("the root of the name space is not a host")
-  return Result.mapError(Host.hostFromString(text), (error) => error.message) as Result.Result<HostName, string>
+  const host = Result.mapError(Host.hostFromString(text), (error) => error.message) as Result.Result<HostName, string>
+  return Result.filterOrFail(host, isNoRoot, () => theRoot)
 }
+
+/** The name that a text is, as {@link fromString} reads it; an address is none. */
+export const nameFromString = (text: string): Result.Result<Host.DomainName, string> =>
+  Result.filterOrFail(
+    Result.mapError(Host.domainNameFromString(text), (error) => error.message),
+    isNoRoot,
+    () => theRoot
+  )
+
+const theRoot = "the root of the name space is not a host"
+
+// The root in any spelling: `.`, or `。` of international names.
+const isNoRoot = (host: HostName): boolean => host !== "."
 
 /** The name without the dot that marks it absolute. */
 export const toRelative: (name: Host.DomainName) => Host.DomainName = Host.toRelative

@@ -2,8 +2,8 @@
  * The hosts file (`hosts(5)`, RFC 952): addresses with a canonical name and aliases.
  */
 import * as Result from "effect/Result"
-import * as Host from "effect/net/Host"
 import * as NetAddress from "effect/net/NetAddress"
+import * as HostName from "./HostName.ts"
 
 /** One line of a hosts file. Names are in lower-case ASCII without a trailing dot. */
 export interface HostsLine {
@@ -21,8 +21,8 @@ export const parse = (text: string): ReadonlyArray<HostsLine> =>
     const [host, ...words] = line.replace(/#.*/, "").trim().split(/\s+/)
     const address = NetAddress.ipFromString(host.replace(/%.*/, ""))
     const [name, ...aliases] = words.flatMap((word) =>
-      Result.match(Host.domainNameFromString(word), {
-        onSuccess: (name) => [Host.toRelative(name)],
+      Result.match(HostName.nameFromString(word), {
+        onSuccess: (name) => [HostName.toRelative(name)],
         onFailure: () => []
       })
     )

@@ -30,8 +30,9 @@ export type Check = (value: unknown) => string | undefined
 const longestValue = 80
 
 const show = (value: unknown): string => {
-  const text =
-    typeof value === "string" ? JSON.stringify(value) : Duration.isDuration(value) ? String(value) : shown(value)
+  const plain = typeof value === "string" ? undefined : shown(value)
+  // A text stands in quotes, and what has a text with a line break of its own is treated as one.
+  const text = plain !== undefined && !/[^ -~]/.test(plain) ? plain : JSON.stringify(plain ?? value)
   return text.length > longestValue ? `${text.slice(0, longestValue)}…` : text
 }
 
@@ -49,7 +50,7 @@ export const integer = (least: number, most: number = Number.MAX_SAFE_INTEGER): 
   const mustBe =
     most === Number.MAX_SAFE_INTEGER ? `an integer of at least ${least}` : `an integer from ${least} to ${most}`
   return (value) =>
-    Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most ? undefined : mustBe
+    typeof value === "number" && Number.isSafeInteger(value) && value >= least && value <= most ? undefined : mustBe
 }
 
 /** As `integer`, or Infinity for no bound. */
@@ -74,6 +75,13 @@ export const oneOf =
 
 /** A truth value. */
 export const boolean: Check = oneOf(true, false)
+
+/** A text that is not empty. */
+export const text: Check = (value) =>
+  typeof value === "string" && value !== "" ? undefined : "a text that is not empty"
+
+/** A list. */
+export const array: Check = (value) => (Array.isArray(value) ? undefined : "a list")
 
 /** A function. */
 export const callback: Check = (value) => (Predicate.isFunction(value) ? undefined : "a function")
@@ -104,7 +112,7 @@ export const find = <O extends object>(
 ): InvalidOption | undefined => {
   for (const option of Object.keys(checks) as Array<keyof O & string>) {
     const value = options[option]
-    const mustBe = value === undefined ? undefined : checks[option]!(value)
+    const mustBe = value === undefined ? undefined : checks[option]?.(value)
     if (mustBe !== undefined) return { _tag: "InvalidOption", option: prefix + option, value: show(value), mustBe }
   }
   return undefined

@@ -15,7 +15,9 @@ import * as Ipaddr from "@effect-sockets/ipaddr/Ipaddr"
 import * as AddressOrder from "./AddressOrder.ts"
 import * as Hostent from "./Hostent.ts"
 import * as HostName from "./HostName.ts"
-import { type Operation, type Reason, noAddress, ResolverError } from "./ResolverError.ts"
+import * as LookupSpan from "./internal/LookupSpan.ts"
+import * as InvalidOption from "./InvalidOption.ts"
+import { make as makeError, noAddress, type Operation, type Reason, type ResolverError } from "./ResolverError.ts"
 import * as ResolverSource from "./ResolverSource.ts"
 import * as Servent from "./Servent.ts"
 import * as StaticZone from "./StaticZone.ts"
@@ -130,12 +132,7 @@ export const parseHost = (host: HostInput): Result.Result<HostName.HostName, Rea
 
 const failure =
   (operation: Operation, query: string) => (error: Pick<ResolverSource.SourceError, "reason" | "cause">) =>
-    new ResolverError({
-      operation,
-      query,
-      reason: error.reason,
-      ...(error.cause === undefined ? {} : { cause: error.cause })
-    })
+    makeError({ operation, query, reason: error.reason, cause: error.cause })
 
 // No resolver says which interface such an address is of, without which it cannot be connected to.
 const linkLocalLast = Order.mapInput(
@@ -146,6 +143,10 @@ const linkLocalLast = Order.mapInput(
 // Addresses of one answer, each once, in the order in which to try them.
 const inOrder = (addresses: Arr.NonEmptyReadonlyArray<NetAddress.IpAddress>) =>
   AddressOrder.interleave(Arr.sort(Arr.dedupe(addresses), linkLocalLast))
+
+const isFamily = InvalidOption.oneOf("IPv4", "IPv6")
+
+const spanOf = (host: HostInput) => ({ "dns.question.name": String(host) })
 
 const families = ["IPv6", "IPv4"] as const
 
@@ -202,7 +203,7 @@ export const make = (source: ResolverSource.ResolverSource): Resolver["Service"]
       const answer = NetAddress.isIpAddress(parsed.success)
         ? source.reverse(NetAddress.toCanonical(parsed.success))
         : source.forward({ name: parsed.success, family: undefined, names: true })
-      return Effect.mapBoth(answer, {
+      const found = Effect.mapBoth(answer, {
         onFailure: fail,
         onSuccess: ({ name, aliases, addresses }) =>
           Hostent.fromAddresses(
@@ -211,10 +212,13 @@ export const make = (source: ResolverSource.ResolverSource): Resolver["Service"]
             Arr.dedupe(addresses)
           )
       })
+      return LookupSpan.around(found, "Resolver.resolveHostIpaddr", () => spanOf(host))
     },
     lookup: (host, options) => {
       const family = options?.family
       const fail = failure("lookup", String(host))
+      const invalid = family === undefined ? undefined : InvalidOption.find({ family }, { family: isFamily })
+      if (invalid !== undefined) return Effect.fail(fail({ reason: invalid }))
       const parsed = parseHost(host)
       if (Result.isFailure(parsed)) return Effect.fail(fail({ reason: parsed.failure }))
       const ofFamily = (addresses: ReadonlyArray<NetAddress.IpAddress>) => {
@@ -224,12 +228,13 @@ export const make = (source: ResolverSource.ResolverSource): Resolver["Service"]
           : Effect.fail(fail({ reason: noAddress(family) }))
       }
       if (NetAddress.isIpAddress(parsed.success)) return ofFamily([parsed.success])
-      return source.forward({ name: parsed.success, family, names: false }).pipe(
+      const found = source.forward({ name: parsed.success, family, names: false }).pipe(
         Effect.mapError((error) =>
           fail(error.reason._tag === "NoAddress" ? { ...error, reason: noAddress(family) } : error)
         ),
         Effect.flatMap((answer) => ofFamily(answer.addresses))
       )
+      return LookupSpan.around(found, "Resolver.lookup", () => spanOf(host))
     },
     answers: (host) => {
       const fail = failure("lookup", String(host))
@@ -237,7 +242,9 @@ export const make = (source: ResolverSource.ResolverSource): Resolver["Service"]
       if (Result.isFailure(parsed)) return Stream.fail(fail({ reason: parsed.failure }))
       if (NetAddress.isIpAddress(parsed.success)) return Stream.succeed([parsed.success])
       const found = source.answers?.(parsed.success) ?? familiesOf(source, parsed.success)
-      return found.pipe(Stream.map(inOrder), Stream.mapError(fail))
+      return LookupSpan.aroundStream(found.pipe(Stream.map(inOrder), Stream.mapError(fail)), "Resolver.answers", () =>
+        spanOf(host)
+      )
     },
     serviceByName: (name, protocol) =>
       service("serviceByName", protocol === undefined ? name : `${name}/${protocol}`, (services) =>
@@ -286,7 +293,7 @@ export const layerStatic = (zone: StaticZone.StaticZone): Layer.Layer<Resolver, 
       Result.mapBoth(StaticZone.toSource(zone), {
         onSuccess: make,
         onFailure: ({ input, detail }) =>
-          new ResolverError({ operation: "layerStatic", query: input, reason: { _tag: "InvalidName", detail } })
+          makeError({ operation: "layerStatic", query: input, reason: { _tag: "InvalidName", detail } })
       })
     )
   )

@@ -11,14 +11,18 @@ import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Host from "effect/net/Host"
 import * as NetAddress from "effect/net/NetAddress"
+import * as InvalidOption from "./InvalidOption.ts"
 import * as HostName from "./HostName.ts"
 import * as Resolver from "./Resolver.ts"
-import type { Reason } from "./ResolverError.ts"
-import type * as ResolverSource from "./ResolverSource.ts"
+import { make as makeError, type Reason, type ResolverError } from "./ResolverError.ts"
+import * as ResolverSource from "./ResolverSource.ts"
 
 /** Options of {@link layerCached}. */
 export interface CacheOptions {
-  /** How many answers are kept; beyond that the one that was not used for longest goes. Default: 1,000. */
+  /**
+   * How many answers are kept, at least one; beyond that the one that was not used for longest goes. `Infinity` is no
+   * bound. Default: 1,000.
+   */
   readonly capacity?: number | undefined
   /** For answers whose source gives no time, such as the system's. Default: 30 seconds, to follow a change soon. */
   readonly timeToLive?: Duration.Input | undefined
@@ -112,6 +116,15 @@ interface Bounds {
   readonly longest: Duration.Duration
 }
 
+const checks = {
+  capacity: InvalidOption.integerOrInfinity(1),
+  timeToLive: InvalidOption.duration,
+  maxTimeToLive: InvalidOption.duration,
+  negativeTimeToLive: InvalidOption.duration,
+  maxNegativeTimeToLive: InvalidOption.duration,
+  failureTimeToLive: InvalidOption.duration
+}
+
 const duration = (input: Duration.Input | undefined, standard: Duration.Input) =>
   Duration.fromInputUnsafe(input ?? standard)
 
@@ -129,12 +142,8 @@ const make = Effect.fnUntraced(function* (source: ResolverSource.ResolverSource,
   }
   const failure = Duration.min(duration(options.failureTimeToLive, "1 second"), longestFailure)
 
-  const failureTtl = (reason: Reason, name: Host.DomainName | undefined): Effect.Effect<Duration.Duration> => {
-    if (failures.has(reason._tag)) return Effect.succeed(failure)
-    if (reason._tag !== "HostNotFound" && reason._tag !== "NoAddress") return Effect.succeed(Duration.zero)
-    const known = name === undefined ? undefined : source.negativeTtl?.(name)
-    return Effect.map(known ?? Effect.succeedNone, (ttl) => within(Option.getOrUndefined(ttl), negative))
-  }
+  const failureTtl = ({ reason, ttl }: ResolverSource.SourceError): Duration.Duration =>
+    failures.has(reason._tag) ? failure : ResolverSource.isAbsence({ reason }) ? within(ttl, negative) : Duration.zero
 
   // The same question for the other family, of which `Resolver.answers` asks both at once.
   const siblingOf = (key: string) =>
@@ -160,9 +169,8 @@ const make = Effect.fnUntraced(function* (source: ResolverSource.ResolverSource,
       const question = toQuestion(key)
       const isReverse = NetAddress.isIpAddress(question)
       const answer = yield* Effect.result(isReverse ? source.reverse(question) : source.forward(question))
-      const name = isReverse ? undefined : question.name
       if (Result.isSuccess(answer)) return { answer, ttl: within(answer.success.ttl, positive) }
-      const ttl = yield* failureTtl(answer.failure.reason, name)
+      const ttl = failureTtl(answer.failure)
       const isPartial = failures.has(answer.failure.reason._tag) && (yield* hasAddresses(siblingOf(key)))
       return { answer, ttl: isPartial ? Duration.max(ttl, partial) : ttl }
     }),
@@ -245,6 +253,8 @@ const make = Effect.fnUntraced(function* (source: ResolverSource.ResolverSource,
  *
  * Addresses written out, and names that are none, never reach the cache. Services are not kept.
  *
+ * **Errors** `InvalidOption` for an option that cannot be meant. A time of `Infinity` has no bound.
+ *
  * **Interruption** of one caller leaves the others their answer; the query is cancelled when nobody waits any more.
  *
  * @example
@@ -252,9 +262,13 @@ const make = Effect.fnUntraced(function* (source: ResolverSource.ResolverSource,
  */
 export const layerCached = (
   options: CacheOptions = {}
-): Layer.Layer<Resolver.Resolver | ResolverCache, never, Resolver.Resolver> =>
+): Layer.Layer<Resolver.Resolver | ResolverCache, ResolverError, Resolver.Resolver> =>
   Layer.effectContext(
     Effect.gen(function* () {
+      const invalid = InvalidOption.find(options, checks)
+      if (invalid !== undefined) {
+        return yield* makeError({ operation: "layerCached", query: invalid.option, reason: invalid })
+      }
       const upstream = yield* Resolver.Resolver
       const { cached, control } = yield* make(Resolver.toSource(upstream), options)
       const { serviceByName, serviceByPort } = upstream

@@ -3,6 +3,7 @@
  */
 import * as Schema from "effect/Schema"
 import type * as NetAddress from "effect/net/NetAddress"
+import { describe as describeOption } from "./InvalidOption.ts"
 
 /**
  * The reason of a {@link ResolverError}, told apart by `_tag`.
@@ -10,13 +11,14 @@ import type * as NetAddress from "effect/net/NetAddress"
  * - `HostNotFound`: the name (or the address, in reverse) does not exist. DNS: NXDOMAIN.
  * - `NoAddress`: the name exists, but has no address, or none of the `family` asked for. DNS: NODATA (RFC 2308, 2.2).
  * - `ServiceNotFound`: no service has that name or port.
- * - `TryAgain`: the system could not find out now.
+ * - `TryAgain`: the system could not find out now, or no server could be reached.
  * - `Timeout`: no server answered in time.
- * - `Refused`: the servers refused to answer, or none could be reached.
- * - `ServerFailure`: the servers could not find out. DNS: SERVFAIL.
+ * - `Refused`: the servers refused to answer. DNS: REFUSED.
+ * - `ServerFailure`: the servers could not find out. DNS: SERVFAIL, and codes that say nothing of the name.
  * - `InvalidName`: the text is neither a host name nor an address; nothing was sent. `detail` says why.
  * - `InvalidResponse`: an answer came that makes no sense.
  * - `OutOfDescriptors`: the process or the system has no free file descriptor.
+ * - `InvalidOption`: an option of a layer, or an argument, that cannot be meant: its name, the value, and what it must be.
  * - `Unsupported`: this resolver, or the server, does not do that.
  * - `Unknown`: anything else; `code` is the platform's.
  */
@@ -31,6 +33,7 @@ export const Reason = Schema.TaggedUnion({
   InvalidName: { detail: Schema.String },
   InvalidResponse: { detail: Schema.String },
   OutOfDescriptors: {},
+  InvalidOption: { option: Schema.String, value: Schema.String, mustBe: Schema.String },
   Unsupported: { detail: Schema.String },
   Unknown: { code: Schema.String }
 })
@@ -45,7 +48,9 @@ export const Operation = Schema.Literals([
   "serviceByName",
   "serviceByPort",
   "layerStatic",
-  "layerDns"
+  "layerSystem",
+  "layerDns",
+  "layerCached"
 ])
 
 /** The type of {@link Operation}. */
@@ -59,11 +64,12 @@ const describe = Reason.match({
   ServiceNotFound: () => "unknown service",
   TryAgain: () => "temporary failure in name resolution",
   Timeout: () => "no name server answered in time",
-  Refused: () => "refused by the name servers, or none could be reached",
+  Refused: () => "refused by the name servers",
   ServerFailure: () => "the name servers failed",
   InvalidName: ({ detail }) => `invalid name: ${detail}`,
   InvalidResponse: ({ detail }) => `invalid answer: ${detail}`,
   OutOfDescriptors: () => "out of file descriptors",
+  InvalidOption: describeOption,
   Unsupported: ({ detail }) => `unsupported: ${detail}`,
   Unknown: ({ code }) => `failed: ${code}`
 })
@@ -97,11 +103,32 @@ export class ResolverError extends Schema.TaggedError<ResolverError>("@effect-so
   }
 }
 
-// A name comes from a user or a network: it must neither break the line nor fill the log.
-const printable = (text: string): string => {
-  const quoted = JSON.stringify(text.length > 300 ? `${text.slice(0, 300)}…` : text)
+/**
+ * A text from a user or a network as it may stand in a message or on a terminal: in quotes where something in it has to be
+ * escaped, and cut after 300 characters.
+ */
+export const printable = (text: string): string => {
+  const quoted = escapeControls(JSON.stringify(text.length > 300 ? `${text.slice(0, 300)}…` : text))
   return quoted.slice(1, -1) === text && text !== "" ? text : quoted
 }
+
+/** A text without characters that would act on a terminal or break a line: each stands as `\u009b`. */
+export const escapeControls = (text: string): string =>
+  text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (char) =>
+    [...char].map((unit) => `\\u${unit.codePointAt(0)!.toString(16).padStart(4, "0")}`).join("")
+  )
+
+/** What a {@link ResolverError} is made of. */
+export interface Fields {
+  readonly operation: Operation
+  readonly query: string
+  readonly reason: Reason
+  readonly cause?: unknown
+}
+
+/** Makes an error of its parts. */
+export const make = ({ cause, ...fields }: Fields): ResolverError =>
+  new ResolverError(cause === undefined ? fields : { ...fields, cause }, { disableChecks: true })
 
 /** The reason for a host that exists without an address, of that family if one was asked for. */
 export const noAddress = (family: NetAddress.IpFamily | undefined): Reason =>

@@ -3,14 +3,14 @@
  */
 import * as Arr from "effect/Array"
 import * as Data from "effect/Data"
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
-import type * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import type * as Stream from "effect/Stream"
-import * as Host from "effect/net/Host"
+import type * as Host from "effect/net/Host"
 import * as NetAddress from "effect/net/NetAddress"
+import * as HostName from "./HostName.ts"
 import { noAddress, type Reason } from "./ResolverError.ts"
 import type * as Servent from "./Servent.ts"
 
@@ -33,9 +33,10 @@ export interface Question {
   readonly names: boolean
 }
 
-/** Why a source has no answer. */
+/** Why a source has no answer. `ttl` is how long an absence may be remembered, where the source knows. */
 export class SourceError extends Data.TaggedError("SourceError")<{
   readonly reason: Reason
+  readonly ttl?: Duration.Duration | undefined
   readonly cause?: unknown
 }> {}
 
@@ -48,7 +49,6 @@ export class SourceError extends Data.TaggedError("SourceError")<{
  * - `services` lists what is in the services file.
  * - `answers` gives the addresses of a name family by family, the preferred one first if both are there. Without it,
  *   `forward` is asked for each family, both at the same time.
- * - `negativeTtl` tells how long the absence of a name may be remembered (RFC 2308, section 5), where the source knows.
  *
  * **Interruption** of an operation ends the work it started, as far as the platform can.
  */
@@ -59,7 +59,6 @@ export interface ResolverSource {
     | ((name: Host.DomainName) => Stream.Stream<Arr.NonEmptyReadonlyArray<NetAddress.IpAddress>, SourceError>)
     | undefined
   readonly services: Effect.Effect<ReadonlyArray<Servent.Servent>, SourceError>
-  readonly negativeTtl?: ((name: Host.DomainName) => Effect.Effect<Option.Option<Duration.Duration>>) | undefined
 }
 
 /** An effect that fails with a reason. */
@@ -67,7 +66,7 @@ export const fail = (reason: Reason, cause?: unknown): Effect.Effect<never, Sour
   Effect.fail(new SourceError(cause === undefined ? { reason } : { reason, cause }))
 
 /** Whether a failure says that the name, or what was asked of it, does not exist. */
-export const isAbsence = ({ reason }: SourceError): boolean =>
+export const isAbsence = ({ reason }: Pick<SourceError, "reason">): boolean =>
   reason._tag === "HostNotFound" || reason._tag === "NoAddress"
 
 /**
@@ -77,7 +76,14 @@ export const isAbsence = ({ reason }: SourceError): boolean =>
 export const ofBoth = (errors: ReadonlyArray<SourceError>): SourceError =>
   errors.find(({ reason }) => reason._tag === "HostNotFound") ??
   errors.find((error) => !isAbsence(error)) ??
-  new SourceError({ reason: noAddress(undefined) })
+  new SourceError({ reason: noAddress(undefined), ttl: shortest(errors) })
+
+const shortest = (errors: ReadonlyArray<SourceError>): Duration.Duration | undefined =>
+  errors.reduce<Duration.Duration | undefined>(
+    (shortest, { ttl }) =>
+      shortest === undefined || ttl === undefined ? (ttl ?? shortest) : Duration.min(ttl, shortest),
+    undefined
+  )
 
 /** The addresses if there are any, and the reason otherwise. */
 export const orFail = (
@@ -95,11 +101,11 @@ export const confirmed = (
   hostname: string,
   forward: ResolverSource["forward"]
 ): Effect.Effect<Answer, SourceError> => {
-  const name = Host.domainNameFromString(hostname)
+  const name = HostName.nameFromString(hostname)
   if (Result.isFailure(name)) {
     return fail({ _tag: "InvalidResponse", detail: "the name of the address is not a host name" }, name.failure)
   }
-  const bare: Answer = { name: Host.toRelative(name.success), aliases: [], addresses: [address] }
+  const bare: Answer = { name: HostName.toRelative(name.success), aliases: [], addresses: [address] }
   return forward({ name: name.success, family: undefined, names: true }).pipe(
     Effect.map((answer): Answer =>
       answer.addresses.some((other) => Equal.equals(NetAddress.toCanonical(other), address))

@@ -6,8 +6,8 @@ import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
 import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
-import * as Host from "effect/net/Host"
 import * as NetAddress from "effect/net/NetAddress"
+import * as HostName from "./HostName.ts"
 import { noAddress } from "./ResolverError.ts"
 import * as ResolverSource from "./ResolverSource.ts"
 import type * as Servent from "./Servent.ts"
@@ -31,9 +31,9 @@ export interface StaticZoneError {
 }
 
 const domain = (name: string) =>
-  Result.mapBoth(Host.domainNameFromString(name), {
-    onSuccess: Host.toRelative,
-    onFailure: ({ message }): StaticZoneError => ({ input: name, detail: message })
+  Result.mapBoth(HostName.nameFromString(name), {
+    onSuccess: HostName.toRelative,
+    onFailure: (detail): StaticZoneError => ({ input: name, detail })
   })
 
 /** The source that answers from a zone, or what is wrong in the zone. */
@@ -68,7 +68,7 @@ export const toSource = (zone: StaticZone): Result.Result<ResolverSource.Resolve
     return {
       // In one piece for each family, the family of the zone's first address before the other.
       answers: (name) => {
-        const all = addressesOf(Host.toRelative(name))
+        const all = addressesOf(HostName.toRelative(name))
         if (all === undefined) return Stream.fromEffect(ResolverSource.fail({ _tag: "HostNotFound" }))
         const groups = Object.values(Arr.groupBy(all, NetAddress.familyOf))
         return groups.length === 0
@@ -76,7 +76,7 @@ export const toSource = (zone: StaticZone): Result.Result<ResolverSource.Resolve
           : Stream.fromIterable(groups)
       },
       forward: ({ family, name }) => {
-        const relative = Host.toRelative(name)
+        const relative = HostName.toRelative(name)
         const host = hosts.has(relative) ? relative : (aliases.get(relative) ?? "")
         const all = addressesOf(relative)
         const addresses = all?.filter((address) => family === undefined || NetAddress.isFamily(address, family))

@@ -3,7 +3,7 @@
  * The command line: `resolver <name-or-address>…` prints hostents.
  *
  * A host that cannot be resolved is one line on standard error; the others are printed all the same, and the exit status
- * is 1.
+ * is 1. It is 2 for a command line that cannot be meant.
  */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Cause from "effect/Cause"
@@ -24,11 +24,19 @@ import * as fs from "node:fs"
 import * as Hostent from "./Hostent.ts"
 import * as NodeResolver from "./NodeResolver.ts"
 import * as Resolver from "./Resolver.ts"
+import { escapeControls, printable, ResolverError } from "./ResolverError.ts"
 
 /** Some hosts could not be resolved, and it has been said which. */
 class Unresolved extends Data.TaggedError("Unresolved")<{}> {}
 
-const complain = (line: string): Effect.Effect<void> => Console.error(`resolver: ${line}`)
+/** Longer complaints are cut: what is complained of may be of any length. */
+const longestComplaint = 500
+
+/** A line on standard error; what came from the command line may hold what acts on a terminal. */
+const complain = (text: string): Effect.Effect<void> => {
+  const line = escapeControls(text.replace(/\s*\n\s*/g, " ").trim())
+  return Console.error(`resolver: ${line.length > longestComplaint ? `${line.slice(0, longestComplaint)}…` : line}`)
+}
 
 const toJson = Schema.encodeSync(Hostent.Hostent)
 
@@ -51,7 +59,7 @@ const resolver = Command.make(
       Resolver.resolveHostIpaddr(host).pipe(
         Effect.flatMap((found) => Console.log(json ? JSON.stringify(toJson(found)) : Hostent.format(found))),
         Effect.as(true),
-        Effect.catch((error) => Effect.as(complain(oneLine(`${host}: ${error.explanation}`)), false))
+        Effect.catch((error) => Effect.as(complain(`${printable(host)}: ${error.explanation}`), false))
       )
     const shown = yield* Effect.forEach(hosts, show).pipe(
       Effect.provide(dns.length === 0 ? NodeResolver.layer : NodeResolver.layerDns({ servers: dns }))
@@ -73,17 +81,22 @@ const presenter: CliOutput.Presenter = {
     event._tag === "Version" || (event._tag === "Help" && event.reason === "Requested")
       ? CliOutput.defaultPresenter.present(event)
       : complain(
-          `${event._tag === "Help" ? "a host is missing" : event.errors.map(({ message }) => oneLine(message)).join("; ")} (see resolver --help)`
+          `${event._tag === "Help" ? "a host is missing" : event.errors.map(({ message }) => message).join("; ")} (see resolver --help)`
         )
 }
-
-const oneLine = (text: string): string => text.replace(/\s*\n\s*/g, " ").trim()
 
 const report = (cause: Cause.Cause<unknown>): Effect.Effect<void> => {
   const error = Cause.squash(cause)
   return Cause.hasInterruptsOnly(cause) || CliError.isCliError(error) || error instanceof Unresolved
     ? Effect.void
-    : complain(oneLine(error instanceof Error ? error.message : String(error)))
+    : complain(error instanceof Error ? error.message : String(error))
+}
+
+/** 0 if all hosts were resolved, 1 if not, 2 for a command line that cannot be meant. */
+const statusOf = (exit: Exit.Exit<unknown, unknown>): number => {
+  if (Exit.isSuccess(exit)) return 0
+  const error = Cause.squash(exit.cause)
+  return CliError.isCliError(error) || (error instanceof ResolverError && error.operation === "layerDns") ? 2 : 1
 }
 
 const { version } = JSON.parse(fs.readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
@@ -101,6 +114,14 @@ const main = Command.runWith(resolver, { version })(args).pipe(
   Effect.provide(NodeServices.layer)
 )
 
+// Who reads may have read enough, as `head` has; any other failure to write is one.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(0)
+  process.stderr.write(`resolver: write: ${error.message}\n`, () => process.exit(1))
+})
+process.stderr.on("error", () => {})
+
 Runtime.makeRunMain(({ fiber }) => {
-  fiber.addObserver((exit) => process.exit(Exit.isSuccess(exit) ? 0 : 1))
+  // What was written last may not have been taken yet, and may still fail.
+  fiber.addObserver((exit) => process.stdout.write("", () => setImmediate(() => process.exit(statusOf(exit)))))
 })(main, { disableErrorReporting: true })

@@ -1,4 +1,5 @@
 import * as AddressOrder from "@effect-sockets/resolver/AddressOrder"
+import * as EffectDns from "@effect-sockets/resolver/EffectDns"
 import * as Hostent from "@effect-sockets/resolver/Hostent"
 import * as NodeResolver from "@effect-sockets/resolver/NodeResolver"
 import * as Resolver from "@effect-sockets/resolver/Resolver"
@@ -113,8 +114,8 @@ describe("docs/resolver.md", () => {
     Effect.gen(function* () {
       const resolver = book
 
-      const asDns = ResolverDns.layerDns.pipe(Layer.provide(resolver))
-      const asAddressResolver = ResolverDns.layerAddressResolver().pipe(Layer.provide(resolver))
+      const asDns = EffectDns.layerDns.pipe(Layer.provide(resolver))
+      const asAddressResolver = EffectDns.layerAddressResolver().pipe(Layer.provide(resolver))
       const fromDns = ResolverDns.layerFromDns.pipe(Layer.provide(asDns))
 
       const names = Effect.flatMap(Dns.Dns, (dns) => dns.reverse("128.18.65.4"))

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import * as NetAddress from "effect/net/NetAddress"
 import * as dns from "node:dns"
@@ -114,6 +115,31 @@ describe("layerSystem", () => {
     )
   )
 
+  it.live("a file that was changed is read again", () =>
+    Effect.gen(function* () {
+      const folder = fs.mkdtempSync(path.join(os.tmpdir(), "resolver-"))
+      const hostsFile = path.join(folder, "hosts")
+      const canonical = Effect.map(Resolver.resolveHostIpaddr("localhost"), ({ name }) => name)
+      yield* Effect.gen(function* () {
+        for (const name of ["first.example", "other.example", "third.example.org"]) {
+          fs.writeFileSync(hostsFile, `127.0.0.1 ${name} localhost`)
+          assert.strictEqual(yield* canonical, name)
+        }
+        fs.rmSync(folder, { recursive: true })
+        assert.strictEqual(yield* canonical, "localhost")
+      }).pipe(Effect.provide(NodeResolver.layerSystem({ hostsFile })))
+    })
+  )
+
+  it.live.each<NodeResolver.SystemOptions>([{ hostsFile: "" }, { servicesFile: 3 as never }])(
+    "%j cannot be meant",
+    (options) =>
+      Effect.gen(function* () {
+        const error = yield* Effect.flip(Effect.scoped(Layer.build(NodeResolver.layerSystem(options))))
+        assert.strictEqual(error.reason._tag, "InvalidOption")
+      })
+  )
+
   it.live("missing files are empty files", () =>
     reading(
       {},
@@ -163,6 +189,14 @@ describe.skipIf(!System.canMount)("layer, on a system with these files", () => {
       assert.include(byAlias, ':NAME "db.example" :ALIASES ("db" "database")')
       assert.include(reverse, ':NAME "db.example" :ALIASES ("db" "database" "db6") :ADDR-LIST ("192.0.2.7" ')
       assert.include(reverse, "2001:db8::7")
+    })
+  )
+
+  it.live("a hosts file is UTF-8, and an address of an international name gives the name's ASCII form", () =>
+    Effect.sync(() => {
+      const hosts = "127.0.0.1 localhost\n192.0.2.61 caf\u00e9.example\n"
+      const [reverse] = System.askWith({ ...files, hosts }, { questions: ["192.0.2.61"] })
+      assert.include(reverse, ':NAME "xn--caf-dma.example"')
     })
   )
 

@@ -1,4 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Config from "effect/Config"
+import * as ConfigProvider from "effect/ConfigProvider"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
 import * as Exit from "effect/Exit"
@@ -14,6 +17,7 @@ import * as NodeResolver from "../src/NodeResolver.ts"
 import * as Resolver from "../src/Resolver.ts"
 import * as ResolverCache from "../src/ResolverCache.ts"
 import * as DnsServer from "./utils/dnsServer.ts"
+import * as System from "./utils/system.ts"
 
 const { a, aaaa, cname, ptr } = DnsServer
 
@@ -156,6 +160,107 @@ describe("layerDns, forward", () => {
     )
   })
 
+  it.live("a datagram that cannot be read does not end a question: it is asked again within its tries", () => {
+    let damaged = 0
+    return against(
+      (question) =>
+        damaged++ < 2 ? Uint8Array.of(question.id >> 8, question.id & 255, 0x81, 0x80, 0, 1, 7) : www(question),
+      () =>
+        Effect.gen(function* () {
+          const found = yield* Resolver.lookup("six.example", { family: "IPv6" })
+          assert.deepStrictEqual([texts(found), damaged], [["2001:db8::6"], 3])
+        }),
+      { timeout: "5 seconds", tries: 3 }
+    )
+  })
+
+  it.live("a datagram that is not about the question is passed over, and the answer after it counts", () =>
+    against(
+      (question) => ({
+        ...www(question),
+        noise: [Uint8Array.of(1), Uint8Array.of(question.id >> 8, ~question.id & 255, 9)]
+      }),
+      () =>
+        Effect.gen(function* () {
+          assert.deepStrictEqual(texts(yield* Resolver.lookup("six.example", { family: "IPv6" })), ["2001:db8::6"])
+        }),
+      { timeout: "5 seconds", tries: 1 }
+    )
+  )
+
+  it.live("the canonical name is that of the answer, without a question of its own", () =>
+    against(
+      (question) => (question.type === "CNAME" ? { rcode: 2 } : www(question)),
+      ({ queries }) =>
+        Effect.gen(function* () {
+          assert.strictEqual((yield* Resolver.resolveHostIpaddr("www.example")).name, "host.example")
+          assert.sameMembers([...queries], ["udp A www.example", "udp AAAA www.example"])
+        })
+    )
+  )
+
+  it.live("IPv4 addresses are sorted, whether or not there are others", () =>
+    Effect.gen(function* () {
+      const records = [a("order.example", "169.254.3.4"), a("order.example", "127.0.0.1")]
+      for (const more of [[], [aaaa("order.example", "::1")]]) {
+        const found = yield* against(DnsServer.zone([...records, ...more]), () => Resolver.lookup("order.example"))
+        assert.deepStrictEqual(texts(found.filter(NetAddress.isIpv4Address)), ["127.0.0.1", "169.254.3.4"])
+      }
+    })
+  )
+
+  it.live.each<NodeResolver.DnsOptions>([
+    { timeout: "30 days", tries: 1000 },
+    { timeout: Infinity },
+    { maxQueries: 1 }
+  ])("with %j questions are answered", (options) =>
+    against(
+      www,
+      () =>
+        Effect.gen(function* () {
+          const found = yield* Effect.timeout(Resolver.lookup("both.example"), "10 seconds")
+          assert.strictEqual(found.length, 2)
+        }),
+      options
+    )
+  )
+
+  it.live("no more than maxQueries are under way, and who waits its turn too long fails by the deadline", () =>
+    against(
+      () => "silence",
+      ({ queries }) =>
+        Effect.gen(function* () {
+          const hosts = Array.from({ length: 20 }, (_, i) => `h${i}.example`)
+          const [time, errors] = yield* Effect.timed(
+            Effect.forEach(hosts, (host) => Effect.flip(Resolver.lookup(host, { family: "IPv4" })), {
+              concurrency: "unbounded"
+            })
+          )
+          assert.deepStrictEqual(new Set(errors.map(({ reason }) => reason._tag)), new Set(["Timeout"]))
+          assert.strictEqual(queries.length, 3)
+          assert.isBelow(Duration.toMillis(time), 3000)
+        }),
+      { timeout: "600 millis", tries: 1, maxQueries: 3 }
+    )
+  )
+
+  it.live("a crowd of questions is answered with few descriptors", () =>
+    Effect.gen(function* () {
+      const { address } = yield* DnsServer.make(({ name, type }) => ({
+        answers: type === "A" ? [a(name, "192.0.2.1")] : [],
+        delay: 20
+      }))
+      const questions = Array.from({ length: 500 }, (_, i) => `h${i}.example`)
+      const replies = yield* Effect.promise(() =>
+        System.askWithLimitAsync(200, { server: address, first: true, questions })
+      )
+      assert.deepStrictEqual(
+        replies,
+        questions.map(() => "192.0.2.1 soon")
+      )
+    }).pipe(Effect.scoped)
+  )
+
   it.live("a second server is asked when the first fails", () =>
     Effect.gen(function* () {
       const bad = yield* DnsServer.make(() => ({ rcode: 2 }))
@@ -217,6 +322,31 @@ describe("layerDns, reverse", () => {
     })
   )
 
+  it.live.each<[where: string, names: ReadonlyArray<string>]>([
+    ["first", ["a name.example", "host.example", "other.example"]],
+    ["last", ["host.example", "other.example", "a name.example"]]
+  ])("of several records, one that is no host name does not matter, even if it is the %s", ([, names]) =>
+    against(DnsServer.zone(names.map((name) => ptr("7.2.0.192.in-addr.arpa", name))), () =>
+      Effect.gen(function* () {
+        const found = yield* Resolver.resolveHostIpaddr("192.0.2.7")
+        assert.deepStrictEqual([found.name, found.aliases], ["host.example", ["other.example"]])
+      })
+    )
+  )
+
+  it.live("the records may be those of an alias, as in zones of fewer than 256 addresses (RFC 2317)", () =>
+    against(
+      DnsServer.zone([
+        cname("7.2.0.192.in-addr.arpa", "7.0-63.2.0.192.in-addr.arpa"),
+        ptr("7.0-63.2.0.192.in-addr.arpa", "host.example")
+      ]),
+      () =>
+        Effect.gen(function* () {
+          assert.strictEqual((yield* Resolver.resolveHostIpaddr("192.0.2.7")).name, "host.example")
+        })
+    )
+  )
+
   it.live("a name that is no host name is an invalid answer", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(reverse("192.0.2.8"))
@@ -245,7 +375,16 @@ const failing: ReadonlyArray<
     (question) => (question.type === "AAAA" ? { rcode: 2 } : {})
   ],
   ["ServerFailure", "SERVFAIL", () => ({ rcode: 2 })],
-  ["ServerFailure", "aliases in a circle, as recursive servers answer them", www, "circle.example"],
+  ["InvalidResponse", "aliases in a circle, shown with SERVFAIL", www, "circle.example"],
+  [
+    "InvalidResponse",
+    "aliases in a circle, shown with NOERROR",
+    (question) => ({ ...www(question), rcode: 0 }),
+    "circle.example"
+  ],
+  ...[6, 7, 8, 9, 10, 11, 15].map(
+    (rcode) => ["ServerFailure", `rcode ${rcode}, which says nothing of the name,`, () => ({ rcode })] as const
+  ),
   ["Refused", "REFUSED", () => ({ rcode: 5 })],
   ["Unsupported", "NOTIMP", () => ({ rcode: 4 })],
   ["Timeout", "silence", () => "silence"],
@@ -259,17 +398,8 @@ const failing: ReadonlyArray<
   ],
   [
     "InvalidResponse",
-    "aliases in a circle from a careless server",
-    ({ name, type }) =>
-      type === "CNAME"
-        ? { answers: [cname(name, name === "x.example" ? "y.example" : "x.example")] }
-        : { answers: [a(name, "192.0.2.1")] }
-  ],
-  [
-    "InvalidResponse",
     "an alias for what is no host name",
-    ({ name, type }) =>
-      type === "CNAME" ? { answers: [cname(name, "no host.example")] } : { answers: [a(name, "192.0.2.1")] }
+    ({ name }) => ({ answers: [cname(name, "no host.example"), a("no host.example", "192.0.2.1")] })
   ]
 ]
 
@@ -284,12 +414,12 @@ describe("layerDns, errors", () => {
     )
   }
 
-  it.live("a server that does not listen is Refused", () =>
+  it.live("a server that does not listen may be there again: TryAgain", () =>
     Effect.gen(function* () {
       const { address } = yield* Effect.scoped(DnsServer.make(() => "silence"))
       const layer = NodeResolver.layerDns({ ...quick, servers: [address] })
       const error = yield* Effect.flip(Effect.provide(Resolver.lookup("host.example"), layer))
-      assert.strictEqual(error.reason._tag, "Refused")
+      assert.deepStrictEqual([error.reason._tag, error.isTemporary], ["TryAgain", true])
     })
   )
 
@@ -300,11 +430,91 @@ describe("layerDns, errors", () => {
     })
   )
 
-  it.live.each(["ns.example", "fe80::1%1", "192.0.2.1:70000", ""])("%j is no name server", (server) =>
+  it.live.each(["ns.example", "fe80::1%1", "192.0.2.1:70000", "192.0.2.1:0", ""])("%j is no name server", (server) =>
     Effect.gen(function* () {
       const layer = NodeResolver.layerDns({ servers: [server] })
       const error = yield* Effect.flip(Effect.scoped(Layer.build(layer)))
       assert.strictEqual(error.reason._tag, "InvalidName")
+    })
+  )
+})
+
+describe("layerDnsConfig", () => {
+  const environment = (env: Readonly<Record<string, string>>) => ConfigProvider.layer(ConfigProvider.fromEnv({ env }))
+
+  it.live("takes its options from the environment", () =>
+    Effect.gen(function* () {
+      const { address, queries } = yield* DnsServer.make(www)
+      const env = {
+        RESOLVER_SERVERS: address,
+        RESOLVER_TIMEOUT: "3 seconds",
+        RESOLVER_TRIES: "2",
+        RESOLVER_MAX_QUERIES: "9"
+      }
+      for (const layer of [NodeResolver.layerDnsConfig(), NodeResolver.layerConfig]) {
+        const found = yield* Effect.provide(Resolver.lookup("six.example"), Layer.provide(layer, environment(env)))
+        assert.deepStrictEqual(texts(found), ["2001:db8::6"])
+      }
+      assert.strictEqual(queries.length, 4)
+      assert.deepStrictEqual(yield* Effect.provide(NodeResolver.dnsConfig, environment(env)), {
+        servers: [address],
+        timeout: Duration.seconds(3),
+        tries: 2,
+        maxQueries: 9
+      })
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("an empty environment leaves the defaults, and the system is asked", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(
+        Object.values(yield* NodeResolver.dnsConfig).filter((value) => value !== undefined),
+        []
+      )
+      assert.isNotEmpty(yield* Effect.provide(Resolver.lookup("localhost"), NodeResolver.layerConfig))
+    }).pipe(Effect.provide(environment({})))
+  )
+
+  it.live.each([
+    { RESOLVER_TRIES: "0" },
+    { RESOLVER_TRIES: "many" },
+    { RESOLVER_TIMEOUT: "soon" },
+    { RESOLVER_MAX_QUERIES: "1.5" },
+    { RESOLVER_SERVERS: "ns.example" }
+  ])("%j fails, with a typed error", (env) =>
+    Effect.gen(function* () {
+      const layer = Layer.provide(NodeResolver.layerDnsConfig(), environment(env))
+      const error = yield* Effect.flip(Effect.scoped(Layer.build(layer)))
+      assert.include(["ConfigError", "ResolverError"], error._tag)
+    })
+  )
+
+  it.live("names of one's own are a record of configs", () =>
+    Effect.gen(function* () {
+      const { address } = yield* DnsServer.make(www)
+      const layer = NodeResolver.layerDnsConfig({ servers: Config.succeed([address]), tries: Config.Int("MY_TRIES") })
+      const found = Effect.provide(Resolver.lookup("six.example"), Layer.provide(layer, environment({ MY_TRIES: "1" })))
+      assert.deepStrictEqual(texts(yield* found), ["2001:db8::6"])
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("layerDns, options", () => {
+  it.live.each<[NodeResolver.DnsOptions, option: string]>([
+    [{ timeout: NaN }, "timeout"],
+    [{ timeout: 0 }, "timeout"],
+    [{ timeout: "-1 seconds" }, "timeout"],
+    [{ tries: NaN }, "tries"],
+    [{ tries: 0 }, "tries"],
+    [{ tries: 1.5 }, "tries"],
+    [{ tries: Infinity }, "tries"],
+    [{ maxQueries: 0 }, "maxQueries"],
+    [{ maxQueries: NaN }, "maxQueries"],
+    [{ servers: "192.0.2.53" as never }, "servers"]
+  ])("%j cannot be meant", ([options, option]) =>
+    Effect.gen(function* () {
+      const { reason } = yield* Effect.flip(Effect.scoped(Layer.build(NodeResolver.layerDns(options))))
+      assert.strictEqual(reason._tag === "InvalidOption" && reason.option, option)
     })
   )
 })
@@ -380,6 +590,25 @@ describe("layerDns under a cache", () => {
 
   it.effect("an absence is kept for the time of its zone", () =>
     keeps(300, "no.host.example", DnsServer.zone([DnsServer.soa("example", 300), a("host.example", "192.0.2.1")]))
+  )
+
+  it.effect("the time of an absence is its SOA record's own, if that is shorter than its MINIMUM", () =>
+    keeps(60, "no.host.example", DnsServer.zone([DnsServer.soa("example", 300, 60), a("host.example", "192.0.2.1")]))
+  )
+
+  it.live("an absence is told at once, and how long it holds costs no further question", () =>
+    Effect.gen(function* () {
+      const server = yield* DnsServer.make(({ type }) =>
+        type === "SOA" ? "silence" : { rcode: 3, authorities: [DnsServer.soa("example", 60)] }
+      )
+      const dns = NodeResolver.layerDns({ timeout: "5 seconds", servers: [server.address] })
+      const cached = ResolverCache.layerCached().pipe(Layer.provide(dns))
+      const error = yield* Effect.flip(Resolver.lookup("www.sub.host.example")).pipe(
+        Effect.timeout("3 seconds"),
+        Effect.provide(cached)
+      )
+      assert.deepStrictEqual([error.reason._tag, server.queries.length], ["HostNotFound", 2])
+    }).pipe(Effect.scoped)
   )
 
   it.effect("an absence in no zone is kept for ten seconds", () => keeps(10, "no.host.example", DnsServer.zone([])))

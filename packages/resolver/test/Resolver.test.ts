@@ -4,9 +4,11 @@ import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
+import * as Tracer from "effect/Tracer"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Ipaddr from "@effect-sockets/ipaddr/Ipaddr"
 import * as Hostent from "../src/Hostent.ts"
@@ -142,7 +144,83 @@ describe("answers", () => {
   )
 })
 
+describe("spans", () => {
+  /** A tracer that writes down the spans that ended. */
+  const listen = () => {
+    const spans: Array<Tracer.NativeSpan> = []
+    const tracer = Tracer.make({
+      span: (options) => {
+        const span = new Tracer.NativeSpan(options)
+        spans.push(span)
+        return span
+      }
+    })
+    return { spans, listening: Effect.provideService(Tracer.Tracer, tracer) }
+  }
+
+  it.effect("each lookup has one under OpenTelemetry's names, with the reason of its failure", () =>
+    Effect.gen(function* () {
+      const { listening, spans } = listen()
+      yield* Effect.gen(function* () {
+        yield* Resolver.lookup("both")
+        yield* Resolver.resolveHostIpaddr("128.18.65.4")
+        yield* Stream.runDrain(Resolver.answers("both"))
+        yield* Effect.flip(Resolver.lookup("nowhere.example"))
+        yield* Effect.flip(Stream.runDrain(Resolver.answers("nowhere.example")))
+        yield* Resolver.lookup("192.0.2.1")
+      }).pipe(listening)
+      const name = "dns.question.name"
+      const type = "error.type"
+      assert.deepStrictEqual(
+        spans.map((span) => [
+          span.name,
+          span.kind,
+          span.attributes.get(name),
+          span.attributes.get(type),
+          span.status._tag
+        ]),
+        [
+          ["Resolver.lookup", "client", "both", undefined, "Ended"],
+          ["Resolver.resolveHostIpaddr", "client", "128.18.65.4", undefined, "Ended"],
+          ["Resolver.answers", "client", "both", undefined, "Ended"],
+          ["Resolver.lookup", "client", "nowhere.example", "HostNotFound", "Ended"],
+          ["Resolver.answers", "client", "nowhere.example", "HostNotFound", "Ended"]
+        ]
+      )
+    }).pipe(Effect.provide(book))
+  )
+
+  it.effect("where nobody listens, none is made", () =>
+    Effect.gen(function* () {
+      let seen: string | undefined
+      const resolver = Resolver.make({
+        forward: ({ name }) =>
+          Effect.gen(function* () {
+            seen = Option.match(yield* Effect.option(Effect.currentSpan), {
+              onNone: () => "none",
+              onSome: (span) => span.name
+            })
+            return { name, aliases: [], addresses: [ip("192.0.2.1")] as const }
+          }),
+        reverse: () => Effect.die("not asked"),
+        services: Effect.succeed([])
+      })
+      yield* resolver.lookup("host.example")
+      assert.strictEqual(seen, "none")
+      yield* Effect.withSpan(resolver.lookup("host.example"), "parent")
+      assert.strictEqual(seen, "Resolver.lookup")
+    })
+  )
+})
+
 describe("lookup", () => {
+  it.effect("a family that is none cannot be meant", () =>
+    Effect.gen(function* () {
+      const { reason } = yield* Effect.flip(Resolver.lookup("both", { family: "ipv4" as never }))
+      assert.strictEqual(reason._tag === "InvalidOption" && reason.option, "family")
+    }).pipe(Effect.provide(book))
+  )
+
   it.effect("alternates the families, from the first address on", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(texts(yield* Resolver.lookup("both")), ["192.0.2.1", "2001:db8::1", "192.0.2.2"])
@@ -237,8 +315,9 @@ describe("errors name the operation, the question and the reason", () => {
     const temporary = ["TryAgain", "Timeout", "ServerFailure", "OutOfDescriptors"]
     const tags = Object.keys(ResolverError.Reason.cases) as ReadonlyArray<ResolverError.Reason["_tag"]>
     for (const _tag of tags) {
-      const reason = { _tag, detail: "why", code: "EWHAT" } as ResolverError.Reason
-      const error = new ResolverError.ResolverError({ operation: "lookup", query: "x", reason })
+      const fields = { detail: "why", code: "EWHAT", option: "tries", value: "NaN", mustBe: "more" }
+      const reason = { _tag, ...fields } as ResolverError.Reason
+      const error = ResolverError.make({ operation: "lookup", query: "x", reason })
       assert.strictEqual(error.isTemporary, temporary.includes(_tag), _tag)
     }
   })

@@ -29,14 +29,13 @@ const counting = (options: {
         options.before ?? Effect.void,
         options.reason === undefined
           ? Effect.succeed({ name: "host.example", aliases: [], addresses: [address] as const, ttl: options.ttl })
-          : ResolverSource.fail(options.reason)
+          : Effect.fail(new ResolverSource.SourceError({ reason: options.reason, ttl: options.negativeTtl }))
       )
     })
   const source: ResolverSource.ResolverSource = {
     forward: ({ family, name, names }) => answer(`${name} ${family ?? "both"}${names ? " names" : ""}`),
     reverse: (address) => answer(NetAddress.formatIp(address)),
-    services: Effect.succeed([]),
-    negativeTtl: () => Effect.succeed(Option.fromUndefinedOr(options.negativeTtl))
+    services: Effect.succeed([])
   }
   return { asked, layer: Layer.succeed(Resolver.Resolver, Resolver.make(source)) }
 }
@@ -112,6 +111,33 @@ describe("layerCached, times", () => {
   ])("an answer %s is not kept", ([, source]) =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* askedAround("1 second", source), [1, 2, 3])
+    })
+  )
+})
+
+describe("layerCached, options", () => {
+  it.effect.each<[ResolverCache.CacheOptions, option: string]>([
+    [{ capacity: NaN }, "capacity"],
+    [{ capacity: 0 }, "capacity"],
+    [{ capacity: 1.5 }, "capacity"],
+    [{ timeToLive: NaN }, "timeToLive"],
+    [{ maxTimeToLive: -1 }, "maxTimeToLive"],
+    [{ negativeTimeToLive: "soon" as never }, "negativeTimeToLive"],
+    [{ maxNegativeTimeToLive: NaN }, "maxNegativeTimeToLive"],
+    [{ failureTimeToLive: -1 }, "failureTimeToLive"]
+  ])("%j cannot be meant", ([options, option]) =>
+    Effect.gen(function* () {
+      const { reason } = yield* Effect.flip(Effect.scoped(Layer.build(cached({}, options).layer)))
+      assert.strictEqual(reason._tag === "InvalidOption" && reason.option, option)
+    })
+  )
+
+  it.effect("Infinity is no bound, and 30 days are 30 days", () =>
+    Effect.gen(function* () {
+      const options = { capacity: Infinity, maxTimeToLive: Infinity, timeToLive: "30 days" } as const
+      assert.deepStrictEqual(yield* askedAround("30 days", {}, options), [1, 1, 2])
+      const forever = { maxTimeToLive: Infinity, timeToLive: Infinity } as const
+      assert.deepStrictEqual(yield* askedAround("3000 days", {}, forever), [1, 1, 1])
     })
   )
 })

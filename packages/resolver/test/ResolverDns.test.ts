@@ -2,10 +2,10 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
-import * as AddressResolver from "effect/net/AddressResolver"
 import * as Dns from "effect/net/Dns"
 import * as Host from "effect/net/Host"
 import * as NetAddress from "effect/net/NetAddress"
+import * as EffectDns from "../src/EffectDns.ts"
 import * as Hostent from "../src/Hostent.ts"
 import * as Resolver from "../src/Resolver.ts"
 import * as ResolverDns from "../src/ResolverDns.ts"
@@ -13,55 +13,9 @@ import { Reason } from "../src/ResolverError.ts"
 import * as ResolverSource from "../src/ResolverSource.ts"
 import * as Arbitraries from "./utils/arbitraries.ts"
 
-const zone = Resolver.layerStatic({
-  hosts: { "db.internal": ["10.0.0.5", "fd00::5"], "four.internal": ["10.0.0.4"] },
-  aliases: { db: "db.internal" }
-})
-
 const domain = Host.domainNameFromStringUnsafe
 const cname = (target: string) => Dns.makeRecordUnsafe("CNAME", { target: domain(target) })
 const ip = NetAddress.ipFromStringUnsafe
-
-describe("layerDns", () => {
-  const dns = ResolverDns.layerDns.pipe(Layer.provide(zone))
-
-  it.effect("looks up, resolves and reverses by the resolver", () =>
-    Effect.gen(function* () {
-      const dns = yield* Dns.Dns
-      assert.deepStrictEqual((yield* dns.lookup("DB.internal")).map(NetAddress.formatIp), ["10.0.0.5", "fd00::5"])
-      assert.deepStrictEqual((yield* dns.lookup("db", { family: "IPv6" })).map(NetAddress.formatIp), ["fd00::5"])
-      assert.deepStrictEqual((yield* dns.resolve("db", "A")).map(Dns.formatRecord), ["A 10.0.0.5"])
-      assert.deepStrictEqual((yield* dns.resolve("db", "AAAA")).map(Dns.formatRecord), ["AAAA fd00::5"])
-      assert.deepStrictEqual(yield* dns.reverse("10.0.0.5"), [domain("db.internal"), domain("db")])
-    }).pipe(Effect.provide(dns))
-  )
-
-  it.effect("an absence is NotFound, and the resolver's error is the cause", () =>
-    Effect.gen(function* () {
-      const dns = yield* Dns.Dns
-      const questions: ReadonlyArray<Effect.Effect<unknown, Dns.DnsError>> = [
-        dns.lookup("no.internal"),
-        dns.resolve("four.internal", "AAAA"),
-        dns.reverse("10.9.9.9")
-      ]
-      for (const question of questions) {
-        const error = yield* Effect.flip(question)
-        assert.strictEqual(error.reason, "NotFound")
-        assert.include(String(error.cause), "ResolverError")
-      }
-      assert.strictEqual((yield* Effect.flip(dns.resolve("db", "MX"))).reason, "Unsupported")
-    }).pipe(Effect.provide(dns))
-  )
-})
-
-describe("layerAddressResolver", () => {
-  it.effect("gives the addresses of an endpoint", () =>
-    Effect.gen(function* () {
-      const found = yield* (yield* AddressResolver.AddressResolver).resolve("db:5432")
-      assert.deepStrictEqual(found.map(NetAddress.formatInet), ["10.0.0.5:5432", "[fd00::5]:5432"])
-    }).pipe(Effect.provide(ResolverDns.layerAddressResolver().pipe(Layer.provide(zone))))
-  )
-})
 
 describe("fromDns", () => {
   const resolver = ResolverDns.layerFromDns.pipe(
@@ -100,6 +54,36 @@ describe("fromDns", () => {
   )
 })
 
+describe("fromDns, failures", () => {
+  const answering = (reason: Dns.DnsErrorReason) =>
+    ResolverDns.fromDns(
+      Dns.make({
+        lookup: () => Effect.succeed([ip("192.0.2.1")]),
+        resolve: (hostname, recordType) =>
+          Effect.fail(new Dns.DnsError({ reason, method: "resolve", hostname, recordType })),
+        reverse: () => Effect.die("not asked")
+      })
+    )
+
+  it.effect.each<Dns.DnsErrorReason>(["Timeout", "ServerFailure", "Temporary"])(
+    "a name that may be an alias is not given out as the canonical one: %s",
+    (reason) =>
+      Effect.gen(function* () {
+        const error = yield* Effect.flip(answering(reason).resolveHostIpaddr("www.example"))
+        assert.isTrue(error.isTemporary, error.message)
+        assert.isNotEmpty(yield* answering(reason).lookup("www.example"))
+      })
+  )
+
+  it.effect.each<Dns.DnsErrorReason>(["NotFound", "Unsupported"])(
+    "without aliases the name is canonical: %s",
+    (reason) =>
+      Effect.gen(function* () {
+        assert.strictEqual((yield* answering(reason).resolveHostIpaddr("www.example")).name, "www.example")
+      })
+  )
+})
+
 describe("there and back", () => {
   it.effect.prop(
     "a resolver from the Dns of a resolver gives the same addresses",
@@ -112,7 +96,7 @@ describe("there and back", () => {
             Effect.map(String),
             Effect.catch(({ reason }) => Effect.succeed(reason._tag))
           )
-        assert.strictEqual(yield* question(ResolverDns.fromDns(ResolverDns.toDns(direct))), yield* question(direct))
+        assert.strictEqual(yield* question(ResolverDns.fromDns(EffectDns.toDns(direct))), yield* question(direct))
       }).pipe(Effect.provide(Resolver.layerStatic({ hosts: { "host.example": addresses } })))
   )
 
@@ -123,7 +107,7 @@ describe("there and back", () => {
         reverse: () => ResolverSource.fail(reason),
         services: Effect.succeed([])
       })
-      const back = ResolverDns.fromDns(ResolverDns.toDns(failing))
+      const back = ResolverDns.fromDns(EffectDns.toDns(failing))
       assert.deepStrictEqual((yield* Effect.flip(back.resolveHostIpaddr("192.0.2.1"))).reason, reason)
       assert.deepStrictEqual((yield* Effect.flip(back.resolveHostIpaddr("host.example"))).reason._tag, reason._tag)
     })

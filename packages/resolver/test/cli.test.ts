@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as fs from "node:fs"
 import * as DnsServer from "./utils/dnsServer.ts"
 import * as System from "./utils/system.ts"
 
@@ -22,7 +23,7 @@ describe("resolver", () => {
   it("prints the hosts it can resolve, one line for each it cannot, and ends with 1", () => {
     const { status, stderr, stdout } = System.command("127.1", "localhost", "a\nb")
     assert.match(stdout, /^#S\(HOSTENT .*\)\n$/)
-    assert.match(stderr, /^resolver: 127\.1: invalid name: .*\nresolver: a b: invalid name: .*\n$/)
+    assert.match(stderr, /^resolver: 127\.1: invalid name: .*\nresolver: "a\\nb": invalid name: .*\n$/)
     assert.strictEqual(status, 1)
   })
 
@@ -30,10 +31,35 @@ describe("resolver", () => {
     ["no host", []],
     ["an unknown flag", ["--what", "localhost"]],
     ["a name server that is none", ["--dns", "ns.example", "localhost"]]
-  ])("%s is one line and status 1", (_, args) => {
+  ])("%s is one line and status 2", (_, args) => {
     const { status, stderr, stdout } = System.command(...args)
     assert.match(stderr, /^resolver: .*\n$/)
-    assert.deepStrictEqual([stdout, status], ["", 1])
+    assert.deepStrictEqual([stdout, status], ["", 2])
+  })
+
+  const escape = "\u001b[31m\u009b2J\u202e\r"
+  it.each<[what: string, args: ReadonlyArray<string>]>([
+    ["a host", [escape + "x".repeat(5000)]],
+    ["a flag", [`--${escape}${"x".repeat(5000)}`, "localhost"]],
+    ["a name server", ["--dns", escape + "x".repeat(5000), "localhost"]]
+  ])("%s from the command line is printed escaped and cut", (_, args) => {
+    const { stderr } = System.command(...args)
+    assert.match(stderr, /^resolver: .*\n$/)
+    assert.notMatch(stderr.trimEnd(), /[\p{Cc}\p{Cf}]/u)
+    assert.isBelow(stderr.length, 600)
+  })
+
+  it("who reads may leave: a closed pipe ends it quietly", () => {
+    const hosts = Array.from({ length: 3000 }, () => "localhost").join(" ")
+    const { stderr, stdout } = System.commandLine(`${hosts} | head -1`)
+    assert.match(stdout, /^#S\(HOSTENT .*\)\n$/)
+    assert.strictEqual(stderr, "")
+  })
+
+  it.skipIf(!fs.existsSync("/dev/full")).each(["localhost", "--help"])("%s into a full device is an error", (args) => {
+    const { status, stderr } = System.commandLine(`${args} > /dev/full`)
+    assert.match(stderr, /^resolver: write: ENOSPC.*\n$/)
+    assert.strictEqual(status, 1)
   })
 
   it.live("asks the name servers it is given", () =>

@@ -1,5 +1,6 @@
 import * as Effect from "effect/Effect"
-import * as fs from "node:fs/promises"
+import * as Inspectable from "effect/Inspectable"
+import * as fs from "node:fs"
 import * as os from "node:os"
 import type { Reason } from "../ResolverError.ts"
 import * as ResolverSource from "../ResolverSource.ts"
@@ -7,30 +8,31 @@ import * as ResolverSource from "../ResolverSource.ts"
 const unknownHost: Reason = { _tag: "HostNotFound" }
 const noAddress: Reason = { _tag: "NoAddress" }
 const tryAgain: Reason = { _tag: "TryAgain" }
-const refused: Reason = { _tag: "Refused" }
+const timeout: Reason = { _tag: "Timeout" }
 const serverFailure: Reason = { _tag: "ServerFailure" }
 const outOfDescriptors: Reason = { _tag: "OutOfDescriptors" }
-const invalidResponse: Reason = { _tag: "InvalidResponse", detail: "it cannot be read" }
-const unsupported: Reason = { _tag: "Unsupported", detail: "the name server does not do that" }
-const rejected: Reason = { _tag: "InvalidName", detail: "the platform rejects it" }
 
-// The codes of getaddrinfo, of getnameinfo, of c-ares and of the files that are read.
+// The codes of getaddrinfo, of getnameinfo, of sockets to name servers and of the files that are read. A name server that
+// cannot be reached may be there again soon, as getaddrinfo sees it.
 const reasons: Readonly<Record<string, Reason>> = {
   ENOTFOUND: unknownHost,
   ENODATA: noAddress,
   EAI_NODATA: noAddress,
+  EAI_ADDRFAMILY: noAddress,
   EAI_AGAIN: tryAgain,
   EAI_MEMORY: tryAgain,
+  ECONNREFUSED: tryAgain,
+  ECONNRESET: tryAgain,
+  EPIPE: tryAgain,
+  EHOSTUNREACH: tryAgain,
+  EHOSTDOWN: tryAgain,
+  ENETUNREACH: tryAgain,
+  ENETDOWN: tryAgain,
+  EADDRNOTAVAIL: tryAgain,
+  ENOBUFS: tryAgain,
+  ENOMEM: tryAgain,
+  ETIMEDOUT: timeout,
   EAI_FAIL: serverFailure,
-  ETIMEOUT: { _tag: "Timeout" },
-  ESERVFAIL: serverFailure,
-  EREFUSED: refused,
-  ECONNREFUSED: refused,
-  EBADNAME: rejected,
-  ENONAME: rejected,
-  EFORMERR: invalidResponse,
-  EBADRESP: invalidResponse,
-  ENOTIMP: unsupported,
   EMFILE: outOfDescriptors,
   ENFILE: outOfDescriptors
 }
@@ -38,27 +40,36 @@ const reasons: Readonly<Record<string, Reason>> = {
 // Node calls both ENOTFOUND, but keeps libuv's number: UV_EAI_NODATA.
 const noData = -3007
 
-const fromCause = (cause: unknown): ResolverSource.SourceError => {
-  const { code, errno } = cause as { readonly code?: unknown; readonly errno?: unknown }
-  const reason = errno === noData ? noAddress : reasons[String(code)]
-  return new ResolverSource.SourceError({ reason: reason ?? { _tag: "Unknown", code: String(code ?? cause) }, cause })
+/** The failure that an error of Node's tells of; whatever was thrown, it has one. */
+export const fromCause = (cause: unknown): ResolverSource.SourceError => {
+  const { code, errno }: { readonly code?: unknown; readonly errno?: unknown } = Object(cause)
+  const reason = errno === noData ? noAddress : typeof code === "string" ? reasons[code] : undefined
+  return new ResolverSource.SourceError({
+    reason: reason ?? { _tag: "Unknown", code: typeof code === "string" ? code : Inspectable.toStringUnknown(cause) },
+    cause
+  })
 }
 
-// c-ares and getnameinfo report the want of a descriptor as these.
-const mayHideWant: ReadonlySet<unknown> = new Set(["ECONNREFUSED", "EAI_AGAIN"])
-
-const openAndClose = Effect.tryPromise({
-  try: async () => (await fs.open(os.devNull)).close(),
-  catch: fromCause
-})
+/** The C library hides the want of a descriptor: it cannot ask its name servers then. Nobody waits for `/dev/null`. */
+const isOutOfDescriptors = (): boolean => {
+  try {
+    fs.closeSync(fs.openSync(os.devNull, "r"))
+    return false
+  } catch (error) {
+    return fromCause(error).reason._tag === "OutOfDescriptors"
+  }
+}
 
 /** Runs an operation of Node's and gives its error a reason. */
 export const attempt = <A>(
   operation: (signal: AbortSignal) => Promise<A>
 ): Effect.Effect<A, ResolverSource.SourceError> =>
-  Effect.tryPromise({ try: operation, catch: fromCause }).pipe(
-    Effect.catchIf(
-      ({ cause }) => mayHideWant.has((cause as { readonly code?: unknown }).code),
-      (error) => Effect.andThen(openAndClose, error)
-    )
-  )
+  Effect.tryPromise({
+    try: operation,
+    catch: (cause) => {
+      const error = fromCause(cause)
+      return error.reason._tag === "TryAgain" && isOutOfDescriptors()
+        ? new ResolverSource.SourceError({ reason: outOfDescriptors, cause })
+        : error
+    }
+  })

@@ -1,5 +1,7 @@
 import type * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import * as Semaphore from "effect/Semaphore"
 import * as NetAddress from "effect/net/NetAddress"
 import * as dgram from "node:dgram"
 import * as os from "node:os"
@@ -8,16 +10,30 @@ import * as AddressOrder from "../AddressOrder.ts"
 // Any port will do: connecting a datagram socket sends nothing, it asks the routing table.
 const port = 9
 
+/** Answers come in crowds, and each address takes a socket for a moment. */
+const maxSockets = 16
+const sockets = Semaphore.makeUnsafe(maxSockets)
+
 const localAddress = (destination: NetAddress.IpAddress): Effect.Effect<string | undefined> =>
   Effect.callback((resume) => {
     const socket = dgram.createSocket(NetAddress.isIpv4Address(destination) ? "udp4" : "udp6")
-    const done = (address: string | undefined) => {
-      socket.removeAllListeners().close()
-      resume(Effect.succeed(address))
+    let over = false
+    const finish = () => {
+      if (!over) socket.close()
+      over = true
     }
-    socket.on("error", () => done(undefined))
-    socket.connect(port, NetAddress.formatIp(destination), () => done(socket.address().address))
-    return Effect.sync(() => socket.removeAllListeners().close())
+    const done = (address: () => string | undefined) => {
+      if (over) return
+      const found = Result.getOrUndefined(Result.try(address))
+      finish()
+      resume(Effect.succeed(found))
+    }
+    socket.on("error", () => done(() => undefined))
+    // Node gives a route that is missing to the callback, and not to the listener of errors.
+    socket.connect(port, NetAddress.formatIp(destination), (error?: unknown) =>
+      done(() => (error === undefined ? socket.address().address : undefined))
+    )
+    return Effect.sync(finish)
   })
 
 const prefixLength = (address: string): number | undefined => {
@@ -26,12 +42,17 @@ const prefixLength = (address: string): number | undefined => {
 }
 
 /**
- * Sorts destinations by RFC 6724 with the source addresses the system would use, as getaddrinfo does. IPv4 alone has
- * nothing to sort by and costs no sockets.
+ * Sorts destinations by RFC 6724 with the source addresses the system would use, as getaddrinfo does.
  */
 export const sort = Effect.fnUntraced(function* (destinations: Arr.NonEmptyReadonlyArray<NetAddress.IpAddress>) {
-  if (destinations.length < 2 || destinations.every(NetAddress.isIpv4Address)) return destinations
-  const locals = yield* Effect.forEach(destinations, localAddress, { concurrency: 8 })
+  if (destinations.length < 2) return destinations
+  const locals = yield* Effect.forEach(
+    destinations,
+    (destination) => sockets.withPermits(1)(localAddress(destination)),
+    {
+      concurrency: maxSockets
+    }
+  )
   const sources = new Map(
     destinations.map((destination, i) => {
       const local = locals[i]?.replace(/%.*/, "")

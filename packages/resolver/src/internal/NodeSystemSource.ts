@@ -16,6 +16,13 @@ export interface SystemFiles {
   readonly servicesFile?: string | undefined
 }
 
+// Node takes each byte of a name for a character; the hosts file, of which the name may be, is UTF-8. What is not, is no
+// host name, and stays so.
+const fromLatin1 = (text: string): string => {
+  const decoded = Buffer.from(text, "latin1").toString("utf8")
+  return decoded.includes("\ufffd") ? "" : decoded
+}
+
 // The zone of a link-local address has no place in an `IpAddress`.
 const toAddress = (text: string) => NetAddress.ipFromString(text.replace(/%.*/, ""))
 
@@ -63,7 +70,7 @@ export const make = (files?: SystemFiles): ResolverSource.ResolverSource => {
 
   const reverse = Effect.fnUntraced(function* (address: NetAddress.IpAddress) {
     const { hostname } = yield* NodeErrors.attempt(() => dns.promises.lookupService(NetAddress.formatIp(address), 0))
-    return yield* ResolverSource.confirmed(address, hostname, forward)
+    return yield* ResolverSource.confirmed(address, fromLatin1(hostname), forward)
   })
 
   return {

@@ -10,6 +10,7 @@ export type Reply =
   | Uint8Array
   | {
       readonly answers?: Array<packet.Answer>
+      readonly authorities?: Array<packet.Answer>
       /** 2 SERVFAIL, 3 NXDOMAIN, 4 NOTIMP, 5 REFUSED. */
       readonly rcode?: number
       readonly truncated?: boolean
@@ -18,6 +19,8 @@ export type Reply =
       /** The name that the answer says it was asked for. */
       readonly about?: string
       readonly delay?: number
+      /** Over UDP: datagrams that are sent before the answer. */
+      readonly noise?: ReadonlyArray<Uint8Array>
     }
 
 export interface Question {
@@ -43,7 +46,8 @@ const encode = (question: packet.Packet, reply: Exclude<Reply, "silence">): Uint
         flags:
           packet.RECURSION_AVAILABLE | (reply.truncated === true ? packet.TRUNCATED_RESPONSE : 0) | (reply.rcode ?? 0),
         questions: (question.questions ?? []).map((asked) => ({ ...asked, name: reply.about ?? asked.name })),
-        answers: reply.answers ?? []
+        answers: reply.answers ?? [],
+        authorities: reply.authorities ?? []
       })
 
 const listen = <A extends net.Server | dgram.Socket>(socket: A, bind: () => void): Effect.Effect<A> =>
@@ -68,6 +72,7 @@ export const make = (
       const reply = handler({ id: question.id ?? 0, name, type, transport })
       if (reply === "silence") return
       const delay = reply instanceof Uint8Array ? 0 : (reply.delay ?? 0)
+      for (const datagram of reply instanceof Uint8Array ? [] : (reply.noise ?? [])) send(datagram)
       timers.add(setTimeout(() => send(encode(question, reply)), delay))
     }
 
@@ -114,14 +119,17 @@ export const a = (name: string, data: string, ttl = 60): packet.Answer => ({ typ
 export const aaaa = (name: string, data: string, ttl = 60): packet.Answer => ({ type: "AAAA", name, data, ttl })
 export const cname = (name: string, data: string, ttl = 60): packet.Answer => ({ type: "CNAME", name, data, ttl })
 export const ptr = (name: string, data: string, ttl = 60): packet.Answer => ({ type: "PTR", name, data, ttl })
-export const soa = (name: string, minimum: number): packet.Answer => ({
+export const soa = (name: string, minimum: number, ttl = 3600): packet.Answer => ({
   type: "SOA",
   name,
-  ttl: 3600,
+  ttl,
   data: { mname: "ns.example", rname: "hostmaster.example", serial: 1, refresh: 1, retry: 1, expire: 1, minimum }
 })
 
-/** A recursive server that knows these records: it follows aliases, and tells NXDOMAIN from NODATA. */
+/**
+ * A recursive server that knows these records: it follows aliases, tells NXDOMAIN from NODATA, and shows the SOA record of
+ * the zone beside an absence.
+ */
 export const zone =
   (records: ReadonlyArray<packet.Answer>) =>
   ({ name, type }: Pick<Question, "name" | "type">): Exclude<Reply, "silence" | Uint8Array> => {
@@ -134,7 +142,8 @@ export const zone =
       answers.push(...wanted)
       if (wanted.length > 0 || alias === undefined) {
         const exists = here.length > 0 || records.some((record) => record.name.endsWith(`.${owner}`))
-        return { answers, rcode: exists ? 0 : 3 }
+        const zones = records.filter((record) => record.type === "SOA" && `.${owner}`.endsWith(`.${record.name}`))
+        return { answers, rcode: exists ? 0 : 3, authorities: wanted.length > 0 ? [] : zones }
       }
       answers.push(alias)
       owner = String("data" in alias ? alias.data : "")

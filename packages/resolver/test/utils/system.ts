@@ -51,8 +51,20 @@ export const askWith = (files: SystemFiles, request: Request): ReadonlyArray<Rep
 export const askWithLimit = (limit: number, request: Request): ReadonlyArray<Reply> =>
   replies(run("sh", ["-c", `ulimit -n ${limit}; exec "$@"`, "sh", process.execPath, ask, JSON.stringify(request)]))
 
+/** {@link askWithLimit} while this process goes on. */
+export const askWithLimitAsync = (limit: number, request: Request): Promise<ReadonlyArray<Reply>> =>
+  new Promise((resolve, reject) => {
+    const args = ["-c", `ulimit -n ${limit}; exec "$@"`, "sh", process.execPath, ask, JSON.stringify(request)]
+    childProcess.execFile("sh", args, { timeout: 30_000 }, (error, stdout, stderr) =>
+      error === null ? resolve(JSON.parse(stdout)) : reject(new Error(stderr, { cause: error }))
+    )
+  })
+
 /** Runs the command line. */
 export const command = (...args: ReadonlyArray<string>) => run(process.execPath, [cli, ...args])
+
+/** Runs the command line in a shell, with arguments, pipes and files as the shell has them. */
+export const commandLine = (line: string) => run("sh", ["-c", `"$0" "$1" ${line}`, process.execPath, cli])
 
 /** Runs the command line while this process goes on. */
 export const commandAsync = (...args: ReadonlyArray<string>) =>

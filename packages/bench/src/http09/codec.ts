@@ -2,9 +2,9 @@
  * The request line's codec beside what a server over plain node:net usually does: `node packages/bench/src/http09/codec.ts`.
  * The last column is how many times as fast as the first row, the median over interleaved rounds.
  */
+import * as RequestLine from "@effect-sockets/http09/RequestLine"
 import * as Result from "effect/Result"
 import * as path from "node:path"
-import * as RequestLine from "../../../http09/src/RequestLine.ts"
 
 /** Trusts what it gets: no escapes are checked, and a path that leads out of the root is only cut. */
 const usual = (line: Uint8Array): string => {

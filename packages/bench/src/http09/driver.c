@@ -2,6 +2,7 @@
  * The load of the benchmark: one thread, edge-triggered epoll, loopback only, a fixed time. One JSON line on the output.
  *
  *   driver echo   PORT CONNECTIONS SECONDS BYTES DEPTH   lines of BYTES, DEPTH of them at once; the next go when all are back
+ *   driver ask    PORT CONNECTIONS SECONDS DEPTH REQUEST REPLY   the same with a request and its reply, \r and \n in them
  *   driver both   PORT CONNECTIONS SECONDS WINDOW        a stream that is echoed, WINDOW bytes of it under way
  *   driver up     PORT CONNECTIONS SECONDS WINDOW        a stream to the server; WINDOW is the send buffer
  *   driver down   PORT CONNECTIONS SECONDS WINDOW        a stream from the server; WINDOW is the receive buffer
@@ -44,8 +45,8 @@ static const mode *work;
 static int epoll, count, answered, dials, done, stale;
 static struct sockaddr_in server = {.sin_family = AF_INET};
 static conn *conns;
-static long window, depth = 1, expected;
-static char *message, *request, input[1 << 18];
+static long window, replyWindow, depth = 1, expected;
+static char *message, *reply, *request, input[1 << 18]; /* reply: what comes back for the message */
 static double begun, since, seconds, burstSince; /* `since`: the warm-up is over */
 
 /* What is measured. */
@@ -136,12 +137,12 @@ static void echoReadable(conn *c) {
     ssize_t n = recv(c->fd, input, sizeof input, 0);
     if (n == 0) return broken(c);
     if (n < 0) return;
-    if (c->got + n > c->sent || memcmp(input, message + c->got, n)) {
-      fprintf(stderr, "driver: the echo is not what was sent\n");
+    if (c->got + n > replyWindow || memcmp(input, reply + c->got, n)) {
+      fprintf(stderr, "driver: the reply is not what was expected\n");
       exit(1);
     }
     c->got += n;
-    if (c->got < window) continue;
+    if (c->got < replyWindow) continue;
     latency(now() - c->since);
     counted(depth);
     c->sent = c->got = 0;
@@ -257,7 +258,7 @@ static void manyAddresses(int fd) {
 static const mode modes[] = {
   {"echo", echoOpened, echoReadable, echoSend, noDelay},   {"both", bothSend, bothReadable, bothSend, noDelay},
   {"up", upSend, nothing, upSend, sendBuffer},             {"down", nothing, downReadable, nothing, receiveBuffer},
-  {"get", getOpened, getReadable, nothing, 0},             {"burst", byteOpened, burstReadable, nothing, manyAddresses},
+  {"ask", echoOpened, echoReadable, echoSend, noDelay},    {"get", getOpened, getReadable, nothing, 0},             {"burst", byteOpened, burstReadable, nothing, manyAddresses},
   {"idle", byteOpened, idleReadable, nothing, manyAddresses},
 };
 
@@ -266,6 +267,18 @@ static const mode modes[] = {
 static void report(void) {
   printf("{\"perSecond\":%.1f,\"total\":%.0f,\"p50\":%ld,\"p99\":%ld,\"errors\":%.0f,\"busy\":%.3f}\n", units / (now() - since),
          total, percentile(.5), percentile(.99), errors, clockOf(CLOCK_PROCESS_CPUTIME_ID) / (now() - begun));
+}
+
+/* `times` copies of a text with escaped line ends; its length goes to `bytes`. */
+static char *repeated(const char *escaped, long times, long *bytes) {
+  char *text = malloc(strlen(escaped) * times + 1), *end = text;
+  for (long n = 0; n < times; n++)
+    for (const char *at = escaped; *at; at++) {
+      int is = *at == '\\' && (at[1] == 'r' || at[1] == 'n');
+      *end++ = !is ? *at : *++at == 'r' ? '\r' : '\n';
+    }
+  *bytes = end - text;
+  return text;
 }
 
 static int acceptAll(int backlog) {
@@ -315,11 +328,15 @@ int main(int argc, char **argv) {
   if (!strcmp(work->name, "get")) {
     if (asprintf(&request, "GET %s\r\n", argv[5]) < 0) return 1;
     expected = atol(argv[6]);
+  } else if (!strcmp(work->name, "ask")) {
+    if (argc < 8) return 2;
+    depth = atol(argv[5]);
+    message = repeated(argv[6], depth, &window), reply = repeated(argv[7], depth, &replyWindow);
   } else if (argc > 5) {
     long bytes = atol(argv[5]);
     if (argc > 6) depth = atol(argv[6]);
     window = bytes * depth;
-    message = malloc(window);
+    message = reply = malloc(window), replyWindow = window;
     for (long i = 0; i < window; i++) message[i] = i % bytes == bytes - 2 ? '\r' : i % bytes == bytes - 1 ? '\n' : 'a' + i / bytes % 26;
   }
   epoll = epoll_create1(0);

@@ -70,17 +70,40 @@ const writeDocuments = (folder: string): string => {
   return root
 }
 
+/** A file of the system, or nothing where it does not tell. */
+const told = (file: string): string => {
+  try {
+    return fs.readFileSync(file, "utf8")
+  } catch {
+    return ""
+  }
+}
+
+/** The processor as the system knows it. A virtual machine often hides its name, but not its family and its caches. */
+const processor = (): string => {
+  const info = told("/proc/cpuinfo")
+  const field = (name: string): string => new RegExp(`^${name}\\s*:\\s*(.*)$`, "m").exec(info)?.[1] ?? "?"
+  const caches = [0, 1, 2, 3, 4].flatMap((index) => {
+    const [level, type, size] = ["level", "type", "size"].map((name) =>
+      told(`/sys/devices/system/cpu/cpu0/cache/index${index}/${name}`).trim()
+    )
+    return level === "" ? [] : [`L${level}${type === "Unified" ? "" : ` ${type.toLowerCase()}`} ${size}`]
+  })
+  const family = `family ${field("cpu family")} model ${field("model")}`
+  return `${os.cpus().length} × ${os.cpus()[0].model} (${[family, ...caches].join("; ")})`
+}
+
 const machine = () => ({
   node: process.version,
   effect: versionOf("effect"),
   platformNode: versionOf("@effect/platform-node"),
   system: `${os.type()} ${os.release()}`,
-  processor: `${os.cpus().length} × ${os.cpus()[0].model}`,
+  processor: processor(),
   load: os.loadavg()[0]
 })
 
 const versionOf = (name: string): string => {
-  const manifest = fs.readFileSync(path.join(import.meta.dirname, "../node_modules", name, "package.json"), "utf8")
+  const manifest = fs.readFileSync(path.join(import.meta.dirname, "../../node_modules", name, "package.json"), "utf8")
   return (JSON.parse(manifest) as { readonly version: string }).version
 }
 
@@ -88,7 +111,10 @@ const main = Effect.gen(function* () {
   if (values.help) return yield* Console.log(usage)
   if (os.platform() !== "linux") return yield* fail("the driver needs Linux (epoll, /proc)")
   const home = yield* folder
-  const all = works(path.join(home, "root"), isThere("nginx", "-v"))
+  const all = works(path.join(home, "root"), {
+    nginx: isThere("nginx", "-v"),
+    redis: isThere("redis-server", "--version")
+  })
   if (values.list) return yield* Console.log(all.map(({ id, title }) => `${id.padEnd(10)}${title}`).join("\n"))
   const wanted = values.only?.split(",")
   const unknown = wanted?.find((id) => all.every((work) => work.id !== id))
@@ -109,14 +135,14 @@ const main = Effect.gen(function* () {
     results.push(yield* compete(work, setting, rounds))
     yield* Console.error(`${work.title}: ${((performance.now() - since) / 1000).toFixed(0)} s`)
   }
-  const report = { machine: machine(), command: process.argv.slice(2).join(" "), results }
+  const report = { machine: machine(), command: ["pnpm bench", ...process.argv.slice(2)].join(" "), results }
   yield* Effect.sync(() => values.svg !== undefined && fs.writeFileSync(values.svg, chart(results)))
   yield* Console.log(
     values.json
       ? JSON.stringify(report, undefined, 2)
       : `${Object.entries(report.machine)
           .map(([k, v]) => `${k} ${v}`)
-          .join(", ")}\n\n${table(results)}\n\n${goals(results)}`
+          .join(", ")}\n${report.command}\n\n${table(results)}\n\n${goals(results)}`
   )
 }).pipe(Effect.scoped)
 

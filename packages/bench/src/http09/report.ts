@@ -34,8 +34,10 @@ const signs: Record<GoalResult["is"], (value: number) => string> = {
   atMostAbove: (value) => `at most ${ratio(value)} s above`
 }
 
+const named: Record<GoalResult["measure"], string> = { figure: "", p99: ", p99", cpu: ", processor time" }
+
 const goal = ({ beside, figure, is, measure, of, reached, value }: GoalResult): string =>
-  `- ${reached ? "reached" : "**missed**"}: ${of}${measure === "p99" ? ", p99" : ""} ${signs[is](value)} ${beside}: ${ratio(figure)}`
+  `- ${reached ? "reached" : "**missed**"}: ${of}${named[measure]} ${signs[is](value)} ${beside}: ${ratio(figure)}`
 
 const remarks = ({ rows }: Result): Array<string> =>
   rows.flatMap(({ busy = 0, errors, peer }) => [

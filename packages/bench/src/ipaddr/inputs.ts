@@ -1,8 +1,8 @@
 /**
  * Addresses to measure with, the same in every run.
  */
-import * as Ipaddr from "../../../ipaddr/src/Ipaddr.ts"
-import * as Ipaddr6 from "../../../ipaddr/src/Ipaddr6.ts"
+import * as Ipaddr from "@effect-sockets/ipaddr/Ipaddr"
+import * as Ipaddr6 from "@effect-sockets/ipaddr/Ipaddr6"
 
 let state = 0x2545f491
 

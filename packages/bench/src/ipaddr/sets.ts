@@ -3,12 +3,12 @@
  */
 import * as Option from "effect/Option"
 import { BlockList, SocketAddress } from "node:net"
-import { type AnyIpaddr, toAddress } from "../../../ipaddr/src/AnyIpaddr.ts"
-import * as Ipaddr from "../../../ipaddr/src/Ipaddr.ts"
-import * as Ipaddr6 from "../../../ipaddr/src/Ipaddr6.ts"
-import * as IpRange from "../../../ipaddr/src/IpRange.ts"
-import * as IpSet from "../../../ipaddr/src/IpSet.ts"
-import * as IpTable from "../../../ipaddr/src/IpTable.ts"
+import { type AnyIpaddr, toAddress } from "@effect-sockets/ipaddr/AnyIpaddr"
+import * as Ipaddr from "@effect-sockets/ipaddr/Ipaddr"
+import * as Ipaddr6 from "@effect-sockets/ipaddr/Ipaddr6"
+import * as IpRange from "@effect-sockets/ipaddr/IpRange"
+import * as IpSet from "@effect-sockets/ipaddr/IpSet"
+import * as IpTable from "@effect-sockets/ipaddr/IpTable"
 import { count, random, text4, v4, v6 } from "./inputs.ts"
 import { type Candidate, compare, now, print } from "./rounds.ts"
 

@@ -10,10 +10,10 @@ import * as Stream from "effect/Stream"
 import { fork } from "node:child_process"
 import { once } from "node:events"
 import * as Net from "node:net"
-import * as NodeNetwork from "../../../socket/src/NodeNetwork.ts"
-import * as Server from "../../../socket/src/Server.ts"
-import * as ServerSocket from "../../../socket/src/ServerSocket.ts"
-import * as SocketStream from "../../../socket/src/SocketStream.ts"
+import * as NodeNetwork from "@effect-sockets/socket/NodeNetwork"
+import * as Server from "@effect-sockets/socket/Server"
+import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
+import * as SocketStream from "@effect-sockets/socket/SocketStream"
 
 const clients = (port: number, count: number): void => {
   let open = 0

@@ -1,6 +1,6 @@
 /**
  * Peers that are other programs: `others.ts nginx FOLDER`, `others.ts http09 FOLDER` (the command with its log to nowhere),
- * `others.ts workers FOLDER` (the command with two workers).
+ * `others.ts workers FOLDER` (the command with two workers), `others.ts redis FOLDER` (redis-server, without its file).
  */
 import { type ChildProcess, spawn } from "node:child_process"
 import { mkdtempSync, writeFileSync } from "node:fs"
@@ -39,7 +39,8 @@ const starts: Record<string, () => ChildProcess> = {
     return start("nginx", "-p", home, "-c", `${home}/nginx.conf`)
   },
   http09: () => http09(),
-  workers: () => http09("--workers", "2")
+  workers: () => http09("--workers", "2"),
+  redis: () => start("redis-server", "--port", String(port), "--bind", "127.0.0.1", "--save", "", "--dir", home)
 }
 
 const child = starts[program]()

@@ -1,8 +1,8 @@
 /**
  * This project's servers, with every default: `ours.ts WORK [FOLDER]`.
  */
-import * as Http09Server from "../../../../http09/src/Http09Server.ts"
-import * as NodeDocumentRoot from "../../../../http09/src/NodeDocumentRoot.ts"
+import * as Http09Server from "@effect-sockets/http09/Http09Server"
+import * as NodeDocumentRoot from "@effect-sockets/http09/NodeDocumentRoot"
 import * as NodeNetwork from "@effect-sockets/socket/NodeNetwork"
 import * as Server from "@effect-sockets/socket/Server"
 import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
@@ -14,8 +14,24 @@ import type * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { ready } from "./ready.ts"
+import { answer } from "./store.ts"
 
 const [work, folder = "."] = process.argv.slice(2)
+
+const decoder = new TextDecoder()
+
+/** A command of RESP2, read piece by piece. */
+const command = Effect.fnUntraced(function* (stream: SocketStream.SocketStream) {
+  const head = yield* SocketStream.readLine(stream)
+  if (Option.isNone(head)) return undefined
+  const args: Array<string> = []
+  for (let left = Number(head.value.slice(1)); left > 0; left--) {
+    const length = Option.getOrThrow(yield* SocketStream.readLine(stream))
+    const bytes = yield* SocketStream.readExactly(stream, Number(length.slice(1)) + 2)
+    args.push(decoder.decode(bytes.subarray(0, -2)))
+  }
+  return args
+})
 
 const chunk = new Uint8Array(65_536)
 
@@ -36,6 +52,13 @@ const works: Record<string, Server.Handler> = {
   }),
   stream: (stream) =>
     SocketStream.lines(stream).pipe(Stream.runForEach((line) => SocketStream.writeLine(stream, line))),
+  redis: Effect.fnUntraced(function* (stream) {
+    while (true) {
+      const args = yield* command(stream)
+      if (args === undefined) return
+      yield* SocketStream.write(stream, answer(args))
+    }
+  }),
   copy: (stream) => SocketStream.copy(stream, stream),
   up: Effect.fnUntraced(function* (stream) {
     const buffer = new Uint8Array(65_536)

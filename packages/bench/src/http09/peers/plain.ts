@@ -6,6 +6,7 @@ import * as Net from "node:net"
 import * as path from "node:path"
 import * as readline from "node:readline"
 import { ready } from "./ready.ts"
+import { answer } from "./store.ts"
 
 const [work, folder = "."] = process.argv.slice(2)
 
@@ -39,6 +40,28 @@ const request = (socket: Net.Socket, onPath: (name: string) => void): void => {
   })
 }
 
+/** A command of RESP2, or none if it is not whole yet: its arguments and where it ends. */
+const command = (bytes: Buffer, from: number): { readonly args: Array<string>; readonly end: number } | undefined => {
+  let at = from
+  const number = (): number => {
+    const end = bytes.indexOf("\r\n", at)
+    if (end === -1) return -1
+    const value = Number(bytes.toString("latin1", at + 1, end))
+    at = end + 2
+    return value
+  }
+  const count = number()
+  if (count === -1) return undefined
+  const args: Array<string> = []
+  for (let i = 0; i < count; i++) {
+    const length = number()
+    if (length === -1 || bytes.length < at + length + 2) return undefined
+    args.push(bytes.toString("utf8", at, at + length))
+    at += length + 2
+  }
+  return { args, end: at }
+}
+
 const chunk = new Uint8Array(65_536)
 const memory = new Map<string, Uint8Array>()
 
@@ -60,6 +83,20 @@ const works: Record<string, (socket: Net.Socket) => void> = {
     // It throws its input's errors anew.
     lines.on("error", () => {})
     lines.on("line", (line) => reply(socket, `${line}\r\n`))
+  },
+  redis: (socket) => {
+    let rest: Buffer = Buffer.alloc(0)
+    socket.on("data", (data: Buffer) => {
+      rest = rest.length === 0 ? data : Buffer.concat([rest, data])
+      let at = 0
+      let out = ""
+      for (let next = command(rest, 0); next !== undefined; next = command(rest, at)) {
+        at = next.end
+        out += answer(next.args)
+      }
+      rest = rest.subarray(at)
+      if (out !== "") reply(socket, out)
+    })
   },
   up: (socket) => socket.on("data", () => {}),
   down: (socket) => {

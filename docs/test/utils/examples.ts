@@ -106,13 +106,7 @@ export const examplesOfPage = (file: string): Array<Example> => {
   return [make(file, 1, "", "page", lines.join("\n")), ...named]
 }
 
-/** Pages whose blocks are only looked up in other tests. */
-export const copied = ["resolver"]
-
-export const pages = (): Array<string> => [
-  "README.md",
-  ...filesBelow("docs", /\.md$/).filter((file) => !copied.some((name) => file === `docs/${name}.md`))
-]
+export const pages = (): Array<string> => ["README.md", ...filesBelow("docs", /\.md$/)]
 
 export const allExamples = (): Array<Example> => [
   ...packages.flatMap((name) => filesBelow(`packages/${name}/src`, /\.ts$/)).flatMap(examplesOfSource),

@@ -2,6 +2,7 @@
  * What a transport gives: one end of an open connection as plain calls. `SocketStream` is built on it; write one of
  * these to bring a transport of your own. No method throws, and none but the constructor's caller owns it.
  */
+import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as NetAddress from "effect/net/NetAddress"
 import type * as Result from "effect/Result"
@@ -35,6 +36,27 @@ export interface Timers {
   set(millis: number, f: () => void): () => void
 }
 
+/**
+ * Options of one socket, as far as Node has them. Node has no others: buffer sizes (SO_RCVBUF, SO_SNDBUF), SO_LINGER,
+ * TCP_USER_TIMEOUT, TCP_FASTOPEN, TCP_QUICKACK, SO_MARK and SO_BINDTODEVICE cannot be reached from it, nor can who the
+ * peer of a Unix-domain socket is (SO_PEERCRED). Unix-domain sockets ignore them all.
+ */
+export interface SocketOptions {
+  /** Send small segments at once (TCP_NODELAY). Default `true`: this package already gathers small writes. */
+  readonly noDelay?: boolean | undefined
+  /**
+   * Probe a peer from which nothing came for so long (SO_KEEPALIVE), in whole seconds, at most 32,767 of them, as Linux
+   * counts. Default, and `Infinity`: never.
+   */
+  readonly keepAlive?: Duration.Input | undefined
+  /** How long to wait for the answer to a probe. Default: the system's, 75 seconds on Linux. From Node 26.4 on. */
+  readonly keepAliveInterval?: Duration.Input | undefined
+  /** Probes without an answer until the connection breaks, 1 to 127. Default: the system's, 9 on Linux. From Node 26.4 on. */
+  readonly keepAliveCount?: number | undefined
+  /** The type of service of IPv4, the traffic class of IPv6, 0 to 255. Default: the system's, 0. From Node 25.6 on. */
+  readonly typeOfService?: number | undefined
+}
+
 /** One end of an open connection. */
 export interface Connection {
   readonly localAddress: NetAddress.SocketAddress
@@ -57,6 +79,11 @@ export interface Connection {
   destroy(): void
   /** Cuts the connection so that the peer sees an error (RST), and gives the descriptor back; `closed` follows. */
   reset(): void
+  /**
+   * Sets the options that are given, each of which can be meant, and leaves the others. Fails where the platform lacks
+   * one. Left out by transports that have none.
+   */
+  configure?(options: SocketOptions): Result.Result<void, Reason>
   /**
    * Takes the handshake on this connection. `early` is what the peer sent already: it is read as part of the handshake,
    * never as input that came under TLS. The result replaces it at once: it reports no more events, and what is

@@ -2,39 +2,32 @@
  * The capability to connect and to listen. Everything else in this package is written over its two operations, so a
  * program that is given another `Network` (TCP, Unix-domain, TLS, or one inside the process) runs unchanged.
  */
+import { boolean, type Check, find, integer, positiveDuration } from "@effect-sockets/resolver/InvalidOption"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
-import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import { constVoid } from "effect/Function"
 import type * as NetAddress from "effect/net/NetAddress"
 import type * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
-import type { Connection, Timers } from "./Connection.ts"
+import type { Connection, SocketOptions, Timers } from "./Connection.ts"
 import { deliver, guard } from "./internal/guard.ts"
-import { isNetworkError, type Reason, type NetworkError } from "./NetworkError.ts"
+import { isNetworkError, make as makeError, type Reason, type NetworkError } from "./NetworkError.ts"
 import type * as Tls from "./Tls.ts"
 
 /** How one connection is made. */
-export interface ConnectOptions {
-  /** Send small segments at once (TCP_NODELAY). Default `true`: this package already gathers small writes. */
-  readonly noDelay?: boolean | undefined
-  /** Probe an idle peer after this long (SO_KEEPALIVE). Default: never. */
-  readonly keepAlive?: Duration.Input | undefined
+export interface ConnectOptions extends SocketOptions {
   /** The local address to connect from, for a machine with several. Default: the system's choice. */
   readonly localAddress?: NetAddress.IpAddress | undefined
   /** The local port to connect from, 1 to 65535. Default: any free port. */
   readonly localPort?: number | undefined
 }
 
-/** How a port is opened. */
-export interface ListenOptions {
+/** How a port is opened, and the options of the sockets that come from it. */
+export interface ListenOptions extends SocketOptions {
   /** Connections that the kernel keeps while the process is busy, at least 1. Default 511, as in Node and nginx. */
   readonly backlog?: number | undefined
-  /** Send small segments at once (TCP_NODELAY). Default `true`: this package already gathers small writes. */
-  readonly noDelay?: boolean | undefined
-  /** Probe an idle peer after this long (SO_KEEPALIVE). Default: never. */
-  readonly keepAlive?: Duration.Input | undefined
   /** Let several processes open the same port; the kernel spreads connections over them. Default `false`. */
   readonly reusePort?: boolean | undefined
   /** On an IPv6 address, take no IPv4 connections. Default `true`: `::` alone does not open IPv4's port as well. */
@@ -50,6 +43,8 @@ export interface DialEvents {
   connected(connection: Connection): void
   /** Why there is none. */
   failed(error: NetworkError): void
+  /** What holds the attempt up, which goes on. Told each time, for the error of who loses patience. */
+  delayed?(error: NetworkError): void
   /** `connected` threw, which is a fault of the program's or of this package's: the connection is being reset. */
   defect(cause: unknown): void
 }
@@ -121,20 +116,57 @@ export class Network extends Context.Service<
 /** What a network is made from: all but `connect`, which is `dial` as an effect. */
 export type Parts = Omit<Network["Service"], "connect">
 
-/** A network from its parts. Spread another network's to change some of them. */
-export const make = (parts: Parts): Network["Service"] =>
-  Network.of({
+/**
+ * A network from its parts. Spread another network's to change some of them. It looks at options: with one that cannot be
+ * meant, `dial`, `connect` and `listen` fail with `InvalidOption`.
+ */
+export const make = (parts: Parts): Network["Service"] => {
+  const dial: Parts["dial"] = (address, options, events) => {
+    const invalid = find(options, connectChecks)
+    if (invalid === undefined) return parts.dial(address, options, events)
+    guard(
+      () => events.failed(makeError("connect", address, invalid)),
+      (cause) => events.defect(cause)
+    )
+    return constVoid
+  }
+  return Network.of({
     ...parts,
+    dial,
     connect: (address, options = {}) =>
       Effect.callback((resume) => {
-        const cancel = parts.dial(address, options, {
+        const cancel = dial(address, options, {
           connected: (connection) => resume(Effect.succeed(connection)),
           failed: (error) => resume(Effect.fail(error)),
           defect: (cause) => resume(Effect.die(cause))
         })
         return Effect.sync(cancel)
+      }),
+    listen: (address, events, options = {}) =>
+      Effect.suspend(() => {
+        const invalid = find(options, listenChecks)
+        return invalid === undefined
+          ? parts.listen(address, events, options)
+          : Effect.fail(makeError("listen", address, invalid))
       })
   })
+}
+
+/** The largest number of the kernel's that counts things. */
+const largestCount = 2 ** 31 - 1
+
+/** What options of sockets must be, whoever takes them. */
+export const socketChecks: { readonly [K in keyof SocketOptions]-?: Check } = {
+  noDelay: boolean,
+  keepAlive: positiveDuration,
+  keepAliveInterval: positiveDuration,
+  keepAliveCount: integer(1, 127),
+  typeOfService: integer(0, 255)
+}
+
+const connectChecks = { ...socketChecks, localPort: integer(1, 65_535) }
+
+const listenChecks = { ...socketChecks, backlog: integer(1, largestCount), reusePort: boolean, ipv6Only: boolean }
 
 /** `dial` of a transport that connects by an effect: it runs in a fiber of its own, with this context. */
 export const dialBy =

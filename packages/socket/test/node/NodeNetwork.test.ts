@@ -10,12 +10,8 @@ import * as path from "node:path"
 import * as ServerSocket from "../../src/ServerSocket.ts"
 import type { NetworkError } from "../../src/NetworkError.ts"
 import * as SocketStream from "../../src/SocketStream.ts"
+import { folder } from "../utils/folders.ts"
 import { live, portOf } from "../utils/live.ts"
-
-const folder = Effect.acquireRelease(
-  Effect.sync(() => fs.mkdtempSync(path.join(os.tmpdir(), "socket-"))),
-  (name) => Effect.sync(() => fs.rmSync(name, { recursive: true }))
-)
 
 const reasonOf = <A, R>(effect: Effect.Effect<A, NetworkError, R>) =>
   Effect.map(Effect.flip(effect), ({ reason }) => reason)

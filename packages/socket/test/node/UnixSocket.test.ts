@@ -3,24 +3,15 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
-import { spawn } from "node:child_process"
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as Server from "../../src/Server.ts"
 import * as ServerSocket from "../../src/ServerSocket.ts"
 import * as SocketStream from "../../src/SocketStream.ts"
 import { authority, server } from "../utils/certificates.ts"
+import { folder, leaveStale, somePath } from "../utils/folders.ts"
 import { live } from "../utils/live.ts"
 import { echo } from "../utils/serving.ts"
-
-/** A folder that is gone with the scope. */
-const folder = Effect.acquireRelease(
-  Effect.sync(() => mkdtempSync(join(tmpdir(), "effect-sockets-"))),
-  (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true }))
-)
-
-const somePath = Effect.map(folder, (folder) => join(folder, "socket"))
 
 const at = (path: string) => NetAddress.unixPathAddress(path)
 
@@ -29,15 +20,6 @@ const brief = { lingerTimeout: 50 }
 
 /** A path of so many bytes. */
 const pathOf = (folder: string, bytes: number): string => join(folder, "x".repeat(bytes - folder.length - 1))
-
-/** Leaves the file of a socket behind, as a process does that is killed. */
-const leaveStale = (path: string): Effect.Effect<void> =>
-  Effect.callback((resume) => {
-    const script = `require("node:net").createServer().listen(process.argv[1], () => process.stdout.write("up"))`
-    const child = spawn(process.execPath, ["-e", script, path], { stdio: ["ignore", "pipe", "inherit"] })
-    child.stdout.once("data", () => child.kill("SIGKILL"))
-    child.once("close", () => resume(Effect.void))
-  })
 
 const isSocket = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isSocket() ?? false
 

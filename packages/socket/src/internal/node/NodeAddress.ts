@@ -30,3 +30,6 @@ export const pathProblem = (path: string): string | undefined => {
   if (path.startsWith("\0")) return process.platform === "linux" ? undefined : "abstract names are Linux's"
   return path.includes("\0") ? "the path contains NUL" : undefined
 }
+
+/** The address of a Unix-domain socket that was not bound to a path: every client's. */
+export const unnamed = NetAddress.unixPathAddress("")

@@ -3,13 +3,16 @@
  * events throws resets its connection, is reported to it as a defect, and goes no further.
  */
 import * as NetAddress from "effect/net/NetAddress"
+import * as Result from "effect/Result"
 import type * as Net from "node:net"
 import { performance } from "node:perf_hooks"
-import type { Connection, ConnectionEvents, Timers } from "../../Connection.ts"
+import type { Connection, ConnectionEvents, SocketOptions, Timers } from "../../Connection.ts"
 import { type Reason, reasonFromCause } from "../../NetworkError.ts"
 import { report } from "../guard.ts"
 import { inetAddress } from "./NodeAddress.ts"
+import { HalfOpen } from "./NodeHalfOpen.ts"
 import { reading } from "./NodeSharedBuffer.ts"
+import { apply, unsupported } from "./NodeSocketOptions.ts"
 import { after } from "./NodeTimers.ts"
 
 const owner = Symbol("@effect-sockets/socket/NodeConnection")
@@ -36,6 +39,8 @@ function onClose(this: OwnedSocket): void {
 const longestBurst = 1024 * 1024
 
 const nothing = new Uint8Array(0)
+
+const halfOpen = new HalfOpen()
 
 /** The two ends of a connection, as far as they are known without asking the kernel. */
 export interface KnownAddresses {
@@ -155,7 +160,19 @@ export class NodeConnection implements Connection, Timers {
   }
 
   end(): void {
+    halfOpen.forget(this)
     this.socket.end()
+  }
+
+  /** Asks the kernel, by a write of nothing, whether the peer has reset the connection. TLS would keep that to itself. */
+  probe(): void {
+    const { socket, tcp } = this
+    if (socket.writableLength > 0 || socket.destroyed || tcp.destroyed) return
+    tcp.write(nothing, (error) => {
+      if (!error) return
+      this.cause ??= error
+      this.socket.destroy()
+    })
   }
 
   destroy(): void {
@@ -167,6 +184,18 @@ export class NodeConnection implements Connection, Timers {
     const ending = this.socket.writableEnded && !this.socket.writableFinished
     if (ending || this.isUnix) this.socket.destroy()
     else this.socket.resetAndDestroy()
+  }
+
+  configure(options: SocketOptions): Result.Result<void, Reason> {
+    const lacking = unsupported(options)
+    if (lacking !== undefined) return Result.fail(lacking)
+    if (!this.isUnix && !this.socket.destroyed) apply(this.tcp, options)
+    return Result.succeed(undefined)
+  }
+
+  /** The socket that has options: TLS has none of its own. */
+  protected get tcp(): Net.Socket {
+    return this.socket
   }
 
   /** Hands the socket over to another owner. */
@@ -210,6 +239,7 @@ export class NodeConnection implements Connection, Timers {
 
   ended(): void {
     if (this.cause !== undefined) return
+    if (!this.isUnix) halfOpen.watch(this)
     try {
       this.events?.end()
     } catch (cause) {
@@ -227,6 +257,7 @@ export class NodeConnection implements Connection, Timers {
 
   closed(): void {
     this.isClosed = true
+    halfOpen.forget(this)
     try {
       this.events?.closed(this.cause === undefined ? undefined : this.reason())
     } catch (cause) {

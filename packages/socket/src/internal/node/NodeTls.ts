@@ -132,6 +132,10 @@ class TlsConnection extends NodeConnection implements SecureConnection {
     Deferred.doneUnsafe(this.done, Exit.succeed(info))
   }
 
+  protected override get tcp(): OwnedSocket {
+    return this.raw
+  }
+
   private refuse(reason: Reason): void {
     this.refusal ??= reason
     this.reset()

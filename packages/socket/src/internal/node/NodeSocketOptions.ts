@@ -1,0 +1,54 @@
+/** Options of sockets in Node's words, and those that a version of Node does not have. */
+import * as Net from "node:net"
+import type { Reason } from "../../NetworkError.ts"
+import type { SocketOptions } from "../../Connection.ts"
+import { toMillis } from "@effect-sockets/resolver/InvalidOption"
+
+/** Node 26.4 and later pass on the interval and the count. */
+const hasProbes = Net.Socket.prototype.setKeepAlive.length >= 4
+
+/** Node 25.6 and later. */
+const hasTypeOfService = typeof Net.Socket.prototype.setTypeOfService === "function"
+
+/** The longest time that Linux takes for a probe, in seconds (TCP_KEEPIDLE, TCP_KEEPINTVL). */
+const longestProbe = 32_767
+
+/** Whole seconds in milliseconds, as the kernel counts: a fraction is none, and too long a time is refused in silence. */
+const seconds = (millis: number): number => Math.min(longestProbe, Math.max(1, Math.ceil(millis / 1000))) * 1000
+
+/** What this version of Node cannot do of what is asked for. */
+export const unsupported = (options: SocketOptions): Reason | undefined => {
+  const probes = options.keepAliveInterval !== undefined || options.keepAliveCount !== undefined
+  if (probes && !hasProbes) return missing("keepAliveInterval and keepAliveCount", "26.4")
+  return options.typeOfService !== undefined && !hasTypeOfService ? missing("typeOfService", "25.6") : undefined
+}
+
+const missing = (name: string, version: string): Reason => ({
+  _tag: "Unsupported",
+  detail: `${name} before Node ${version}`
+})
+
+/** The part that Node sets by itself when it makes a socket. Without it, a socket costs no further calls. */
+export const atStart = (options: SocketOptions) => {
+  const idle = toMillis(options.keepAlive)
+  return {
+    noDelay: options.noDelay ?? true,
+    ...(idle === Infinity ? {} : { keepAlive: true, keepAliveInitialDelay: seconds(idle) })
+  }
+}
+
+/** Whether there is more to set than Node sets by itself. */
+export const hasMore = (options: SocketOptions): boolean =>
+  options.keepAliveInterval !== undefined || options.keepAliveCount !== undefined || options.typeOfService !== undefined
+
+/** Sets all that is given. Node does not say whether the system took it. */
+export const apply = (socket: Net.Socket, options: SocketOptions): void => {
+  if (options.noDelay !== undefined) socket.setNoDelay(options.noDelay)
+  if (options.keepAlive !== undefined) {
+    const idle = toMillis(options.keepAlive)
+    const interval = options.keepAliveInterval === undefined ? undefined : seconds(toMillis(options.keepAliveInterval))
+    if (idle === Infinity) socket.setKeepAlive(false)
+    else socket.setKeepAlive(true, seconds(idle), interval, options.keepAliveCount)
+  }
+  if (options.typeOfService !== undefined) socket.setTypeOfService(options.typeOfService)
+}

@@ -6,7 +6,16 @@ import * as Equal from "effect/Equal"
 import * as Order from "effect/Order"
 import * as NetAddress from "effect/net/NetAddress"
 
-/** A row of the policy table: destinations in `prefix` are preferred by `precedence` and to sources of equal `label`. */
+/**
+ * A row of the policy table: destinations in `prefix` are preferred by `precedence` and to sources of equal `label`.
+ *
+ * ```ts
+ * import * as AddressOrder from "@effect-sockets/resolver/AddressOrder"
+ * import * as NetAddress from "effect/net/NetAddress"
+ * const found: AddressOrder.Policy = AddressOrder.policyOf(NetAddress.ipFromStringUnsafe("2002::1"))
+ * found.precedence // => 30
+ * ```
+ */
 export interface Policy {
   readonly prefix: NetAddress.Ipv6Address
   readonly length: number
@@ -14,7 +23,17 @@ export interface Policy {
   readonly label: number
 }
 
-/** A row of a policy table, from the prefix in text. IPv4 is found under `::ffff:0:0/96`. */
+/**
+ * A row of a policy table, from the prefix in text. IPv4 is found under `::ffff:0:0/96`.
+ *
+ * ```ts
+ * import * as AddressOrder from "@effect-sockets/resolver/AddressOrder"
+ * import * as NetAddress from "effect/net/NetAddress"
+ * // Prefer unique local addresses to all others.
+ * const policies = [AddressOrder.policy("fc00::/7", 60, 13), ...AddressOrder.defaultPolicies.filter(({ label }) => label !== 13)]
+ * AddressOrder.policyOf(NetAddress.ipFromStringUnsafe("fd00::5"), policies).precedence // => 60
+ * ```
+ */
 export const policy = (prefix: string, precedence: number, label: number): Policy => {
   const [address, length] = prefix.split("/")
   return { prefix: toIpv6(NetAddress.ipFromStringUnsafe(address)), length: Number(length), precedence, label }
@@ -23,7 +42,14 @@ export const policy = (prefix: string, precedence: number, label: number): Polic
 const toIpv6 = (address: NetAddress.IpAddress): NetAddress.Ipv6Address =>
   NetAddress.isIpv4Address(address) ? NetAddress.toIpv4Mapped(address) : address
 
-/** The default policy table (RFC 6724, section 2.1). */
+/**
+ * The default policy table (RFC 6724, section 2.1).
+ *
+ * ```ts
+ * import * as AddressOrder from "@effect-sockets/resolver/AddressOrder"
+ * AddressOrder.defaultPolicies.map(({ precedence }) => precedence) // => [50, 40, 35, 30, 5, 3, 1, 1, 1]
+ * ```
+ */
 export const defaultPolicies: ReadonlyArray<Policy> = [
   policy("::1/128", 50, 0),
   policy("::/0", 40, 1),
@@ -36,7 +62,16 @@ export const defaultPolicies: ReadonlyArray<Policy> = [
   policy("3ffe::/16", 1, 12)
 ]
 
-/** How many leading bits two addresses share, from 0 to 128; IPv4 addresses count as mapped ones. */
+/**
+ * How many leading bits two addresses share, from 0 to 128; IPv4 addresses count as mapped ones.
+ *
+ * ```ts
+ * import * as AddressOrder from "@effect-sockets/resolver/AddressOrder"
+ * import * as NetAddress from "effect/net/NetAddress"
+ * const ip = NetAddress.ipFromStringUnsafe
+ * AddressOrder.commonPrefix(ip("2001:db8::1"), ip("2001:db8::2")) // => 126
+ * ```
+ */
 export const commonPrefix = (self: NetAddress.IpAddress, that: NetAddress.IpAddress): number => {
   const left = NetAddress.ipv6ToSegments(toIpv6(self))
   const right = NetAddress.ipv6ToSegments(toIpv6(that))
@@ -44,7 +79,16 @@ export const commonPrefix = (self: NetAddress.IpAddress, that: NetAddress.IpAddr
   return i === -1 ? 128 : i * 16 + Math.clz32(left[i] ^ right[i]) - 16
 }
 
-/** The row of a policy table with the longest prefix that holds an address. */
+/**
+ * The row of a policy table with the longest prefix that holds an address.
+ *
+ * ```ts
+ * import * as AddressOrder from "@effect-sockets/resolver/AddressOrder"
+ * import * as NetAddress from "effect/net/NetAddress"
+ * const ip = NetAddress.ipFromStringUnsafe
+ * AddressOrder.policyOf(ip("192.0.2.1")).label // => 4
+ * ```
+ */
 export const policyOf = (address: NetAddress.IpAddress, policies = defaultPolicies): Policy =>
   policies
     .filter(({ prefix, length }) => commonPrefix(prefix, address) >= length)
@@ -60,6 +104,14 @@ const global = 14
 /**
  * The scope of an address, as the numbers of multicast scopes: 2 link-local, 5 site-local, 14 global (RFC 6724, section
  * 3). The loopback addresses and `169.254.0.0/16` are link-local, private IPv4 addresses are global (section 3.2).
+ *
+ * ```ts
+ * import * as AddressOrder from "@effect-sockets/resolver/AddressOrder"
+ * import * as NetAddress from "effect/net/NetAddress"
+ * const ip = NetAddress.ipFromStringUnsafe
+ * AddressOrder.scopeOf(ip("169.254.3.4")) // => 2
+ * AddressOrder.scopeOf(ip("10.0.0.5")) // => 14
+ * ```
  */
 export const scopeOf = (address: NetAddress.IpAddress): number => {
   const canonical = NetAddress.toCanonical(address)
@@ -70,7 +122,17 @@ export const scopeOf = (address: NetAddress.IpAddress): number => {
   return (head & 0xffc0) === 0xfec0 ? siteLocal : global
 }
 
-/** A local address that packets may be sent from. What is left out is false; `prefixLength` is 64 (32 for IPv4). */
+/**
+ * A local address that packets may be sent from. What is left out is false; `prefixLength` is 64 (32 for IPv4).
+ *
+ * ```ts
+ * import * as AddressOrder from "@effect-sockets/resolver/AddressOrder"
+ * import * as NetAddress from "effect/net/NetAddress"
+ * const ip = NetAddress.ipFromStringUnsafe
+ * const temporary: AddressOrder.Source = { address: ip("2001:db8::1"), prefixLength: 64, temporary: true }
+ * AddressOrder.selectSource(ip("2001:db8::9"), [{ address: ip("2001:db8::2") }, temporary])?.temporary // => true
+ * ```
+ */
 export interface Source {
   readonly address: NetAddress.IpAddress
   readonly prefixLength?: number | undefined
@@ -109,6 +171,15 @@ const sharedPrefix = (source: Source, destination: NetAddress.IpAddress): number
 /**
  * The source address that RFC 6724, section 5 chooses for a destination, or undefined if no candidate is of its family.
  * Candidates should be those of the outgoing interface: rules 5 and 5.5, which compare interfaces, are left out.
+ *
+ * ```ts
+ * import * as AddressOrder from "@effect-sockets/resolver/AddressOrder"
+ * import * as NetAddress from "effect/net/NetAddress"
+ * const ip = NetAddress.ipFromStringUnsafe
+ * const mine = [{ address: ip("fe80::1") }, { address: ip("2001:db8::1") }]
+ * const source = AddressOrder.selectSource(ip("2001:db8:9::1"), mine)
+ * String(source?.address) // => "2001:db8::1"
+ * ```
  */
 export const selectSource = (
   destination: NetAddress.IpAddress,
@@ -137,6 +208,16 @@ export const selectSource = (
  * Sorts destinations by RFC 6724, section 6, given the source each would be reached from; undefined says that it cannot
  * be reached. Destinations that no rule tells apart keep their order. Rule 9, the longest matching prefix, is for IPv6
  * only: among IPv4 addresses it says nothing of the distance and undoes the rotation of a name server.
+ *
+ * ```ts
+ * import * as AddressOrder from "@effect-sockets/resolver/AddressOrder"
+ * import * as NetAddress from "effect/net/NetAddress"
+ * const ip = NetAddress.ipFromStringUnsafe
+ * // A host that has no IPv6 address of its own.
+ * const sources = [{ address: ip("192.0.2.77") }]
+ * const sorted = AddressOrder.sort([ip("2001:db8::1"), ip("192.0.2.1")], (to) => AddressOrder.selectSource(to, sources))
+ * sorted.map(NetAddress.formatIp) // => ["192.0.2.1", "2001:db8::1"]
+ * ```
  */
 export const sort = (
   destinations: Arr.NonEmptyReadonlyArray<NetAddress.IpAddress>,
@@ -174,6 +255,14 @@ export const sort = (
 /**
  * Alternates the families of a sorted list, so that a family that does not work costs one attempt and not all of its
  * addresses (RFC 8305, section 4). The first address stays first, and each family keeps its order.
+ *
+ * ```ts
+ * import * as AddressOrder from "@effect-sockets/resolver/AddressOrder"
+ * import * as NetAddress from "effect/net/NetAddress"
+ * const ip = NetAddress.ipFromStringUnsafe
+ * const mixed = AddressOrder.interleave([ip("2001:db8::1"), ip("2001:db8::2"), ip("192.0.2.1")])
+ * mixed.map(NetAddress.formatIp) // => ["2001:db8::1", "192.0.2.1", "2001:db8::2"]
+ * ```
  */
 export const interleave = (
   addresses: Arr.NonEmptyReadonlyArray<NetAddress.IpAddress>

@@ -35,6 +35,16 @@ const toDnsError =
  * of a lookup. Other types are `Unsupported`.
  *
  * **Errors** are `DnsError`s with the `ResolverError` as their cause.
+ *
+ * ```ts
+ * import * as EffectDns from "@effect-sockets/resolver/EffectDns"
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import { Effect } from "effect"
+ * const zone = Resolver.layerStatic({ hosts: { "db.internal": ["10.0.0.5", "fd00::5"] }, aliases: { db: "db.internal" } })
+ * const dns = EffectDns.toDns(await Effect.runPromise(Effect.provide(Resolver.Resolver, zone)))
+ * const found = await Effect.runPromise(dns.lookup("db"))
+ * found.map(String) // => ["10.0.0.5", "fd00::5"]
+ * ```
  */
 export const toDns = (resolver: Resolver.Resolver["Service"]): Dns.Dns["Service"] => {
   const lookup = (
@@ -75,7 +85,19 @@ export const toDns = (resolver: Resolver.Resolver["Service"]): Dns.Dns["Service"
   })
 }
 
-/** An effect `Dns` over the resolver. */
+/**
+ * An effect `Dns` over the resolver.
+ *
+ * ```ts
+ * import * as EffectDns from "@effect-sockets/resolver/EffectDns"
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import { Effect, Layer } from "effect"
+ * import * as Dns from "effect/net/Dns"
+ * const zone = Resolver.layerStatic({ hosts: { "db.internal": ["10.0.0.5", "fd00::5"] }, aliases: { db: "db.internal" } })
+ * const names = Dns.Dns.use((dns) => dns.reverse("10.0.0.5"))
+ * await Effect.runPromise(Effect.provide(names, Layer.provide(EffectDns.layerDns, zone))) // => ["db.internal", "db"]
+ * ```
+ */
 export const layerDns: Layer.Layer<Dns.Dns, never, Resolver.Resolver> = Layer.effect(
   Dns.Dns,
   Resolver.Resolver.useSync(toDns)
@@ -84,6 +106,17 @@ export const layerDns: Layer.Layer<Dns.Dns, never, Resolver.Resolver> = Layer.ef
 /**
  * An effect `AddressResolver` over the resolver, for `host:port` endpoints. Zones of IPv6 literals may be numeric; for
  * names of interfaces give `scopeId`.
+ *
+ * ```ts
+ * import * as EffectDns from "@effect-sockets/resolver/EffectDns"
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import { Effect, Layer } from "effect"
+ * import { AddressResolver } from "effect/net/AddressResolver"
+ * const zone = Resolver.layerStatic({ hosts: { "db.internal": ["10.0.0.5", "fd00::5"] }, aliases: { db: "db.internal" } })
+ * const resolve = AddressResolver.use((resolver) => resolver.resolve("db:5432"))
+ * const found = await Effect.runPromise(Effect.provide(resolve, Layer.provide(EffectDns.layerAddressResolver(), zone)))
+ * found.map(String) // => ["10.0.0.5:5432", "[fd00::5]:5432"]
+ * ```
  */
 export const layerAddressResolver = (
   options?: AddressResolver.MakeOptions

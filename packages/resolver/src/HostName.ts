@@ -6,7 +6,17 @@ import * as Result from "effect/Result"
 import * as Host from "effect/net/Host"
 import * as NetAddress from "effect/net/NetAddress"
 
-/** An address, or a name in lower-case ASCII form that a resolver may be asked for. */
+/**
+ * An address, or a name in lower-case ASCII form that a resolver may be asked for.
+ *
+ * ```ts
+ * import * as HostName from "@effect-sockets/resolver/HostName"
+ * import * as NetAddress from "effect/net/NetAddress"
+ * import { Result } from "effect"
+ * const host: HostName.HostName = Result.getOrThrow(HostName.fromString("192.0.2.1"))
+ * NetAddress.isIpAddress(host) // => true
+ * ```
+ */
 export type HostName = NetAddress.IpAddress | Host.DomainName
 
 /**
@@ -21,6 +31,13 @@ export type HostName = NetAddress.IpAddress | Host.DomainName
  * (`fe80::1%eth0`: the zone belongs to a socket address), brackets, ports, empty labels, hyphens at the ends of a label.
  *
  * **Errors** the text that says why.
+ *
+ * ```ts
+ * import * as HostName from "@effect-sockets/resolver/HostName"
+ * import { Result } from "effect"
+ * String(Result.getOrThrow(HostName.fromString("Bücher.example"))) // => "xn--bcher-kva.example"
+ * Result.isFailure(HostName.fromString("127.1")) // => true
+ * ```
  */
 export const fromString = (text: string): Result.Result<HostName, string> => {
   if (text.includes("%")) return Result.fail("an address with a zone belongs to one interface: use a socket address")
@@ -29,7 +46,16 @@ export const fromString = (text: string): Result.Result<HostName, string> => {
   return Result.filterOrFail(host, isNoRoot, () => theRoot)
 }
 
-/** The name that a text is, as {@link fromString} reads it; an address is none. */
+/**
+ * The name that a text is, as {@link fromString} reads it; an address is none.
+ *
+ * ```ts
+ * import * as HostName from "@effect-sockets/resolver/HostName"
+ * import { Result } from "effect"
+ * String(Result.getOrThrow(HostName.nameFromString("WWW.example."))) // => "www.example."
+ * Result.isFailure(HostName.nameFromString(".")) // => true
+ * ```
+ */
 export const nameFromString = (text: string): Result.Result<Host.DomainName, string> =>
   Result.filterOrFail(
     Result.mapError(Host.domainNameFromString(text), (error) => error.message),
@@ -42,10 +68,26 @@ const theRoot = "the root of the name space is not a host"
 // The root in any spelling: `.`, or `。` of international names.
 const isNoRoot = (host: HostName): boolean => host !== "."
 
-/** The name without the dot that marks it absolute. */
+/**
+ * The name without the dot that marks it absolute.
+ *
+ * ```ts
+ * import * as HostName from "@effect-sockets/resolver/HostName"
+ * import { Result } from "effect"
+ * String(Result.map(HostName.nameFromString("www.example."), HostName.toRelative).pipe(Result.getOrThrow)) // => "www.example"
+ * ```
+ */
 export const toRelative: (name: Host.DomainName) => Host.DomainName = Host.toRelative
 
-/** The name with the dot that marks it absolute. */
+/**
+ * The name with the dot that marks it absolute.
+ *
+ * ```ts
+ * import * as HostName from "@effect-sockets/resolver/HostName"
+ * import { Result } from "effect"
+ * String(Result.map(HostName.nameFromString("www.example"), HostName.toAbsolute).pipe(Result.getOrThrow)) // => "www.example."
+ * ```
+ */
 export const toAbsolute: (name: Host.DomainName) => Host.DomainName = Host.toFullyQualified
 
 const topLabel = (name: Host.DomainName): string => {
@@ -55,6 +97,13 @@ const topLabel = (name: Host.DomainName): string => {
 
 /**
  * The loopback addresses for `localhost` and the names in it, whatever a name server may say of them (RFC 6761, 6.3).
+ *
+ * ```ts
+ * import * as HostName from "@effect-sockets/resolver/HostName"
+ * import { domainNameFromStringUnsafe } from "effect/net/Host"
+ * HostName.loopbackOf(domainNameFromStringUnsafe("db.localhost"), "IPv4")?.map(String) // => ["127.0.0.1"]
+ * HostName.loopbackOf(domainNameFromStringUnsafe("db.example"), "IPv4") // => undefined
+ * ```
  */
 export const loopbackOf = (
   name: Host.DomainName,
@@ -68,5 +117,13 @@ export const loopbackOf = (
         ? [NetAddress.ipv6Loopback]
         : [NetAddress.ipv6Loopback, NetAddress.ipv4Loopback]
 
-/** Whether a name is known not to exist in DNS, which must not be asked: RFC 6761, 6.4 and RFC 7686, 2. */
+/**
+ * Whether a name is known not to exist in DNS, which must not be asked: RFC 6761, 6.4 and RFC 7686, 2.
+ *
+ * ```ts
+ * import * as HostName from "@effect-sockets/resolver/HostName"
+ * import { domainNameFromStringUnsafe } from "effect/net/Host"
+ * HostName.isNeverInDns(domainNameFromStringUnsafe("host.onion")) // => true
+ * ```
+ */
 export const isNeverInDns = (name: Host.DomainName): boolean => ["invalid", "onion"].includes(topLabel(name))

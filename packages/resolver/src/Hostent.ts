@@ -13,6 +13,13 @@ import * as NetAddress from "effect/net/NetAddress"
  * - `addresses`: all addresses, best first, at least one. In a reverse answer the address that was asked for comes first.
  *
  * Hostents with equal fields are equal (`Equal.equals`). Encoded, as JSON, the addresses are text.
+ *
+ * ```ts
+ * import * as Hostent from "@effect-sockets/resolver/Hostent"
+ * import * as NetAddress from "effect/net/NetAddress"
+ * const hostent: Hostent.Hostent = Hostent.fromAddresses("bibop.alu.org", ["www.lisp.org"], [NetAddress.ipFromStringUnsafe("128.18.65.4")])
+ * hostent.addressType // => "IPv4"
+ * ```
  */
 export class Hostent extends Schema.Class<Hostent>("@effect-sockets/resolver/Hostent")({
   name: Schema.String,
@@ -23,6 +30,13 @@ export class Hostent extends Schema.Class<Hostent>("@effect-sockets/resolver/Hos
 
 /**
  * Gives the hostent of a name and its addresses, with the address type of the first of them.
+ *
+ * ```ts
+ * import * as Hostent from "@effect-sockets/resolver/Hostent"
+ * import * as NetAddress from "effect/net/NetAddress"
+ * const hostent = Hostent.fromAddresses("localhost", [], [NetAddress.ipv6Loopback, NetAddress.ipv4Loopback])
+ * hostent.addressType // => "IPv6"
+ * ```
  */
 export const fromAddresses = (
   name: string,
@@ -36,6 +50,13 @@ const list = (items: ReadonlyArray<string>) =>
 /**
  * Prints a hostent in one line, the way Lisp prints the structure: `ADDR-TYPE` is 2 for IPv4 and 10 for IPv6, the
  * values of `AF_INET` and `AF_INET6` on Linux.
+ *
+ * ```ts
+ * import * as Hostent from "@effect-sockets/resolver/Hostent"
+ * import * as NetAddress from "effect/net/NetAddress"
+ * const hostent = Hostent.fromAddresses("localhost", [], [NetAddress.ipv4Loopback])
+ * Hostent.format(hostent) // => '#S(HOSTENT :NAME "localhost" :ALIASES NIL :ADDR-LIST ("127.0.0.1") :ADDR-TYPE 2)'
+ * ```
  */
 export const format = (self: Hostent): string => {
   const type = self.addressType === "IPv4" ? 2 : 10

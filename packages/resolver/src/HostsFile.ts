@@ -5,7 +5,15 @@ import * as Result from "effect/Result"
 import * as NetAddress from "effect/net/NetAddress"
 import * as HostName from "./HostName.ts"
 
-/** One line of a hosts file. Names are in lower-case ASCII without a trailing dot. */
+/**
+ * One line of a hosts file. Names are in lower-case ASCII without a trailing dot.
+ *
+ * ```ts
+ * import * as HostsFile from "@effect-sockets/resolver/HostsFile"
+ * const [line]: ReadonlyArray<HostsFile.HostsLine> = HostsFile.parse("192.0.2.7 db.example db # the database")
+ * line.aliases // => ["db"]
+ * ```
+ */
 export interface HostsLine {
   readonly address: NetAddress.IpAddress
   readonly name: string
@@ -15,6 +23,12 @@ export interface HostsLine {
 /**
  * Reads a hosts file. Lines without an address or without a valid name are skipped, as are invalid names in a line; the
  * zone of a link-local address is dropped.
+ *
+ * ```ts
+ * import * as HostsFile from "@effect-sockets/resolver/HostsFile"
+ * const lines = HostsFile.parse("127.0.0.1 localhost\n# nothing\n::1 localhost ip6-localhost")
+ * lines.map(({ address }) => String(address)) // => ["127.0.0.1", "::1"]
+ * ```
  */
 export const parse = (text: string): ReadonlyArray<HostsLine> =>
   text.split("\n").flatMap((line) => {
@@ -29,7 +43,15 @@ export const parse = (text: string): ReadonlyArray<HostsLine> =>
     return Result.isSuccess(address) && name !== undefined ? [{ address: address.success, name, aliases }] : []
   })
 
-/** The canonical name and the aliases of a host. */
+/**
+ * The canonical name and the aliases of a host.
+ *
+ * ```ts
+ * import * as HostsFile from "@effect-sockets/resolver/HostsFile"
+ * const names: HostsFile.Names | undefined = HostsFile.namesOf(HostsFile.parse("192.0.2.7 db.example db"), "db")
+ * names?.name // => "db.example"
+ * ```
+ */
 export interface Names {
   readonly name: string
   readonly aliases: ReadonlyArray<string>
@@ -38,6 +60,13 @@ export interface Names {
 /**
  * The names of a host that is in the file by name or alias: the first name of its first line is the canonical one, and
  * all others in its lines are aliases.
+ *
+ * ```ts
+ * import * as HostsFile from "@effect-sockets/resolver/HostsFile"
+ * const lines = HostsFile.parse("192.0.2.7 db.example db\n192.0.2.8 db.example database")
+ * HostsFile.namesOf(lines, "db.example") // => { name: "db.example", aliases: ["db", "db.example", "database"] }
+ * HostsFile.namesOf(lines, "web.example") // => undefined
+ * ```
  */
 export const namesOf = (lines: ReadonlyArray<HostsLine>, name: string): Names | undefined => {
   const [first, ...rest] = lines

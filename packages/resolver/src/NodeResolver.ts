@@ -16,7 +16,18 @@ import * as InvalidOption from "./InvalidOption.ts"
 import * as Resolver from "./Resolver.ts"
 import { make as makeError, type Operation, type ResolverError } from "./ResolverError.ts"
 
-/** Files that {@link layerSystem} reads in place of the system's. */
+/**
+ * Files that {@link layerSystem} reads in place of the system's.
+ *
+ * ```ts
+ * import * as NodeResolver from "@effect-sockets/resolver/NodeResolver"
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import { Effect } from "effect"
+ * const options: NodeResolver.SystemOptions = { servicesFile: "/etc/services" }
+ * const { port } = await Effect.runPromise(Effect.provide(Resolver.serviceByName("https"), NodeResolver.layerSystem(options)))
+ * port // => 443
+ * ```
+ */
 export interface SystemOptions {
   /** Canonical names and aliases. `getaddrinfo` itself always reads the system's own. */
   readonly hostsFile?: string | undefined
@@ -27,7 +38,17 @@ export interface SystemOptions {
 const refuse = (operation: Operation, invalid: InvalidOption.InvalidOption | undefined) =>
   invalid === undefined ? Effect.void : Effect.fail(makeError({ operation, query: invalid.option, reason: invalid }))
 
-/** The operating system's resolver: {@link layerSystem} with the system's own files. */
+/**
+ * The operating system's resolver: {@link layerSystem} with the system's own files.
+ *
+ * ```ts
+ * import * as NodeResolver from "@effect-sockets/resolver/NodeResolver"
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import { Effect } from "effect"
+ * const found = await Effect.runPromise(Effect.provide(Resolver.lookup("localhost"), NodeResolver.layer))
+ * found.map(String).includes("127.0.0.1") // => true
+ * ```
+ */
 export const layer: Layer.Layer<Resolver.Resolver> = Layer.effect(
   Resolver.Resolver,
   Effect.sync(() => Resolver.make(NodeSystemSource.make()))
@@ -47,6 +68,15 @@ export const layer: Layer.Layer<Resolver.Resolver> = Layer.effect(
  * - A name of the hosts file has only the addresses that the file gives it, also where one family is asked for.
  *
  * **Errors** `InvalidOption` for a file whose name is no text or empty.
+ *
+ * ```ts
+ * import * as NodeResolver from "@effect-sockets/resolver/NodeResolver"
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import { Effect } from "effect"
+ * const layer = NodeResolver.layerSystem({ servicesFile: "/nowhere" })
+ * const { name } = await Effect.runPromise(Effect.provide(Resolver.serviceByPort(70), layer))
+ * name // => "gopher"
+ * ```
  */
 export const layerSystem = (options: SystemOptions = {}): Layer.Layer<Resolver.Resolver, ResolverError> =>
   Layer.effect(
@@ -60,7 +90,19 @@ export const layerSystem = (options: SystemOptions = {}): Layer.Layer<Resolver.R
     )
   )
 
-/** Options of {@link layerDns}. */
+/**
+ * Options of {@link layerDns}.
+ *
+ * ```ts
+ * import * as NodeResolver from "@effect-sockets/resolver/NodeResolver"
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import { Effect } from "effect"
+ * const options: NodeResolver.DnsOptions = { servers: ["192.0.2.53", "[2001:db8::53]:5353"], timeout: "500 millis", tries: 2 }
+ * // Nobody is asked about names in localhost.
+ * const [first] = await Effect.runPromise(Effect.provide(Resolver.lookup("db.localhost"), NodeResolver.layerDns(options)))
+ * String(first) // => "::1"
+ * ```
+ */
 export interface DnsOptions {
   /** Name servers, as `192.0.2.53`, `192.0.2.53:5353` or `[2001:db8::53]:5353`. Default: the system's. */
   readonly servers?: ReadonlyArray<NetAddress.IpAddressInput | NetAddress.InetAddressInput> | undefined
@@ -97,6 +139,15 @@ export interface DnsOptions {
  * any other option that cannot be meant.
  *
  * **Interruption** of a question cancels its queries; when the layer is released, all of them are cancelled.
+ *
+ * ```ts
+ * import * as NodeResolver from "@effect-sockets/resolver/NodeResolver"
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import { Effect } from "effect"
+ * const dns = NodeResolver.layerDns({ tries: 0 })
+ * const error = await Effect.runPromise(Effect.flip(Effect.provide(Resolver.lookup("www.example.org"), dns)))
+ * error.message // => "layerDns tries: tries is 0, and must be an integer of at least 1"
+ * ```
  */
 export const layerDns = (options: DnsOptions = {}): Layer.Layer<Resolver.Resolver, ResolverError> =>
   Layer.effect(
@@ -145,6 +196,14 @@ const serverOf = (
  * | `RESOLVER_TIMEOUT` | `500 millis` | 2 seconds |
  * | `RESOLVER_TRIES` | `2` | 3 |
  * | `RESOLVER_MAX_QUERIES` | `64` | 128 |
+ *
+ * ```ts
+ * import * as NodeResolver from "@effect-sockets/resolver/NodeResolver"
+ * import { ConfigProvider, Effect } from "effect"
+ * const env = { RESOLVER_SERVERS: "192.0.2.53,192.0.2.54", RESOLVER_TRIES: "2" }
+ * const { servers } = await Effect.runPromise(NodeResolver.dnsConfig.parse(ConfigProvider.fromEnv({ env })))
+ * servers // => ["192.0.2.53", "192.0.2.54"]
+ * ```
  */
 export const dnsConfig: Config.Config<DnsOptions> = Config.unwrap<DnsOptions>({
   servers: Config.withDefault(Config.Array(Schema.String, "RESOLVER_SERVERS"), undefined),
@@ -157,6 +216,15 @@ export const dnsConfig: Config.Config<DnsOptions> = Config.unwrap<DnsOptions>({
  * {@link layerDns} with its options from effect's `Config`; by default those of {@link dnsConfig}.
  *
  * **Errors** `ConfigError` for a value that cannot be read, and the errors of {@link layerDns}.
+ *
+ * ```ts
+ * import * as NodeResolver from "@effect-sockets/resolver/NodeResolver"
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import { Config, Effect } from "effect"
+ * const dns = NodeResolver.layerDnsConfig({ tries: Config.withDefault(Config.Int("MY_TRIES"), 1) })
+ * const [first] = await Effect.runPromise(Effect.provide(Resolver.lookup("localhost"), dns))
+ * String(first) // => "::1"
+ * ```
  */
 export const layerDnsConfig = (
   config: Config.Wrap<DnsOptions> = dnsConfig
@@ -168,6 +236,17 @@ export const layerDnsConfig = (
  * {@link dnsConfig}), and the operating system's otherwise.
  *
  * **Errors** as {@link layerDnsConfig}.
+ *
+ * ```ts
+ * import * as NodeResolver from "@effect-sockets/resolver/NodeResolver"
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import { ConfigProvider, Effect, Layer } from "effect"
+ * const env = ConfigProvider.layer(ConfigProvider.fromEnv({ env: { RESOLVER_SERVERS: "192.0.2.53" } }))
+ * const [first] = await Effect.runPromise(
+ *   Effect.provide(Resolver.lookup("localhost"), Layer.provide(NodeResolver.layerConfig, env))
+ * )
+ * String(first) // => "::1"
+ * ```
  */
 export const layerConfig: Layer.Layer<Resolver.Resolver, ResolverError | Config.ConfigError> = Layer.unwrap(
   Effect.map(dnsConfig, (options) => ((options.servers ?? []).length === 0 ? layer : layerDns(options)))

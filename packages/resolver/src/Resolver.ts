@@ -9,12 +9,12 @@ import * as Option from "effect/Option"
 import * as Order from "effect/Order"
 import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
-import type * as Host from "effect/net/Host"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Ipaddr from "@effect-sockets/ipaddr/Ipaddr"
 import * as AddressOrder from "./AddressOrder.ts"
 import * as Hostent from "./Hostent.ts"
 import * as HostName from "./HostName.ts"
+import * as FamilyAnswers from "./internal/FamilyAnswers.ts"
 import * as LookupSpan from "./internal/LookupSpan.ts"
 import * as InvalidOption from "./InvalidOption.ts"
 import { make as makeError, noAddress, type Operation, type Reason, type ResolverError } from "./ResolverError.ts"
@@ -22,16 +22,48 @@ import * as ResolverSource from "./ResolverSource.ts"
 import * as Servent from "./Servent.ts"
 import * as StaticZone from "./StaticZone.ts"
 
-/** A host as PORT takes it: a name, an address in text, an ipaddr, or an address. */
+/**
+ * A host as PORT takes it: a name, an address in text, an ipaddr, or an address.
+ *
+ * ```ts
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import * as Ipaddr from "@effect-sockets/ipaddr/Ipaddr"
+ * import { Effect } from "effect"
+ * import * as NetAddress from "effect/net/NetAddress"
+ * const hosts: Array<Resolver.HostInput> = ["127.0.0.1", Ipaddr.fromDottedUnsafe("127.0.0.1"), NetAddress.ipv4Loopback]
+ * const found = await Effect.runPromise(Effect.forEach(hosts, (host) => Resolver.lookup(host)).pipe(Effect.provide(Resolver.layerStatic({}))))
+ * found.map(String) // => ["127.0.0.1", "127.0.0.1", "127.0.0.1"]
+ * ```
+ */
 export type HostInput = string | Ipaddr.Ipaddr | NetAddress.IpAddress
 
-/** Options of {@link lookup}. Without a `family`, addresses of both are given. */
+/**
+ * Options of {@link lookup}. Without a `family`, addresses of both are given.
+ *
+ * ```ts
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import { Effect } from "effect"
+ * const zone = Resolver.layerStatic({ hosts: { "db.internal": ["10.0.0.5", "fd00::5"] }, aliases: { db: "db.internal" } })
+ * const options: Resolver.LookupOptions = { family: "IPv6" }
+ * const found = await Effect.runPromise(Effect.provide(Resolver.lookup("db", options), zone))
+ * found.map(String) // => ["fd00::5"]
+ * ```
+ */
 export interface LookupOptions {
   readonly family?: NetAddress.IpFamily | undefined
 }
 
 /**
  * The capability to resolve names.
+ *
+ * ```ts
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import { Effect } from "effect"
+ * const zone = Resolver.layerStatic({ hosts: { "db.internal": ["10.0.0.5", "fd00::5"] }, aliases: { db: "db.internal" } })
+ * const program = Resolver.Resolver.use((resolver) => resolver.lookup("db.internal"))
+ * const found = await Effect.runPromise(Effect.provide(program, zone))
+ * found.map(String) // => ["10.0.0.5", "fd00::5"]
+ * ```
  */
 export class Resolver extends Context.Service<
   Resolver,
@@ -62,6 +94,15 @@ export class Resolver extends Context.Service<
  * other reasons of `ResolverError`.
  *
  * **Interruption** gives the question up; DNS queries are cancelled, a `getaddrinfo` call goes on unheard.
+ *
+ * ```ts
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import { Effect } from "effect"
+ * const zone = Resolver.layerStatic({ hosts: { "db.internal": ["10.0.0.5", "fd00::5"] }, aliases: { db: "db.internal" } })
+ * const { aliases, name } = await Effect.runPromise(Effect.provide(Resolver.resolveHostIpaddr("10.0.0.5"), zone))
+ * name // => "db.internal"
+ * aliases // => ["db"]
+ * ```
  */
 export const resolveHostIpaddr = (host: HostInput): Effect.Effect<Hostent.Hostent, ResolverError, Resolver> =>
   Resolver.use((resolver) => resolver.resolveHostIpaddr(host))
@@ -73,6 +114,14 @@ export const resolveHostIpaddr = (host: HostInput): Effect.Effect<Hostent.Hosten
  * **Errors** `NoAddress` if the host has none of the family asked for; otherwise as {@link resolveHostIpaddr}.
  *
  * **Interruption** as {@link resolveHostIpaddr}.
+ *
+ * ```ts
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import { Effect } from "effect"
+ * const zone = Resolver.layerStatic({ hosts: { "db.internal": ["10.0.0.5", "fd00::5"] }, aliases: { db: "db.internal" } })
+ * const found = await Effect.runPromise(Effect.provide(Resolver.lookup("db"), zone))
+ * found.map(String) // => ["10.0.0.5", "fd00::5"]
+ * ```
  */
 export const lookup = (
   host: HostInput,
@@ -89,6 +138,15 @@ export const lookup = (
  *
  * **Interruption**, also by leaving the stream early, gives up the questions that are not answered yet. A cache lets them
  * go on once an address of the host is known, so as to know the rest the next time.
+ *
+ * ```ts
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import { Effect, Stream } from "effect"
+ * const zone = Resolver.layerStatic({ hosts: { "db.internal": ["10.0.0.5", "fd00::5"] }, aliases: { db: "db.internal" } })
+ * // Whoever comes first: the other family is not waited for.
+ * const first = await Effect.runPromise(Effect.provide(Stream.runHead(Resolver.answers("db")), zone))
+ * String(first) // => "some([10.0.0.5])"
+ * ```
  */
 export const answers = (
   host: HostInput
@@ -100,6 +158,14 @@ export const answers = (
  * built-in list where the file is missing or does not know it.
  *
  * **Errors** `ServiceNotFound`.
+ *
+ * ```ts
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import { Effect } from "effect"
+ * const http = Effect.provide(Resolver.serviceByName("http"), Resolver.layerStatic({}))
+ * const { port } = await Effect.runPromise(http)
+ * port // => 80
+ * ```
  */
 export const serviceByName = (
   name: string,
@@ -111,6 +177,14 @@ export const serviceByName = (
  * Gives the service on a port, of that protocol if one is given, from where {@link serviceByName} looks.
  *
  * **Errors** `ServiceNotFound`.
+ *
+ * ```ts
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import { Effect } from "effect"
+ * const domain = Effect.provide(Resolver.serviceByPort(53, "udp"), Resolver.layerStatic({}))
+ * const { name } = await Effect.runPromise(domain)
+ * name // => "domain"
+ * ```
  */
 export const serviceByPort = (
   port: number,
@@ -120,6 +194,13 @@ export const serviceByPort = (
 
 /**
  * Tells whether a host is an address or a name, as {@link lookup} does; fails with the reason `InvalidName`.
+ *
+ * ```ts
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import { Result } from "effect"
+ * String(Result.getOrThrow(Resolver.parseHost("WWW.example"))) // => "www.example"
+ * Result.isFailure(Resolver.parseHost("127.1")) // => true
+ * ```
  */
 export const parseHost = (host: HostInput): Result.Result<HostName.HostName, Reason> => {
   if (NetAddress.isIpAddress(host)) return Result.succeed(host)
@@ -148,35 +229,23 @@ const isFamily = InvalidOption.oneOf("IPv4", "IPv6")
 
 const spanOf = (host: HostInput) => ({ "dns.question.name": String(host) })
 
-const families = ["IPv6", "IPv4"] as const
-
-// Asks for each family beside the other and hands on what comes; fails at the end if nothing came.
-const familiesOf = (
-  source: ResolverSource.ResolverSource,
-  name: Host.DomainName
-): Stream.Stream<Arr.NonEmptyReadonlyArray<NetAddress.IpAddress>, ResolverSource.SourceError> =>
-  Stream.suspend(() => {
-    const errors: Array<ResolverSource.SourceError> = []
-    return Stream.fromIterable(families).pipe(
-      Stream.mapEffect((family) => Effect.result(source.forward({ name, family, names: false })), {
-        concurrency: 2,
-        unordered: true
-      }),
-      Stream.filterMap((answer) => {
-        if (Result.isFailure(answer)) errors.push(answer.failure)
-        return Result.map(answer, ({ addresses }) => addresses)
-      }),
-      Stream.concat(
-        Stream.suspend(() =>
-          errors.length < families.length ? Stream.empty : Stream.fail(ResolverSource.ofBoth(errors))
-        )
-      )
-    )
-  })
-
 /**
  * Builds a resolver over a source of answers. It tells names from addresses, keeps the family that was asked for, drops
  * repeated addresses, and names the question in every error.
+ *
+ * ```ts
+ * import * as ResolverSource from "@effect-sockets/resolver/ResolverSource"
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import { Effect } from "effect"
+ * import * as NetAddress from "effect/net/NetAddress"
+ * const source: ResolverSource.ResolverSource = {
+ *   forward: ({ name }) => Effect.succeed({ name, aliases: [], addresses: [NetAddress.ipv4Loopback] }),
+ *   reverse: () => ResolverSource.fail({ _tag: "HostNotFound" }),
+ *   services: Effect.succeed([])
+ * }
+ * const found = await Effect.runPromise(Resolver.make(source).lookup("any.example"))
+ * found.map(String) // => ["127.0.0.1"]
+ * ```
  */
 export const make = (source: ResolverSource.ResolverSource): Resolver["Service"] => {
   const service = (
@@ -241,7 +310,7 @@ export const make = (source: ResolverSource.ResolverSource): Resolver["Service"]
       const parsed = parseHost(host)
       if (Result.isFailure(parsed)) return Stream.fail(fail({ reason: parsed.failure }))
       if (NetAddress.isIpAddress(parsed.success)) return Stream.succeed([parsed.success])
-      const found = source.answers?.(parsed.success) ?? familiesOf(source, parsed.success)
+      const found = source.answers?.(parsed.success) ?? FamilyAnswers.of(source, parsed.success)
       return LookupSpan.aroundStream(found.pipe(Stream.map(inOrder), Stream.mapError(fail)), "Resolver.answers", () =>
         spanOf(host)
       )
@@ -259,6 +328,15 @@ export const make = (source: ResolverSource.ResolverSource): Resolver["Service"]
 
 /**
  * The source a resolver was made from, or one that asks the resolver itself if it was made by hand.
+ *
+ * ```ts
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import { Effect } from "effect"
+ * const zone = Resolver.layerStatic({ hosts: { "db.internal": ["10.0.0.5", "fd00::5"] }, aliases: { db: "db.internal" } })
+ * const source = Resolver.toSource(await Effect.runPromise(Effect.provide(Resolver.Resolver, zone)))
+ * const services = await Effect.runPromise(source.services)
+ * services.length // => 0
+ * ```
  */
 export const toSource = (resolver: Resolver["Service"]): ResolverSource.ResolverSource => {
   if (resolver.source !== undefined) return resolver.source
@@ -283,8 +361,13 @@ const toSourceError = ({ cause, reason }: ResolverError) => new ResolverSource.S
  *
  * **Errors** `InvalidName` if the zone holds a name or an address that is none.
  *
- * @example
- * const resolver = Resolver.layerStatic({ hosts: { "db.internal": ["10.0.0.5"] }, aliases: { db: "db.internal" } })
+ * ```ts
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import { Effect } from "effect"
+ * const zone = Resolver.layerStatic({ hosts: { "db.internal": ["10.0.0.5"] }, aliases: { db: "db.internal" } })
+ * const { name } = await Effect.runPromise(Effect.provide(Resolver.resolveHostIpaddr("db"), zone))
+ * name // => "db.internal"
+ * ```
  */
 export const layerStatic = (zone: StaticZone.StaticZone): Layer.Layer<Resolver, ResolverError> =>
   Layer.effect(

@@ -17,7 +17,18 @@ import * as Resolver from "./Resolver.ts"
 import { make as makeError, type Reason, type ResolverError } from "./ResolverError.ts"
 import * as ResolverSource from "./ResolverSource.ts"
 
-/** Options of {@link layerCached}. */
+/**
+ * Options of {@link layerCached}.
+ *
+ * ```ts
+ * import * as ResolverCache from "@effect-sockets/resolver/ResolverCache"
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import { Effect, Layer } from "effect"
+ * const options: ResolverCache.CacheOptions = { capacity: 100, maxTimeToLive: "5 minutes" }
+ * const cached = Layer.provide(ResolverCache.layerCached(options), Resolver.layerStatic({ hosts: { db: ["10.0.0.5"] } }))
+ * String(await Effect.runPromise(Effect.provide(Resolver.lookup("db"), cached))) // => "10.0.0.5"
+ * ```
+ */
 export interface CacheOptions {
   /**
    * How many answers are kept, at least one; beyond that the one that was not used for longest goes. `Infinity` is no
@@ -39,7 +50,15 @@ export interface CacheOptions {
   readonly failureTimeToLive?: Duration.Input | undefined
 }
 
-/** How well a cache does: `requests` is `hits` and `misses`; a request that joins a running query is a hit. */
+/**
+ * How well a cache does: `requests` is `hits` and `misses`; a request that joins a running query is a hit.
+ *
+ * ```ts
+ * import * as ResolverCache from "@effect-sockets/resolver/ResolverCache"
+ * const hitRate = ({ hits, requests }: ResolverCache.Statistics) => (requests === 0 ? 0 : hits / requests)
+ * hitRate({ requests: 4, hits: 3, misses: 1, size: 1 }) // => 0.75
+ * ```
+ */
 export interface Statistics {
   readonly requests: number
   readonly hits: number
@@ -48,7 +67,18 @@ export interface Statistics {
   readonly size: number
 }
 
-/** The memory behind a resolver from {@link layerCached}. */
+/**
+ * The memory behind a resolver from {@link layerCached}.
+ *
+ * ```ts
+ * import * as ResolverCache from "@effect-sockets/resolver/ResolverCache"
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import { Effect, Layer } from "effect"
+ * const cached = Layer.provide(ResolverCache.layerCached(), Resolver.layerStatic({ hosts: { db: ["10.0.0.5"] } }))
+ * const size = ResolverCache.ResolverCache.use((cache) => cache.statistics).pipe(Effect.map(({ size }) => size))
+ * await Effect.runPromise(Effect.provide(Effect.andThen(Resolver.lookup("db"), size), cached)) // => 1
+ * ```
+ */
 export class ResolverCache extends Context.Service<
   ResolverCache,
   {
@@ -61,16 +91,51 @@ export class ResolverCache extends Context.Service<
   }
 >()("@effect-sockets/resolver/ResolverCache") {}
 
-/** Tells how well the cache does. */
+/**
+ * Tells how well the cache does.
+ *
+ * ```ts
+ * import * as ResolverCache from "@effect-sockets/resolver/ResolverCache"
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import { Effect, Layer } from "effect"
+ * const cached = Layer.provide(ResolverCache.layerCached(), Resolver.layerStatic({ hosts: { db: ["10.0.0.5"] } }))
+ * const program = Effect.andThen(Effect.repeat(Resolver.lookup("db"), { times: 3 }), ResolverCache.statistics)
+ * await Effect.runPromise(Effect.provide(program, cached)) // => { requests: 4, hits: 3, misses: 1, size: 1 }
+ * ```
+ */
 export const statistics: Effect.Effect<Statistics, never, ResolverCache> = ResolverCache.use(
   (cache) => cache.statistics
 )
 
-/** Forgets what is known of a host: of a name in both families, or of an address. A query under way goes on. */
+/**
+ * Forgets what is known of a host: of a name in both families, or of an address. A query under way goes on.
+ *
+ * ```ts
+ * import * as ResolverCache from "@effect-sockets/resolver/ResolverCache"
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import { Effect, Layer } from "effect"
+ * const cached = Layer.provide(ResolverCache.layerCached(), Resolver.layerStatic({ hosts: { db: ["10.0.0.5"] } }))
+ * const program = Effect.all([Resolver.lookup("db"), ResolverCache.invalidate("db"), ResolverCache.statistics])
+ * const [, , { size }] = await Effect.runPromise(Effect.provide(program, cached))
+ * size // => 0
+ * ```
+ */
 export const invalidate = (host: Resolver.HostInput): Effect.Effect<void, never, ResolverCache> =>
   ResolverCache.use((cache) => cache.invalidate(host))
 
-/** Forgets everything. */
+/**
+ * Forgets everything.
+ *
+ * ```ts
+ * import * as ResolverCache from "@effect-sockets/resolver/ResolverCache"
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import { Effect, Layer } from "effect"
+ * const cached = Layer.provide(ResolverCache.layerCached(), Resolver.layerStatic({ hosts: { db: ["10.0.0.5"] } }))
+ * const program = Effect.all([Resolver.lookup("db"), ResolverCache.invalidateAll, ResolverCache.statistics])
+ * const [, , { size }] = await Effect.runPromise(Effect.provide(program, cached))
+ * size // => 0
+ * ```
+ */
 export const invalidateAll: Effect.Effect<void, never, ResolverCache> = ResolverCache.use(
   (cache) => cache.invalidateAll
 )
@@ -257,8 +322,15 @@ const make = Effect.fnUntraced(function* (source: ResolverSource.ResolverSource,
  *
  * **Interruption** of one caller leaves the others their answer; the query is cancelled when nobody waits any more.
  *
- * @example
+ * ```ts
+ * import * as ResolverCache from "@effect-sockets/resolver/ResolverCache"
+ * import * as NodeResolver from "@effect-sockets/resolver/NodeResolver"
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import { Effect, Layer } from "effect"
  * const resolver = ResolverCache.layerCached({ capacity: 100 }).pipe(Layer.provide(NodeResolver.layer))
+ * const found = await Effect.runPromise(Effect.provide(Resolver.lookup("localhost", { family: "IPv4" }), resolver))
+ * found.map(String) // => ["127.0.0.1"]
+ * ```
  */
 export const layerCached = (
   options: CacheOptions = {}

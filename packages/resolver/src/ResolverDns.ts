@@ -38,6 +38,15 @@ const toSourceError = (error: Dns.DnsError) =>
  *
  * A `Dns` says `NotFound` also of a host without addresses; here that is `HostNotFound`, except that the other family is
  * looked up before a family is called missing.
+ *
+ * ```ts
+ * import * as ResolverDns from "@effect-sockets/resolver/ResolverDns"
+ * import { Effect } from "effect"
+ * import * as Dns from "effect/net/Dns"
+ * const dns = await Effect.runPromise(Effect.provide(Dns.Dns, Dns.layerStatic({ hosts: { "db.internal": ["10.0.0.5"] } })))
+ * const { name } = await Effect.runPromise(ResolverDns.fromDns(dns).resolveHostIpaddr("db.internal"))
+ * name // => "db.internal"
+ * ```
  */
 export const fromDns = (dns: Dns.Dns["Service"]): Resolver.Resolver["Service"] => {
   const lookup = (name: Host.DomainName, family?: NetAddress.IpFamily) =>
@@ -83,7 +92,18 @@ export const fromDns = (dns: Dns.Dns["Service"]): Resolver.Resolver["Service"] =
   })
 }
 
-/** A resolver over an effect `Dns`. */
+/**
+ * A resolver over an effect `Dns`.
+ *
+ * ```ts
+ * import * as ResolverDns from "@effect-sockets/resolver/ResolverDns"
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import { Effect, Layer } from "effect"
+ * import * as Dns from "effect/net/Dns"
+ * const resolver = Layer.provide(ResolverDns.layerFromDns, Dns.layerStatic({ hosts: { "db.internal": ["10.0.0.5"] } }))
+ * String(await Effect.runPromise(Effect.provide(Resolver.lookup("db.internal"), resolver))) // => "10.0.0.5"
+ * ```
+ */
 export const layerFromDns: Layer.Layer<Resolver.Resolver, never, Dns.Dns> = Layer.effect(
   Resolver.Resolver,
   Dns.Dns.useSync(fromDns)

@@ -4,6 +4,7 @@
 import * as Schema from "effect/Schema"
 import type * as NetAddress from "effect/net/NetAddress"
 import { describe as describeOption } from "./InvalidOption.ts"
+import { printable } from "./internal/Printable.ts"
 
 /**
  * The reason of a {@link ResolverError}, told apart by `_tag`.
@@ -21,6 +22,12 @@ import { describe as describeOption } from "./InvalidOption.ts"
  * - `InvalidOption`: an option of a layer, or an argument, that cannot be meant: its name, the value, and what it must be.
  * - `Unsupported`: this resolver, or the server, does not do that.
  * - `Unknown`: anything else; `code` is the platform's.
+ *
+ * ```ts
+ * import * as ResolverError from "@effect-sockets/resolver/ResolverError"
+ * const reason: ResolverError.Reason = { _tag: "InvalidName", detail: "a space" }
+ * ResolverError.Reason.guards.InvalidName(reason) // => true
+ * ```
  */
 export const Reason = Schema.TaggedUnion({
   HostNotFound: {},
@@ -41,7 +48,14 @@ export const Reason = Schema.TaggedUnion({
 /** The type of {@link Reason}. */
 export type Reason = typeof Reason.Type
 
-/** The operations of a `Resolver`, and the layers that can fail. */
+/**
+ * The operations of a `Resolver`, and the layers that can fail.
+ *
+ * ```ts
+ * import * as ResolverError from "@effect-sockets/resolver/ResolverError"
+ * ResolverError.Operation.literals.includes("lookup") // => true
+ * ```
+ */
 export const Operation = Schema.Literals([
   "resolveHostIpaddr",
   "lookup",
@@ -77,6 +91,15 @@ const describe = Reason.match({
 /**
  * A failed operation of a `Resolver`: what was asked, of which operation, and the {@link Reason}. The message names all
  * three. `Effect.catchReason("ResolverError", "HostNotFound", …)` handles one reason.
+ *
+ * ```ts
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import { Effect } from "effect"
+ * const failing = Effect.provide(Resolver.lookup("nowhere.example"), Resolver.layerStatic({}))
+ * const error = await Effect.runPromise(Effect.flip(failing))
+ * error.message // => "lookup nowhere.example: unknown host"
+ * error.isTemporary // => false
+ * ```
  */
 export class ResolverError extends Schema.TaggedError<ResolverError>("@effect-sockets/resolver/ResolverError")(
   "ResolverError",
@@ -104,21 +127,14 @@ export class ResolverError extends Schema.TaggedError<ResolverError>("@effect-so
 }
 
 /**
- * A text from a user or a network as it may stand in a message or on a terminal: in quotes where something in it has to be
- * escaped, and cut after 300 characters.
+ * What a {@link ResolverError} is made of.
+ *
+ * ```ts
+ * import * as ResolverError from "@effect-sockets/resolver/ResolverError"
+ * const fields: ResolverError.Fields = { operation: "lookup", query: "db.example", reason: { _tag: "Timeout" } }
+ * ResolverError.make(fields).isTemporary // => true
+ * ```
  */
-export const printable = (text: string): string => {
-  const quoted = escapeControls(JSON.stringify(text.length > 300 ? `${text.slice(0, 300)}…` : text))
-  return quoted.slice(1, -1) === text && text !== "" ? text : quoted
-}
-
-/** A text without characters that would act on a terminal or break a line: each stands as `\u009b`. */
-export const escapeControls = (text: string): string =>
-  text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (char) =>
-    [...char].map((unit) => `\\u${unit.codePointAt(0)!.toString(16).padStart(4, "0")}`).join("")
-  )
-
-/** What a {@link ResolverError} is made of. */
 export interface Fields {
   readonly operation: Operation
   readonly query: string
@@ -126,10 +142,25 @@ export interface Fields {
   readonly cause?: unknown
 }
 
-/** Makes an error of its parts. */
+/**
+ * Makes an error of its parts.
+ *
+ * ```ts
+ * import * as ResolverError from "@effect-sockets/resolver/ResolverError"
+ * const error = ResolverError.make({ operation: "lookup", query: "db.example", reason: { _tag: "TryAgain" } })
+ * error.message // => "lookup db.example: temporary failure in name resolution"
+ * ```
+ */
 export const make = ({ cause, ...fields }: Fields): ResolverError =>
   new ResolverError(cause === undefined ? fields : { ...fields, cause }, { disableChecks: true })
 
-/** The reason for a host that exists without an address, of that family if one was asked for. */
+/**
+ * The reason for a host that exists without an address, of that family if one was asked for.
+ *
+ * ```ts
+ * import * as ResolverError from "@effect-sockets/resolver/ResolverError"
+ * ResolverError.noAddress("IPv6") // => { _tag: "NoAddress", family: "IPv6" }
+ * ```
+ */
 export const noAddress = (family: NetAddress.IpFamily | undefined): Reason =>
   family === undefined ? { _tag: "NoAddress" } : { _tag: "NoAddress", family }

@@ -16,6 +16,19 @@ import type * as Servent from "./Servent.ts"
 
 /**
  * What a source says of a host. `ttl` is how long it may be remembered, where the source knows.
+ *
+ * ```ts
+ * import * as ResolverSource from "@effect-sockets/resolver/ResolverSource"
+ * import { Duration } from "effect"
+ * import * as NetAddress from "effect/net/NetAddress"
+ * const answer: ResolverSource.Answer = {
+ *   name: "db.internal",
+ *   aliases: ["db"],
+ *   addresses: [NetAddress.ipFromStringUnsafe("10.0.0.5")],
+ *   ttl: Duration.minutes(5)
+ * }
+ * String(answer.addresses) // => "10.0.0.5"
+ * ```
  */
 export interface Answer {
   readonly name: string
@@ -24,7 +37,23 @@ export interface Answer {
   readonly ttl?: Duration.Duration | undefined
 }
 
-/** What a source is asked of a name. */
+/**
+ * What a source is asked of a name.
+ *
+ * ```ts
+ * import * as ResolverSource from "@effect-sockets/resolver/ResolverSource"
+ * import { Effect } from "effect"
+ * import { domainNameFromStringUnsafe } from "effect/net/Host"
+ * import * as NetAddress from "effect/net/NetAddress"
+ * const source: ResolverSource.ResolverSource = {
+ *   forward: ({ name }) => Effect.succeed({ name, aliases: [], addresses: [NetAddress.ipv4Loopback] }),
+ *   reverse: () => ResolverSource.fail({ _tag: "HostNotFound" }),
+ *   services: Effect.succeed([])
+ * }
+ * const question: ResolverSource.Question = { name: domainNameFromStringUnsafe("a.example"), family: "IPv4", names: false }
+ * String((await Effect.runPromise(source.forward(question))).addresses) // => "127.0.0.1"
+ * ```
+ */
 export interface Question {
   readonly name: Host.DomainName
   /** Addresses of which family; of both when undefined. */
@@ -33,7 +62,16 @@ export interface Question {
   readonly names: boolean
 }
 
-/** Why a source has no answer. `ttl` is how long an absence may be remembered, where the source knows. */
+/**
+ * Why a source has no answer. `ttl` is how long an absence may be remembered, where the source knows.
+ *
+ * ```ts
+ * import * as ResolverSource from "@effect-sockets/resolver/ResolverSource"
+ * import { Duration } from "effect"
+ * const absent = new ResolverSource.SourceError({ reason: { _tag: "HostNotFound" }, ttl: Duration.minutes(5) })
+ * ResolverSource.isAbsence(absent) // => true
+ * ```
+ */
 export class SourceError extends Data.TaggedError("SourceError")<{
   readonly reason: Reason
   readonly ttl?: Duration.Duration | undefined
@@ -51,6 +89,19 @@ export class SourceError extends Data.TaggedError("SourceError")<{
  *   `forward` is asked for each family, both at the same time.
  *
  * **Interruption** of an operation ends the work it started, as far as the platform can.
+ *
+ * ```ts
+ * import * as ResolverSource from "@effect-sockets/resolver/ResolverSource"
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import { Effect } from "effect"
+ * import * as NetAddress from "effect/net/NetAddress"
+ * const source: ResolverSource.ResolverSource = {
+ *   forward: ({ name }) => Effect.succeed({ name, aliases: [], addresses: [NetAddress.ipv4Loopback] }),
+ *   reverse: () => ResolverSource.fail({ _tag: "HostNotFound" }),
+ *   services: Effect.succeed([])
+ * }
+ * String(await Effect.runPromise(Resolver.make(source).lookup("any.example"))) // => "127.0.0.1"
+ * ```
  */
 export interface ResolverSource {
   readonly forward: (question: Question) => Effect.Effect<Answer, SourceError>
@@ -61,17 +112,41 @@ export interface ResolverSource {
   readonly services: Effect.Effect<ReadonlyArray<Servent.Servent>, SourceError>
 }
 
-/** An effect that fails with a reason. */
+/**
+ * An effect that fails with a reason.
+ *
+ * ```ts
+ * import * as ResolverSource from "@effect-sockets/resolver/ResolverSource"
+ * import { Effect } from "effect"
+ * const error = await Effect.runPromise(Effect.flip(ResolverSource.fail({ _tag: "Timeout" })))
+ * error.reason // => { _tag: "Timeout" }
+ * ```
+ */
 export const fail = (reason: Reason, cause?: unknown): Effect.Effect<never, SourceError> =>
   Effect.fail(new SourceError(cause === undefined ? { reason } : { reason, cause }))
 
-/** Whether a failure says that the name, or what was asked of it, does not exist. */
+/**
+ * Whether a failure says that the name, or what was asked of it, does not exist.
+ *
+ * ```ts
+ * import * as ResolverSource from "@effect-sockets/resolver/ResolverSource"
+ * ResolverSource.isAbsence({ reason: { _tag: "NoAddress" } }) // => true
+ * ResolverSource.isAbsence({ reason: { _tag: "Timeout" } }) // => false
+ * ```
+ */
 export const isAbsence = ({ reason }: Pick<SourceError, "reason">): boolean =>
   reason._tag === "HostNotFound" || reason._tag === "NoAddress"
 
 /**
  * Why a host has no address, from why it has none of either family. NXDOMAIN is of the name, whatever the type (RFC
  * 8020); NODATA is of one type.
+ *
+ * ```ts
+ * import * as ResolverSource from "@effect-sockets/resolver/ResolverSource"
+ * const ofA = new ResolverSource.SourceError({ reason: { _tag: "NoAddress", family: "IPv4" } })
+ * const ofAaaa = new ResolverSource.SourceError({ reason: { _tag: "Timeout" } })
+ * ResolverSource.ofBoth([ofA, ofAaaa]).reason // => { _tag: "Timeout" }
+ * ```
  */
 export const ofBoth = (errors: ReadonlyArray<SourceError>): SourceError =>
   errors.find(({ reason }) => reason._tag === "HostNotFound") ??
@@ -85,7 +160,16 @@ const shortest = (errors: ReadonlyArray<SourceError>): Duration.Duration | undef
     undefined
   )
 
-/** The addresses if there are any, and the reason otherwise. */
+/**
+ * The addresses if there are any, and the reason otherwise.
+ *
+ * ```ts
+ * import * as ResolverSource from "@effect-sockets/resolver/ResolverSource"
+ * import { Effect } from "effect"
+ * const error = await Effect.runPromise(Effect.flip(ResolverSource.orFail([], { _tag: "NoAddress" })))
+ * error.reason // => { _tag: "NoAddress" }
+ * ```
+ */
 export const orFail = (
   addresses: ReadonlyArray<NetAddress.IpAddress>,
   reason: Reason
@@ -95,6 +179,20 @@ export const orFail = (
 /**
  * Completes a reverse answer: the owner of an address chooses the name it gives, so the other names and addresses of
  * that name are added only if they lead back to the address. A name that is none is an `InvalidResponse`.
+ *
+ * ```ts
+ * import * as ResolverSource from "@effect-sockets/resolver/ResolverSource"
+ * import { Effect } from "effect"
+ * import * as NetAddress from "effect/net/NetAddress"
+ * const source: ResolverSource.ResolverSource = {
+ *   forward: ({ name }) => Effect.succeed({ name, aliases: [], addresses: [NetAddress.ipv4Loopback] }),
+ *   reverse: () => ResolverSource.fail({ _tag: "HostNotFound" }),
+ *   services: Effect.succeed([])
+ * }
+ * const mine = ResolverSource.confirmed(NetAddress.ipv4Loopback, "mine.example", source.forward)
+ * const { name } = await Effect.runPromise(mine)
+ * name // => "mine.example"
+ * ```
  */
 export const confirmed = (
   address: NetAddress.IpAddress,

@@ -4,11 +4,26 @@
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 
-/** A transport protocol, as the services file writes it: `tcp`, `udp`, `sctp`… */
+/**
+ * A transport protocol, as the services file writes it: `tcp`, `udp`, `sctp`…
+ *
+ * ```ts
+ * import * as Servent from "@effect-sockets/resolver/Servent"
+ * import { Option } from "effect"
+ * const udp: Servent.Protocol = "udp"
+ * Option.map(Servent.findByPort(Servent.wellKnown, 53, udp), ({ name }) => name) // => Option.some("domain")
+ * ```
+ */
 export type Protocol = string
 
 /**
  * A service, as the C library's `servent` describes one. Servents with equal fields are equal (`Equal.equals`).
+ *
+ * ```ts
+ * import * as Servent from "@effect-sockets/resolver/Servent"
+ * const mine = new Servent.Servent({ name: "mine", aliases: ["my"], port: 4242, protocol: "tcp" })
+ * mine.port // => 4242
+ * ```
  */
 export class Servent extends Schema.Class<Servent>("@effect-sockets/resolver/Servent")({
   name: Schema.String,
@@ -21,6 +36,12 @@ export class Servent extends Schema.Class<Servent>("@effect-sockets/resolver/Ser
 /**
  * Reads a services file (`services(5)`): `name port/protocol aliases…`, with `#` comments. Lines that are not of that
  * form are skipped, as the C library does.
+ *
+ * ```ts
+ * import * as Servent from "@effect-sockets/resolver/Servent"
+ * const [http] = Servent.parse("http 80/tcp www # the web")
+ * http.aliases // => ["www"]
+ * ```
  */
 export const parse = (text: string): ReadonlyArray<Servent> =>
   text.split("\n").flatMap((line) => {
@@ -33,6 +54,11 @@ export const parse = (text: string): ReadonlyArray<Servent> =>
 /**
  * The services that a system without a services file is expected to know, by the IANA registry of service names and
  * port numbers (RFC 6335).
+ *
+ * ```ts
+ * import * as Servent from "@effect-sockets/resolver/Servent"
+ * Servent.wellKnown.some(({ name, port }) => name === "gopher" && port === 70) // => true
+ * ```
  */
 export const wellKnown: ReadonlyArray<Servent> = parse(`
 echo 7/tcp
@@ -83,6 +109,12 @@ const find = (
 /**
  * The service in a list with that name or alias, of that protocol; without one, of TCP if it is there and of any other
  * otherwise. Case does not matter in names (RFC 6335, section 5.1).
+ *
+ * ```ts
+ * import * as Servent from "@effect-sockets/resolver/Servent"
+ * import { Option } from "effect"
+ * Option.map(Servent.findByName(Servent.wellKnown, "WWW"), ({ port }) => port) // => Option.some(80)
+ * ```
  */
 export const findByName = (
   services: ReadonlyArray<Servent>,
@@ -95,7 +127,15 @@ export const findByName = (
   )
 }
 
-/** The service in a list on that port, of that protocol; without one, as {@link findByName}. */
+/**
+ * The service in a list on that port, of that protocol; without one, as {@link findByName}.
+ *
+ * ```ts
+ * import * as Servent from "@effect-sockets/resolver/Servent"
+ * import { Option } from "effect"
+ * Option.map(Servent.findByPort(Servent.wellKnown, 443), ({ protocol }) => protocol) // => Option.some("tcp")
+ * ```
+ */
 export const findByPort = (
   services: ReadonlyArray<Servent>,
   port: number,

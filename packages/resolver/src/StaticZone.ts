@@ -14,6 +14,14 @@ import type * as Servent from "./Servent.ts"
 
 /**
  * Names are compared as host names are: case, a trailing dot and the spelling of international names do not matter.
+ *
+ * ```ts
+ * import * as StaticZone from "@effect-sockets/resolver/StaticZone"
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import { Effect } from "effect"
+ * const zone: StaticZone.StaticZone = { hosts: { "db.internal": ["10.0.0.5"] }, aliases: { db: "db.internal" } }
+ * String(await Effect.runPromise(Effect.provide(Resolver.lookup("DB"), Resolver.layerStatic(zone)))) // => "10.0.0.5"
+ * ```
  */
 export interface StaticZone {
   /** The addresses of each host, best first. */
@@ -24,7 +32,17 @@ export interface StaticZone {
   readonly services?: ReadonlyArray<Servent.Servent> | undefined
 }
 
-/** What is wrong in a zone: the name or address, and why. */
+/**
+ * What is wrong in a zone: the name or address, and why.
+ *
+ * ```ts
+ * import * as StaticZone from "@effect-sockets/resolver/StaticZone"
+ * import { Result } from "effect"
+ * const result = StaticZone.toSource({ aliases: { db: "db.internal" } })
+ * const error: StaticZone.StaticZoneError | undefined = Result.isFailure(result) ? result.failure : undefined
+ * error // => { input: "db.internal", detail: "the alias db stands for no host" }
+ * ```
+ */
 export interface StaticZoneError {
   readonly input: string
   readonly detail: string
@@ -36,7 +54,17 @@ const domain = (name: string) =>
     onFailure: (detail): StaticZoneError => ({ input: name, detail })
   })
 
-/** The source that answers from a zone, or what is wrong in the zone. */
+/**
+ * The source that answers from a zone, or what is wrong in the zone.
+ *
+ * ```ts
+ * import * as StaticZone from "@effect-sockets/resolver/StaticZone"
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import { Effect, Result } from "effect"
+ * const source = Result.getOrThrow(StaticZone.toSource({ hosts: { "db.internal": ["10.0.0.5"] } }))
+ * String(await Effect.runPromise(Resolver.make(source).lookup("db.internal"))) // => "10.0.0.5"
+ * ```
+ */
 export const toSource = (zone: StaticZone): Result.Result<ResolverSource.ResolverSource, StaticZoneError> =>
   Result.gen(function* () {
     const hosts = new Map<string, Array<NetAddress.IpAddress>>()

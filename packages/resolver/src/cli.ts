@@ -22,9 +22,10 @@ import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 import * as fs from "node:fs"
 import * as Hostent from "./Hostent.ts"
+import { escapeControls, printable } from "./internal/Printable.ts"
 import * as NodeResolver from "./NodeResolver.ts"
 import * as Resolver from "./Resolver.ts"
-import { escapeControls, printable, ResolverError } from "./ResolverError.ts"
+import { ResolverError } from "./ResolverError.ts"
 
 /** Some hosts could not be resolved, and it has been said which. */
 class Unresolved extends Data.TaggedError("Unresolved")<{}> {}

@@ -1,3 +1,6 @@
+/**
+ * The canonical name of a host whose aliases are asked for one by one.
+ */
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as HostName from "../HostName.ts"

@@ -1,3 +1,6 @@
+/**
+ * What an error of Node's says of a lookup; every call of Node's that gives a promise goes through `attempt`.
+ */
 import * as Effect from "effect/Effect"
 import * as Inspectable from "effect/Inspectable"
 import * as fs from "node:fs"

@@ -1,3 +1,6 @@
+/**
+ * The hosts file and the services file of the system.
+ */
 import * as Effect from "effect/Effect"
 import * as fs from "node:fs/promises"
 import * as HostsFile from "../HostsFile.ts"

@@ -1,3 +1,6 @@
+/**
+ * Which address the system would send from, and the order of destinations that follows from it.
+ */
 import type * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"

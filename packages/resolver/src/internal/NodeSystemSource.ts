@@ -1,3 +1,6 @@
+/**
+ * Answers of the operating system: `getaddrinfo`, `getnameinfo` and the hosts file.
+ */
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import type * as Host from "effect/net/Host"

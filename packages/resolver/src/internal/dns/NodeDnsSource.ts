@@ -1,3 +1,6 @@
+/**
+ * Answers of name servers.
+ */
 import * as Arr from "effect/Array"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"

@@ -1,9 +1,9 @@
 /** The options of a handshake in Node's words, looked at once for each object of them. */
 import { type Check, find, oneOf, boolean, positiveDuration, toMillis } from "@effect-sockets/resolver/InvalidOption"
+import * as HostName from "@effect-sockets/resolver/HostName"
 import * as Result from "effect/Result"
 import { isIP } from "node:net"
 import * as NodeTls from "node:tls"
-import { domainToASCII } from "node:url"
 import { type Reason, reasonFromCause } from "../../NetworkError.ts"
 import * as Tls from "../../Tls.ts"
 import { report } from "../guard.ts"
@@ -17,11 +17,8 @@ const isAlpnName = (name: unknown): boolean => typeof name === "string" && name 
  * A host's name as it is sent and compared: in lower case, as an A-label, without the dot of an absolute name (RFC 6066,
  * section 3; RFC 4343). Nothing for what is no name.
  */
-export const hostName = (name: string): string | undefined => {
-  const ascii = (/^[\x21-\x7e]*$/.test(name) ? name.toLowerCase() : domainToASCII(name)).replace(/\.$/, "")
-  const labels = ascii.split(".")
-  return ascii.length <= 253 && labels.every(({ length }) => length >= 1 && length <= 63) ? ascii : undefined
-}
+export const hostName = (name: string): string | undefined =>
+  Result.getOrUndefined(Result.map(HostName.nameFromString(name), HostName.toRelative))
 
 const hostOrAddress: Check = (value) =>
   typeof value === "string" && (isIP(value) !== 0 || hostName(value) !== undefined)

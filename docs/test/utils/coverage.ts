@@ -11,7 +11,7 @@ if (import.meta.main) {
   const [, , ...names] = process.argv
   for (const name of names.length === 0 ? packages : names) {
     const without = missing(name)
-    console.log(without.join("\n"))
+    for (const line of without) console.log(line)
     console.log(`${name}: ${without.length} of ${publicSymbols(name).length} public symbols have no example`)
   }
 }

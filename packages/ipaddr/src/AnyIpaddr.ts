@@ -19,16 +19,19 @@ export const AnyIpaddr = Schema.Union([Ipaddr.Ipaddr, Ipaddr6.Ipaddr6]).annotate
 /** An address of either family; `typeof` tells which. */
 export type AnyIpaddr = typeof AnyIpaddr.Type
 
+/** Whether a value is an address of either family. */
+export const isAnyIpaddr = (u: unknown): u is AnyIpaddr => Ipaddr.isIpaddr(u) || Ipaddr6.isIpaddr6(u)
+
 /** Whether an address is an IPv4 address. */
 export const isV4 = (self: AnyIpaddr): self is Ipaddr.Ipaddr => typeof self === "number"
 
 /**
- * The address that a text names, strictly: IPv6 if it has a colon, dotted IPv4 otherwise.
+ * The address that a text names, strictly: IPv6 if a colon comes before any dot, dotted IPv4 otherwise.
  *
  * **Errors**: `IpaddrError` with the position and the reason.
  */
 export const fromString = (text: string): Result.Result<AnyIpaddr, IpaddrError> => {
-  const v6 = text.includes(":")
+  const v6 = Ipv6Text.isCandidate(text, 0, text.length)
   const code = v6 ? Ipv6Text.parse(text, 0, text.length) : Ipv4Text.parse(text, 0, text.length)
   return code < 0
     ? Result.fail(ParseFailure.toError("an IP address", text, code))

@@ -64,7 +64,11 @@ export const all6: IpRange6 = v6(Ipaddr6.min, Ipaddr6.max)
 
 const expected = "a range of IP addresses"
 
-const fail = (input: string, reason: string) => Result.fail(new IpaddrError({ expected, input, position: 0, reason }))
+// An error of a constructor: as of a text, whose second part is wrong.
+const fail = (first: unknown, second: string, reason: string) => {
+  const start = AnyIpaddr.isAnyIpaddr(first) ? AnyIpaddr.format(first) : String(first)
+  return Result.fail(new IpaddrError({ expected, input: start + second, position: start.length + 1, reason }))
+}
 
 /**
  * The addresses from `first` to `last`.
@@ -79,7 +83,7 @@ export const make: {
   const range = { _tag: AnyIpaddr.isV4(first) ? "IpRange4" : "IpRange6", first, last }
   return isIpRange(range)
     ? Result.succeed(range as never)
-    : fail(`${AnyIpaddr.format(first)}-${AnyIpaddr.format(last)}`, "it goes up within one family")
+    : fail(first, `-${AnyIpaddr.isAnyIpaddr(last) ? AnyIpaddr.format(last) : last}`, "it goes up within one family")
 }
 
 /** As `make`, for addresses that are known to be right: throws the `IpaddrError`. */
@@ -98,8 +102,9 @@ export const single = (address: AnyIpaddr.AnyIpaddr): IpRange =>
 export const block = (address: AnyIpaddr.AnyIpaddr, prefixLength: number): Result.Result<IpRange, IpaddrError> => {
   const width = AnyIpaddr.isV4(address) ? 32 : 128
   if (!Number.isInteger(prefixLength) || prefixLength < 0 || prefixLength > width) {
-    return fail(`${AnyIpaddr.format(address)}/${prefixLength}`, `a prefix length is an integer from 0 to ${width}`)
+    return fail(address, `/${prefixLength}`, `a prefix length is an integer from 0 to ${width}`)
   }
+  if (!AnyIpaddr.isAnyIpaddr(address)) return fail(address, `/${prefixLength}`, "it begins with an address")
   if (AnyIpaddr.isV4(address)) {
     const size = 2 ** (32 - prefixLength)
     const first = address - (address % size)

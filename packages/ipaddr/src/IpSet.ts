@@ -24,7 +24,7 @@ import * as Ipv6Text from "./internal/text/Ipv6Text.ts"
 import * as RangeText from "./internal/text/RangeText.ts"
 import * as SortedIndex from "./internal/sets/SortedIndex.ts"
 import * as Ipaddr from "./Ipaddr.ts"
-import type { Ipaddr6 } from "./Ipaddr6.ts"
+import { isIpaddr6, type Ipaddr6 } from "./Ipaddr6.ts"
 import type { IpaddrError } from "./IpaddrError.ts"
 import * as IpRange from "./IpRange.ts"
 
@@ -183,7 +183,11 @@ export const isSubset: {
 export const containsIpaddr: {
   (address: Ipaddr.Ipaddr): (self: IpSet) => boolean
   (self: IpSet, address: Ipaddr.Ipaddr): boolean
-} = dual(2, (self: IpSet, address: Ipaddr.Ipaddr): boolean => (SortedIndex.countUpTo1(self.v4, address) & 1) === 1)
+} = dual(
+  2,
+  (self: IpSet, address: Ipaddr.Ipaddr): boolean =>
+    Ipaddr.isIpaddr(address) && (SortedIndex.countUpTo1(self.v4, address) & 1) === 1
+)
 
 // The address in the scratch area.
 const containsScratch = (self: IpSet): boolean => {
@@ -203,6 +207,7 @@ export const containsIpaddr6: {
   (address: Ipaddr6): (self: IpSet) => boolean
   (self: IpSet, address: Ipaddr6): boolean
 } = dual(2, (self: IpSet, address: Ipaddr6): boolean => {
+  if (!isIpaddr6(address)) return false
   Ipv6Text.setBigInt(address)
   return containsScratch(self)
 })

@@ -24,7 +24,7 @@ import * as PrefixTable from "./internal/sets/PrefixTable.ts"
 import * as RangeText from "./internal/text/RangeText.ts"
 import * as SortedIndex from "./internal/sets/SortedIndex.ts"
 import * as Ipaddr from "./Ipaddr.ts"
-import type { Ipaddr6 } from "./Ipaddr6.ts"
+import { isIpaddr6, type Ipaddr6 } from "./Ipaddr6.ts"
 import type { IpaddrError } from "./IpaddrError.ts"
 
 const TypeId = "~@effect-sockets/ipaddr/IpTable"
@@ -90,8 +90,6 @@ class Builder<A> {
   }
 }
 
-const noBlock = ParseFailure.failure("block")
-
 /**
  * The table of blocks given as text, each an address or a CIDR block without bits beyond its prefix; of equal blocks the
  * last counts.
@@ -103,9 +101,8 @@ export const fromCidrs = <A>(
 ): Result.Result<IpTable<A>, IpaddrError> => {
   const builder = new Builder<A>()
   for (const [cidr, value] of entries) {
-    const size = RangeText.parse(cidr, 0, cidr.length)
-    const code = size > 0 && RangeText.prefixLength < 0 ? noBlock(0) : size
-    if (code < 0) return Result.fail(ParseFailure.toError("a CIDR block", cidr, code))
+    const size = RangeText.parse(cidr, 0, cidr.length, true)
+    if (size < 0) return Result.fail(ParseFailure.toError("a CIDR block", cidr, size))
     builder.add(size, RangeText.prefixLength, value)
   }
   return Result.succeed(builder.table())
@@ -154,13 +151,16 @@ const lookupScratch = <A>(self: IpTable<A>): Option.Option<A> =>
 export const lookupIpaddr: {
   (address: Ipaddr.Ipaddr): <A>(self: IpTable<A>) => Option.Option<A>
   <A>(self: IpTable<A>, address: Ipaddr.Ipaddr): Option.Option<A>
-} = dual(2, <A>(self: IpTable<A>, address: Ipaddr.Ipaddr): Option.Option<A> => valueAt(self.v4, find4(self, address)))
+} = dual(2, <A>(self: IpTable<A>, address: Ipaddr.Ipaddr): Option.Option<A> =>
+  Ipaddr.isIpaddr(address) ? valueAt(self.v4, find4(self, address)) : Option.none()
+)
 
 /** The value of the longest block that has an IPv6 address given as a bigint. */
 export const lookupIpaddr6: {
   (address: Ipaddr6): <A>(self: IpTable<A>) => Option.Option<A>
   <A>(self: IpTable<A>, address: Ipaddr6): Option.Option<A>
 } = dual(2, <A>(self: IpTable<A>, address: Ipaddr6): Option.Option<A> => {
+  if (!isIpaddr6(address)) return Option.none()
   Ipv6Text.setBigInt(address)
   return lookupScratch(self)
 })

@@ -38,7 +38,8 @@ export const Order: Order_.Order<Ipaddr> = Order_.Number
 
 const expected = "an IPv4 address"
 
-const fail = (input: string, reason: string) => Result.fail(new IpaddrError({ expected, input, position: 0, reason }))
+const fail = (input: string, reason: string, position = 0) =>
+  Result.fail(new IpaddrError({ expected, input, position, reason }))
 
 const fromCode = (text: string, code: number): Result.Result<Ipaddr, IpaddrError> =>
   code >= 0 ? Result.succeed(code as Ipaddr) : Result.fail(ParseFailure.toError(expected, text, code))
@@ -98,7 +99,7 @@ export const fromNumberUnsafe = (value: number): Ipaddr => Result.getOrThrow(fro
 export const fromBytes = (bytes: Uint8Array): Result.Result<Ipaddr, IpaddrError> =>
   bytes.length === 4
     ? Result.succeed(fromBytesUnsafe(bytes))
-    : fail(bytes.join(" "), `it has 4 bytes, not ${bytes.length}`)
+    : fail(bytes.join(" "), `it has 4 bytes, not ${bytes.length}`, bytes.slice(0, 4).join(" ").length)
 
 /** The address of the first four bytes, which must be there: nothing is checked. */
 export const fromBytesUnsafe = (bytes: Uint8Array): Ipaddr =>

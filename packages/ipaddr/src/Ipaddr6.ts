@@ -42,7 +42,8 @@ export const Order: Order_.Order<Ipaddr6> = Order_.BigInt
 
 const expected = "an IPv6 address"
 
-const fail = (input: string, reason: string) => Result.fail(new IpaddrError({ expected, input, position: 0, reason }))
+const fail = (input: string, reason: string, position = 0) =>
+  Result.fail(new IpaddrError({ expected, input, position, reason }))
 
 const scratch = (): Ipaddr6 => Ipv6Text.getBigInt() as Ipaddr6
 
@@ -92,7 +93,7 @@ export const fromBigIntUnsafe = (value: bigint): Ipaddr6 => Result.getOrThrow(fr
 export const fromBytes = (bytes: Uint8Array): Result.Result<Ipaddr6, IpaddrError> =>
   bytes.length === 16
     ? Result.succeed(fromBytesUnsafe(bytes))
-    : fail(bytes.join(" "), `it has 16 bytes, not ${bytes.length}`)
+    : fail(bytes.join(" "), `it has 16 bytes, not ${bytes.length}`, bytes.slice(0, 16).join(" ").length)
 
 /** The address of the first sixteen bytes, which must be there: nothing is checked. */
 export const fromBytesUnsafe = (bytes: Uint8Array): Ipaddr6 => {

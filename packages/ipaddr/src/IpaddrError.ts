@@ -6,9 +6,11 @@ import * as Schema from "effect/Schema"
 /**
  * A text, number or list of bytes that is not what was asked for.
  *
- * `expected` names the thing asked for ("an IPv4 address"), `input` is what was given (numbers and bytes as text),
- * `position` is the index in `input`, from 0, of the first character that is wrong (its length, if something is
- * missing at the end), and `reason` says in words what is wrong there.
+ * `expected` names the thing asked for ("an IPv4 address"), `input` is what was given (numbers and bytes as text), and
+ * `reason` says in words what is wrong. `position` is the index in `input`, from 0, of the first character that is wrong:
+ * what stands before it can go on to a right text, with it that is impossible. It is the length of the input if
+ * something is missing at the end, and 0 for a number that is out of bounds. Where bits are wrong, as those beyond a
+ * prefix, it is that of the first decimal part or hexadecimal digit which has such a bit.
  */
 export class IpaddrError extends Schema.TaggedError<IpaddrError>()("IpaddrError", {
   expected: Schema.String,

@@ -11,15 +11,31 @@ import * as Ipv6Text from "./internal/text/Ipv6Text.ts"
 import { Ipaddr6, format as addressText } from "./Ipaddr6.ts"
 import type { IpaddrError } from "./IpaddrError.ts"
 
-const zoneFailure = ParseFailure.failure("zone")
+const missingFailure = ParseFailure.failure("zone")
+const characterFailure = ParseFailure.failure("zoneCharacter")
+const indexFailure = ParseFailure.failure("zoneIndex")
 
 // What Effect's scoped literals refuse, too: what would end the zone in a URL or a log line.
 const forbidden = /[%[\]/\s\p{Cc}]/u
 
-const isZone = (zone: string): boolean =>
-  /^\d+$/.test(zone)
-    ? /^(0|[1-9]\d{0,9})$/.test(zone) && Number(zone) <= 0xffffffff
-    : zone !== "" && !forbidden.test(zone)
+const digitsOnly = /^\d+$/
+const maxIndex = 0xffffffff
+
+// A zone as the text of an address has it: a failure code, or zero. An index may have leading zeros there.
+const zoneCode = (zone: string, position: number): number => {
+  if (zone === "") return missingFailure(position)
+  const wrong = zone.search(forbidden)
+  if (wrong >= 0) return characterFailure(position + wrong)
+  if (!digitsOnly.test(zone) || Number(zone) <= maxIndex) return 0
+  let value = 0
+  let digit = 0
+  while ((value = value * 10 + Number(zone[digit])) <= maxIndex) digit++
+  return indexFailure(position + digit)
+}
+
+const withoutZeros = (zone: string): string => (digitsOnly.test(zone) ? zone.replace(/^0+(?=\d)/, "") : zone)
+
+const isZone = (zone: string): boolean => zoneCode(zone, 0) === 0 && withoutZeros(zone) === zone
 
 /** An address and its zone: an interface's name, or its index as decimal digits without leading zeros. */
 export const ZonedIpaddr6 = Schema.Struct({
@@ -39,18 +55,12 @@ export interface ZonedIpaddr6 extends Schema.Schema.Type<typeof ZonedIpaddr6> {}
 export const fromString = (text: string): Result.Result<ZonedIpaddr6, IpaddrError> => {
   const percent = text.indexOf("%")
   const end = percent < 0 ? text.length : percent
-  const raw = text.slice(end + 1)
-  const zone = /^\d+$/.test(raw) ? raw.replace(/^0+(?=\d)/, "") : raw
-  const code = Ipv6Text.parse(text, 0, end)
-  return code === 0 && isZone(zone)
-    ? Result.succeed({ address: Ipv6Text.getBigInt() as Ipaddr6, zone })
-    : Result.fail(
-        ParseFailure.toError(
-          "an IPv6 address with a zone",
-          text,
-          code < 0 ? code : zoneFailure(Math.min(end + 1, text.length))
-        )
-      )
+  const zone = text.slice(end + 1)
+  const address = Ipv6Text.parse(text, 0, end)
+  const code = address < 0 ? address : zoneCode(zone, Math.min(end + 1, text.length))
+  return code < 0
+    ? Result.fail(ParseFailure.toError("an IPv6 address with a zone", text, code))
+    : Result.succeed({ address: Ipv6Text.getBigInt() as Ipaddr6, zone: withoutZeros(zone) })
 }
 
 /** As `fromString`, for text that is known to be right: throws the `IpaddrError`. */

@@ -109,21 +109,24 @@ describe("text in", () => {
 
   for (const [text, position, reason] of [
     ["", 0, "a group of hexadecimal digits is missing"],
-    [":", 0, "a group of hexadecimal digits is missing"],
-    [":1::", 0, "a group of hexadecimal digits is missing"],
+    [":", 1, "an address begins with a group or with ::"],
+    [":1::", 1, "an address begins with a group or with ::"],
     ["1:", 2, "a group of hexadecimal digits is missing"],
     ["1:::2", 3, "a group of hexadecimal digits is missing"],
     ["1::2::3", 5, "only one :: is allowed"],
     ["1:2:3", 5, "there are fewer than eight groups and no ::"],
-    ["1:2:3:4:5:6:7:8:9", 16, "there are more than eight groups, or :: stands for none"],
-    ["1:2:3:4::5:6:7:8", 16, "there are more than eight groups, or :: stands for none"],
-    ["1:2:3:4:5:6:7:1.2.3.4", 14, "there are more than eight groups, or :: stands for none"],
-    ["::12345", 2, "a group has at most four digits"],
+    ["1:2:3:4:5:6:7:8:9", 15, "there are more than eight groups, or :: stands for none"],
+    ["1:2:3:4::5:6:7:8", 14, "there are more than eight groups, or :: stands for none"],
+    ["1:2:3:4:5:6:7:1.2.3.4", 15, "there are more than eight groups, or :: stands for none"],
+    ["::12345", 6, "a group has at most four digits"],
     ["::g", 2, "a group of hexadecimal digits is missing"],
     ["::1g", 3, "a colon is missing"],
     ["fe80::1%eth0", 7, "a colon is missing"],
     ["[::1]", 0, "a group of hexadecimal digits is missing"],
-    ["::1.2.3.04", 8, "a part has no leading zero"],
+    ["::1.2.3.04", 9, "a part has no leading zero"],
+    ["1:2:1.2.3.4", 5, "there are fewer than eight groups and no ::"],
+    ["::256.1.2.3", 5, "only a decimal number of at most 255 may stand before a dot"],
+    ["1:2:3:4:5:6:7:8 ", 15, "nothing may follow the last group"],
     ["::1.2.3.4:5", 9, "nothing may follow the fourth part"]
   ] as const) {
     it(`${JSON.stringify(text)} is refused at ${position}: ${reason}`, () => {

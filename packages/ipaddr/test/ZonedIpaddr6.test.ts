@@ -35,9 +35,10 @@ describe("ZonedIpaddr6", () => {
   for (const [text, position] of [
     ["fe80::1", 7],
     ["fe80::1%", 8],
-    ["fe80::1%a b", 8],
-    ["fe80::1%eth0%1", 8],
-    ["fe80::1%4294967296", 8],
+    ["fe80::1%a b", 9],
+    ["fe80::1%eth0%1", 12],
+    ["fe80::1%4294967296", 17],
+    ["fe80::1%0099999999999", 19],
     ["fe80::g%eth0", 6]
   ] as const) {
     it(`${text} is refused at ${position}`, () => {

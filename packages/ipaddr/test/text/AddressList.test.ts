@@ -42,8 +42,8 @@ describe("address lists", () => {
     const error = failed("10.0.0.0/8\nexample.com # no\r\n  10.0.0.1/8\n\n10.0.0.256\n::1\n1::2::3")
     assert.deepStrictEqual(error.problems, [
       { line: 2, column: 1, text: "example.com", reason: "a decimal digit is missing" },
-      { line: 3, column: 3, text: "10.0.0.1/8", reason: "bits are set beyond the prefix" },
-      { line: 5, column: 8, text: "10.0.0.256", reason: "a part is at most 255" },
+      { line: 3, column: 10, text: "10.0.0.1/8", reason: "bits are set beyond the prefix" },
+      { line: 5, column: 10, text: "10.0.0.256", reason: "a part is at most 255" },
       { line: 7, column: 6, text: "1::2::3", reason: "only one :: is allowed" }
     ])
     assert.match(error.message, /^line 2, column 1: "example.com": a decimal digit is missing; .*; and 1 more$/)

@@ -62,11 +62,11 @@ describe("legacy forms", () => {
 
   for (const [text, position, reason] of [
     ["", 0, "a decimal digit is missing"],
-    ["256.1", 0, "a part is at most 255"],
-    ["1.16777216", 2, "the last part does not fit"],
-    ["99999999999999999999999999", 0, "the last part does not fit"],
+    ["256.1", 3, "only a decimal number of at most 255 may stand before a dot"],
+    ["1.16777216", 9, "the number does not fit into the bytes that are left"],
+    ["99999999999999999999999999", 9, "the number does not fit into the bytes that are left"],
     ["08", 1, "only dots and white space may follow a number"],
-    ["0x", 1, "only dots and white space may follow a number"],
+    ["0x", 2, "a hexadecimal digit is missing"],
     ["1.2.3.4.5", 7, "nothing may follow the fourth part"],
     ["1.2.3.4\u0000", 7, "only dots and white space may follow a number"]
   ] as const) {

@@ -10,6 +10,8 @@ const zeroFailure = failure("leadingZero")
 const dotFailure = failure("dot")
 const afterFailure = failure("afterDotted")
 const tooLargeFailure = failure("tooLarge")
+const beforeDotFailure = failure("beforeDot")
+const hexadecimalFailure = failure("hexadecimal")
 const afterLegacyFailure = failure("afterLegacy")
 
 /** The value of the address that fills `text` from `from` up to `to`, or a negative failure code. */
@@ -26,9 +28,9 @@ export const parse = (text: string, from: number, to: number): number => {
     while (position < to) {
       const digit = text.charCodeAt(position) - 48
       if (digit < 0 || digit > 9) break
-      if (octet === 0 && position > start) return zeroFailure(start)
+      if (octet === 0 && position > start) return zeroFailure(position)
       octet = octet * 10 + digit
-      if (octet > 255) return octetFailure(start)
+      if (octet > 255) return octetFailure(position)
       position++
     }
     if (position === start) return digitFailure(position)
@@ -51,36 +53,36 @@ const digitValue = (code: number): number => {
  * decimal, octal after `0` or hexadecimal after `0x`, of which the last fills the bytes that are left.
  */
 export const parseLegacy = (text: string): number => {
-  // In C the text would end at a NUL; here that would hide what follows it.
-  const nul = text.indexOf("\0")
-  if (nul >= 0) return afterLegacyFailure(nul)
   let high = 0
   let position = 0
   for (let part = 0; ; part++) {
-    const start = position
     const first = digitValue(text.charCodeAt(position))
     if (!(first <= 9)) return digitFailure(position)
     let base = 10
     if (first === 0) {
-      const hexadecimal = (text.charCodeAt(position + 1) | 32) === 120 && digitValue(text.charCodeAt(position + 2)) < 16
+      const hexadecimal = (text.charCodeAt(position + 1) | 32) === 120
       base = hexadecimal ? 16 : 8
       position += hexadecimal ? 2 : 1
+      if (hexadecimal && digitValue(text.charCodeAt(position)) === 99) return hexadecimalFailure(position)
     }
+    // The last number may fill all bytes that are left.
+    const room = 256 ** (4 - part)
     let value = 0
     for (let digit; (digit = digitValue(text.charCodeAt(position))) < base; position++) {
-      // Stays a small number however many digits follow.
-      value = Math.min(value * base + digit, 0x100000000)
+      value = value * base + digit
+      if (value >= room) return tooLargeFailure(position)
     }
     if (position < text.length && text.charCodeAt(position) === 46) {
       if (part === 3) return afterFailure(position)
-      if (value > 255) return octetFailure(start)
+      if (value > 255) return beforeDotFailure(position)
       high = high * 256 + value
       position++
       continue
     }
     if (position < text.length && !isSpace(text.charCodeAt(position))) return afterLegacyFailure(position)
-    const room = 256 ** (4 - part)
-    return value < room ? high * room + value : tooLargeFailure(start)
+    // In C the text would end at a NUL; here that would hide what follows it.
+    const nul = text.indexOf("\0", position)
+    return nul < 0 ? high * room + value : afterLegacyFailure(nul)
   }
 }
 

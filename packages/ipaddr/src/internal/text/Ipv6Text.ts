@@ -5,7 +5,7 @@
 import * as NetAddress from "effect/net/NetAddress"
 import * as Ipv4Text from "./Ipv4Text.ts"
 import { isMappedWords } from "../Mapped.ts"
-import { failure } from "./ParseFailure.ts"
+import { failure, position as positionOf } from "./ParseFailure.ts"
 
 const groupFailure = failure("group")
 const longFailure = failure("longGroup")
@@ -13,6 +13,9 @@ const colonFailure = failure("colon")
 const gapFailure = failure("secondGap")
 const fewFailure = failure("tooFew")
 const manyFailure = failure("tooMany")
+const beginFailure = failure("begin")
+const beforeDotFailure = failure("beforeDot")
+const afterFailure = failure("afterGroups")
 
 const view = new DataView(new ArrayBuffer(16))
 
@@ -58,6 +61,16 @@ for (let digit = 0; digit < 16; digit++) {
 
 const groups = new Uint16Array(8)
 
+/** Whether a text is to be read as IPv6: a colon comes before any dot. */
+export const isCandidate = (text: string, from: number, to: number): boolean => {
+  for (let position = from; position < to; position++) {
+    const code = text.charCodeAt(position)
+    if (code === 58) return true
+    if (code === 46) return false
+  }
+  return false
+}
+
 /**
  * Reads the address that fills `text` from `from` up to `to` into the scratch area: all forms of RFC 4291, section 2.2,
  * and nothing else. Zero, or a negative failure code.
@@ -66,10 +79,14 @@ export const parse = (text: string, from: number, to: number): number => {
   let position = from
   let count = 0
   let gap = -1
+  // How many groups may be written: a gap stands for at least one.
+  let room = 8
   if (position < to && text.charCodeAt(position) === 58) {
-    if (position + 1 >= to || text.charCodeAt(position + 1) !== 58) return groupFailure(position)
+    position++
+    if (position === to || text.charCodeAt(position) !== 58) return beginFailure(position)
     gap = 0
-    position += 2
+    room = 7
+    position++
     if (position === to) {
       setWords(0, 0, 0, 0)
       return 0
@@ -83,35 +100,38 @@ export const parse = (text: string, from: number, to: number): number => {
       code = text.charCodeAt(position)
       const digit = code < 128 ? digits[code] : 255
       if (digit === 255) break
-      if (position - start === 4) return longFailure(start)
+      if (position - start === 4) return longFailure(position)
       value = (value << 4) | digit
       position++
     }
     if (position === start) return groupFailure(position)
     if (position < to && code === 46) {
-      if (count > 6) return manyFailure(start)
+      if (count > room - 2) return manyFailure(position)
+      if (gap < 0 && count < 6) return fewFailure(position)
       const embedded = Ipv4Text.parse(text, start, to)
-      if (embedded < 0) return embedded
+      // Up to the dot it might have been a group of digits.
+      if (embedded < 0) return positionOf(embedded) < position ? beforeDotFailure(position) : embedded
       groups[count++] = embedded >>> 16
       groups[count++] = embedded
       break
     }
-    if (count === 8) return manyFailure(start)
     groups[count++] = value
     if (position === to) break
-    if (code !== 58) return colonFailure(position)
+    if (code !== 58) return count === room ? afterFailure(position) : colonFailure(position)
+    if (count === room) return manyFailure(position)
     position++
     if (position < to && text.charCodeAt(position) === 58) {
       if (gap >= 0) return gapFailure(position)
       gap = count
+      room = 7
       position++
       if (position === to) break
+      if (count === room) return manyFailure(position)
     }
   }
   if (gap < 0) {
     if (count < 8) return fewFailure(to)
   } else {
-    if (count === 8) return manyFailure(to)
     // The groups after the gap move to the end, and zeros take their place.
     let place = 8
     while (count > gap) groups[--place] = groups[--count]

@@ -11,7 +11,10 @@ import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
+import * as Tracer from "effect/Tracer"
 import * as NetAddress from "effect/net/NetAddress"
+import * as dgram from "node:dgram"
+import * as dns from "node:dns"
 import * as Hostent from "../src/Hostent.ts"
 import * as NodeResolver from "../src/NodeResolver.ts"
 import * as Resolver from "../src/Resolver.ts"
@@ -143,6 +146,27 @@ describe("layerDns, forward", () => {
             "192.0.2.2"
           ])
           assert.deepStrictEqual(queries, ["udp A host.example", "tcp A host.example"])
+        })
+    )
+  )
+
+  it.live("an answer of more than 512 bytes comes over UDP, if the server can", () => {
+    const records = Array.from({ length: 60 }, (_, i) => a("many.example", `192.0.2.${i}`))
+    return against(DnsServer.zone(records), ({ queries }) =>
+      Effect.gen(function* () {
+        assert.strictEqual((yield* Resolver.lookup("many.example", { family: "IPv4" })).length, 60)
+        assert.deepStrictEqual(queries, ["udp A many.example"])
+      })
+    )
+  })
+
+  it.live.each([1, 4])("a server that does not know of longer answers, and says %s, is asked in the old way", (rcode) =>
+    against(
+      (question) => (question.udpPayloadSize > 0 ? { rcode } : www(question)),
+      ({ queries }) =>
+        Effect.gen(function* () {
+          assert.deepStrictEqual(texts(yield* Resolver.lookup("six.example", { family: "IPv6" })), ["2001:db8::6"])
+          assert.strictEqual(queries.length, 2)
         })
     )
   )
@@ -295,6 +319,97 @@ describe("layerDns, forward", () => {
         assert.isTrue(Equal.equals(found, hostent("xn--bcher-kva.example", [], "192.0.2.3")), Hostent.format(found))
       })
     )
+  )
+})
+
+describe("layerDns, spans", () => {
+  it.live("each query has one below that of its lookup, which names the server", () =>
+    against(
+      (question) => (question.transport === "udp" ? { truncated: true } : www(question)),
+      ({ address }) =>
+        Effect.gen(function* () {
+          const spans: Array<Tracer.NativeSpan> = []
+          const tracer = Tracer.make({
+            span: (options) => {
+              const span = new Tracer.NativeSpan(options)
+              spans.push(span)
+              return span
+            }
+          })
+          const found = Resolver.lookup("six.example", { family: "IPv6" })
+          yield* Effect.provideService(found, Tracer.Tracer, tracer)
+          const [lookup, ...queries] = spans
+          assert.strictEqual(lookup.name, "Resolver.lookup")
+          const port = Number(address.split(":")[1])
+          assert.deepStrictEqual(
+            queries.map((query) => [
+              query.name,
+              Option.getOrUndefined(query.parent)?.spanId,
+              Object.fromEntries(query.attributes)
+            ]),
+            ["udp", "tcp"].map((transport) => [
+              "DNS AAAA",
+              lookup.spanId,
+              {
+                "dns.question.name": "six.example",
+                "server.address": "127.0.0.1",
+                "server.port": port,
+                "network.transport": transport
+              }
+            ])
+          )
+        })
+    )
+  )
+})
+
+/** Runs an effect while a method of Node's throws what it should not. */
+const throwing = <A, E, R>(prototype: object, method: string, thrown: unknown, effect: Effect.Effect<A, E, R>) => {
+  const original: unknown = Reflect.get(prototype, method)
+  return Effect.acquireUseRelease(
+    Effect.sync(() =>
+      Reflect.set(prototype, method, () => {
+        throw thrown
+      })
+    ),
+    () => effect,
+    () => Effect.sync(() => Reflect.set(prototype, method, original))
+  )
+}
+
+describe("layerDns, guards", () => {
+  it.live.each<[what: string, prototype: object, method: string, thrown: unknown]>([
+    ["making a socket", dgram.Socket.prototype, "connect", new Error("no")],
+    ["sending", dgram.Socket.prototype, "send", null],
+    ["sending what has a number for a code", dgram.Socket.prototype, "send", { code: 7 }],
+    ["asking for the name servers", dns.Resolver.prototype, "getServers", undefined]
+  ])("what Node throws at %s is a failure of that question", ([, prototype, method, thrown]) =>
+    Effect.gen(function* () {
+      const { address } = yield* DnsServer.make(www)
+      const servers = method === "getServers" ? [] : [address]
+      yield* Effect.gen(function* () {
+        const question = Effect.flip(Resolver.lookup("both.example"))
+        const error = yield* throwing(prototype, method, thrown, question)
+        assert.strictEqual(error.reason._tag, "Unknown", error.message)
+      }).pipe(Effect.provide(NodeResolver.layerDns({ ...quick, servers })))
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("layerDns, order of addresses", () => {
+  it.live("what throws while the order is found out loses no address", () =>
+    Effect.gen(function* () {
+      const records = [a("many.example", "127.0.0.1"), a("many.example", "192.0.2.1")]
+      const found = yield* against(DnsServer.zone(records), () =>
+        throwing(
+          dgram.Socket.prototype,
+          "address",
+          new Error("no"),
+          Resolver.lookup("many.example", { family: "IPv4" })
+        )
+      )
+      assert.strictEqual(found.length, 2)
+    })
   )
 })
 

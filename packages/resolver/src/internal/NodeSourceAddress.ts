@@ -19,28 +19,32 @@ const sockets = Semaphore.makeUnsafe(maxSockets)
 
 const localAddress = (destination: NetAddress.IpAddress): Effect.Effect<string | undefined> =>
   Effect.callback((resume) => {
-    const socket = dgram.createSocket(NetAddress.isIpv4Address(destination) ? "udp4" : "udp6")
+    let socket: dgram.Socket | undefined
     let over = false
-    const finish = () => {
-      if (!over) socket.close()
-      over = true
-    }
     const done = (address: () => string | undefined) => {
       if (over) return
-      const found = Result.getOrUndefined(Result.try(address))
-      finish()
+      const found = orNothing(address)
+      over = true
+      orNothing(() => socket?.close())
       resume(Effect.succeed(found))
     }
-    socket.on("error", () => done(() => undefined))
-    // Node gives a route that is missing to the callback, and not to the listener of errors.
-    socket.connect(port, NetAddress.formatIp(destination), (error?: unknown) =>
-      done(() => (error === undefined ? socket.address().address : undefined))
-    )
-    return Effect.sync(finish)
+    const started = Result.try(() => {
+      socket = dgram.createSocket(NetAddress.isIpv4Address(destination) ? "udp4" : "udp6")
+      socket.on("error", () => done(() => undefined))
+      // Node gives a route that is missing to the callback, and not to the listener of errors.
+      socket.connect(port, NetAddress.formatIp(destination), (error?: unknown) =>
+        done(() => (error === undefined ? socket?.address().address : undefined))
+      )
+    })
+    if (Result.isFailure(started)) done(() => undefined)
+    return Effect.sync(() => done(() => undefined))
   })
 
+/** What cannot be found out says nothing, and is no reason to fail: the addresses are there, only their order is not. */
+const orNothing = <A>(evaluate: () => A): A | undefined => Result.getOrUndefined(Result.try(evaluate))
+
 const prefixLength = (address: string): number | undefined => {
-  const found = Object.values(os.networkInterfaces()).flatMap((list) => list ?? [])
+  const found = Object.values(orNothing(os.networkInterfaces) ?? {}).flatMap((list) => list ?? [])
   return Number(found.find((entry) => entry.address === address)?.cidr?.split("/")[1]) || undefined
 }
 

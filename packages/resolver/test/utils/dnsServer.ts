@@ -28,6 +28,8 @@ export interface Question {
   readonly name: string
   readonly type: string
   readonly transport: "udp" | "tcp"
+  /** How long an answer over UDP may be; 0 where the question does not say so. */
+  readonly udpPayloadSize: number
 }
 
 export interface DnsServer {
@@ -69,7 +71,9 @@ export const make = (
       const question = packet.decode(message)
       const [{ name, type }] = question.questions ?? []
       queries.push(`${transport} ${type} ${name}`)
-      const reply = handler({ id: question.id ?? 0, name, type, transport })
+      const [option] = question.additionals ?? []
+      const udpPayloadSize = option?.type === "OPT" ? option.udpPayloadSize : 0
+      const reply = handler({ id: question.id ?? 0, name, type, transport, udpPayloadSize })
       if (reply === "silence") return
       const delay = reply instanceof Uint8Array ? 0 : (reply.delay ?? 0)
       for (const datagram of reply instanceof Uint8Array ? [] : (reply.noise ?? [])) send(datagram)

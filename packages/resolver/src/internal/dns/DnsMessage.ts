@@ -41,14 +41,29 @@ const headerLength = 12
 const internet = 1
 const flags = { response: 0x8000, truncated: 0x0200, recursionDesired: 0x0100 }
 
-/** The message that asks a question, with the wish that the server ask others (RD). */
-export const encode = ({ id, name, type }: Question): Uint8Array => {
+/** How long an answer over UDP may be: what passes every network in one piece (DNS flag day 2020). */
+const maxDatagram = 1232
+/** The number of the OPT record, by which a question says that (RFC 6891, section 6.1.2). */
+const opt = 41
+const optLength = 11
+
+/**
+ * The message that asks a question, with the wish that the server ask others (RD). With `extended`, it allows for answers
+ * over UDP of more than 512 bytes, which some old servers do not understand.
+ */
+export const encode = ({ id, name, type }: Question, extended = false): Uint8Array => {
   const labels = name.split(".")
-  const bytes = new Uint8Array(headerLength + name.length + 2 + 4)
+  const end = headerLength + name.length + 2 + 4
+  const bytes = new Uint8Array(extended ? end + optLength : end)
   const view = new DataView(bytes.buffer)
   view.setUint16(0, id)
   view.setUint16(2, flags.recursionDesired)
   view.setUint16(4, 1)
+  if (extended) {
+    view.setUint16(10, 1)
+    view.setUint16(end + 1, opt)
+    view.setUint16(end + 3, maxDatagram)
+  }
   let at = headerLength
   for (const label of labels) {
     bytes[at++] = label.length

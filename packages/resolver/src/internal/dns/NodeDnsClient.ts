@@ -10,6 +10,7 @@ import * as crypto from "node:crypto"
 import * as dns from "node:dns"
 import * as ResolverSource from "../../ResolverSource.ts"
 import type { Reason } from "../../ResolverError.ts"
+import * as NodeErrors from "../NodeErrors.ts"
 import * as LookupSpan from "../LookupSpan.ts"
 import * as AddressChain from "./AddressChain.ts"
 import type * as DnsMessage from "./DnsMessage.ts"
@@ -27,12 +28,15 @@ export interface ClientOptions {
 
 const defaultPort = 53
 
-const ofSystem = (): ReadonlyArray<NodeDnsTransport.NameServer> =>
-  new dns.Resolver().getServers().map((server) => {
-    const [, host = server, port = defaultPort] =
-      /^\[(.*)\]:(\d+)$/.exec(server) ?? /^([^:]*):(\d+)$/.exec(server) ?? []
-    return { host, port: Number(port) }
-  })
+const ofSystem: Effect.Effect<ReadonlyArray<NodeDnsTransport.NameServer>, ResolverSource.SourceError> = Effect.try({
+  try: () =>
+    new dns.Resolver().getServers().map((server) => {
+      const [, host = server, port = defaultPort] =
+        /^\[(.*)\]:(\d+)$/.exec(server) ?? /^([^:]*):(\d+)$/.exec(server) ?? []
+      return { host, port: Number(port) }
+    }),
+  catch: NodeErrors.fromCause
+})
 
 /**
  * Why an answer is a failure of the server that gave it, by its rcode (RFC 1035, section 4.1.1; RFC 2136, section 2.2). Only
@@ -66,7 +70,8 @@ export const make = Effect.fnUntraced(function* ({ maxQueries, servers, timeout,
       }))
     return Effect.gen(function* () {
       const question = { id: crypto.randomInt(0x10000), name, type }
-      const answer = yield* spanned(NodeDnsTransport.overUdp(server, question), "udp")
+      let answer = yield* spanned(NodeDnsTransport.overUdp(server, question, true), "udp")
+      if (mayBeOld(answer)) answer = yield* spanned(NodeDnsTransport.overUdp(server, question, false), "udp")
       return answer.truncated ? yield* spanned(NodeDnsTransport.overTcp(server, question), "tcp") : answer
     })
   }
@@ -105,14 +110,16 @@ export const make = Effect.fnUntraced(function* ({ maxQueries, servers, timeout,
    * there are none.
    */
   return (name: string, type: DnsMessage.Type): Effect.Effect<DnsMessage.Answer, ResolverSource.SourceError> =>
-    Effect.suspend(() => {
-      const all = servers.length > 0 ? servers : ofSystem()
-      return Effect.raceFirst(
+    Effect.flatMap(servers.length > 0 ? Effect.succeed(servers) : ofSystem, (all) =>
+      Effect.raceFirst(
         inTime(askAll(all, name, type), Duration.times(timeout, tries * all.length)),
         Deferred.await(released)
       )
-    })
+    )
 })
+
+/** RFC 6891, section 7: a server that does not know extended questions may say that it does not understand this one. */
+const mayBeOld = ({ rcode }: DnsMessage.Answer): boolean => rcode === 1 || rcode === 4
 
 /** Some servers call aliases in a circle a failure of theirs and show them all the same; to ask another does not help. */
 const isCircle = ({ answers, question }: DnsMessage.Answer): boolean =>

@@ -66,8 +66,8 @@ const conversation = (
     return Effect.sync(finish)
   })
 
-/** Asks over UDP. The answer may be truncated. */
-export const overUdp = (server: NameServer, question: DnsMessage.Question): Reply =>
+/** Asks over UDP, `extended` as in `DnsMessage.encode`. The answer may be truncated. */
+export const overUdp = (server: NameServer, question: DnsMessage.Question, extended: boolean): Reply =>
   conversation((reply, guard) => {
     const socket = dgram.createSocket(net.isIPv4(server.host) ? "udp4" : "udp6")
     socket.on("error", (cause) => reply(Effect.fail(NodeErrors.fromCause(cause))))
@@ -84,7 +84,7 @@ export const overUdp = (server: NameServer, question: DnsMessage.Question): Repl
       server.host,
       // Node gives a route that is missing to the callback, and not to the listener of errors.
       guard((error?: unknown) => {
-        if (error === undefined) socket.send(DnsMessage.encode(question))
+        if (error === undefined) socket.send(DnsMessage.encode(question, extended))
         else reply(Effect.fail(NodeErrors.fromCause(error)))
       })
     )

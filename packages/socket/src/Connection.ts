@@ -9,7 +9,24 @@ import type * as Result from "effect/Result"
 import type { Reason, NetworkError } from "./NetworkError.ts"
 import type * as Tls from "./Tls.ts"
 
-/** What a connection reports, outside any fiber. `closed` comes once and last. */
+/**
+ * What a connection reports, outside any fiber. `closed` comes once and last.
+ *
+ * ```ts
+ * import type { ConnectionEvents } from "@effect-sockets/socket/Connection"
+ * const heard: Array<string> = []
+ * const events: ConnectionEvents = {
+ *   data: (chunk) => void heard.push(`${chunk.length} bytes`),
+ *   borrow: (chunk) => events.data(chunk.slice()),
+ *   end: () => void heard.push("end"),
+ *   written: () => {},
+ *   defect: (cause) => console.error(cause),
+ *   closed: (reason) => void heard.push(reason?._tag ?? "closed")
+ * }
+ * events.borrow(new Uint8Array(3))
+ * heard // => ["3 bytes"]
+ * ```
+ */
 export interface ConnectionEvents {
   /** Bytes of the peer, at least one. The receiver may keep the array: it is not used again. */
   data(chunk: Uint8Array): void
@@ -28,7 +45,20 @@ export interface ConnectionEvents {
   closed(reason: Reason | undefined): void
 }
 
-/** Timers of the network's own clock, in milliseconds. */
+/**
+ * Timers of the network's own clock, in milliseconds. Any length works; an infinite one never fires.
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Network } from "@effect-sockets/socket/Network"
+ * import * as NodeNetwork from "@effect-sockets/socket/NodeNetwork"
+ * const fired = Network.use(({ timers }) => Effect.callback<string>((resume) => {
+ *   const cancel = timers.set(30 * 24 * 3600 * 1000, () => resume(Effect.succeed("a month later")))
+ *   timers.set(5, () => { cancel(); resume(Effect.succeed("at once")) })
+ * }))
+ * await Effect.runPromise(Effect.provide(fired, NodeNetwork.layer)) // => "at once"
+ * ```
+ */
 export interface Timers {
   /** Milliseconds that only grow. */
   now(): number
@@ -40,6 +70,12 @@ export interface Timers {
  * Options of one socket, as far as Node has them. Node has no others: buffer sizes (SO_RCVBUF, SO_SNDBUF), SO_LINGER,
  * TCP_USER_TIMEOUT, TCP_FASTOPEN, TCP_QUICKACK, SO_MARK and SO_BINDTODEVICE cannot be reached from it, nor can who the
  * peer of a Unix-domain socket is (SO_PEERCRED). Unix-domain sockets ignore them all.
+ *
+ * ```ts
+ * import type { SocketOptions } from "@effect-sockets/socket/Connection"
+ * const options: SocketOptions = { keepAlive: "30 seconds", noDelay: false }
+ * options.noDelay // => false
+ * ```
  */
 export interface SocketOptions {
   /** Send small segments at once (TCP_NODELAY). Default `true`: this package already gathers small writes. */
@@ -57,7 +93,27 @@ export interface SocketOptions {
   readonly typeOfService?: number | undefined
 }
 
-/** One end of an open connection. */
+/**
+ * One end of an open connection.
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import * as NetAddress from "effect/net/NetAddress"
+ * import type { Connection } from "@effect-sockets/socket/Connection"
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import { Network } from "@effect-sockets/socket/Network"
+ * const address = NetAddress.inetAddressFromStringUnsafe("127.0.0.1:7")
+ * const ends: Array<string> = []
+ * const note = ({ localAddress, remoteAddress }: Connection) =>
+ *   void ends.push([localAddress, remoteAddress].map(NetAddress.formatSocketAddress).join(" to "))
+ * const program = Network.use((network) => Effect.andThen(
+ *   network.listen(address, { connection: (connection) => connection.reset(), error: () => {} }),
+ *   Effect.map(network.connect(address), note)
+ * ))
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryNetwork.layer())))
+ * ends // => ["127.0.0.1:49152 to 127.0.0.1:7"]
+ * ```
+ */
 export interface Connection {
   readonly localAddress: NetAddress.SocketAddress
   readonly remoteAddress: NetAddress.SocketAddress
@@ -93,7 +149,17 @@ export interface Connection {
   startTls?(options: Tls.HandshakeOptions, early: Uint8Array): Result.Result<SecureConnection, Reason>
 }
 
-/** A connection under TLS. */
+/**
+ * A connection under TLS.
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import type { SecureConnection } from "@effect-sockets/socket/Connection"
+ * const protocolOf = (self: Pick<SecureConnection, "handshake">) => Effect.map(self.handshake, (info) => info.protocol)
+ * const info = { protocol: "TLSv1.3", alpnProtocol: "h2", servername: "a.test", authorized: false, peerSubject: undefined }
+ * await Effect.runPromise(protocolOf({ handshake: Effect.succeed(info) })) // => "TLSv1.3"
+ * ```
+ */
 export interface SecureConnection extends Connection {
   /** What the handshake agreed on, or why it failed. */
   readonly handshake: Effect.Effect<Tls.HandshakeInfo, NetworkError>

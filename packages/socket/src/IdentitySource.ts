@@ -16,10 +16,27 @@ import { Network } from "./Network.ts"
 import { make as makeError, type NetworkError } from "./NetworkError.ts"
 import type * as Tls from "./Tls.ts"
 
-/** An identity that changes while a server runs. */
+/**
+ * An identity that changes while a server runs: `Tls.ServerOptions.identity`, and each of `identities`, takes one.
+ *
+ * ```ts
+ * import type { IdentitySource } from "@effect-sockets/socket/IdentitySource"
+ * const fixed: IdentitySource = { current: () => ({ cert: "of May", key: "1" }) }
+ * fixed.current().cert // => "of May"
+ * ```
+ */
 export type IdentitySource = Tls.IdentitySource
 
-/** How a source tells of what went wrong after it had its first identity. */
+/**
+ * How a source tells of what went wrong after it had its first identity.
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import type * as IdentitySource from "@effect-sockets/socket/IdentitySource"
+ * const options: IdentitySource.Options<never> = { onError: (error) => Effect.logError(error.message) }
+ * typeof options.onError // => "function"
+ * ```
+ */
 export interface Options<E> {
   /** Hears why an identity was not taken, or that there will be no more. Default: a warning in the log. */
   readonly onError?: ((error: E | NetworkError) => Effect.Effect<void>) | undefined
@@ -66,6 +83,18 @@ const reporting =
  *
  * **Errors**: the stream's, if it fails before its first identity; `Tls` if that cannot be used or there is none. Later
  * ones go to `onError`. **Interruption** ends the stream.
+ *
+ * ```ts
+ * import { Effect, Stream } from "effect"
+ * import * as IdentitySource from "@effect-sockets/socket/IdentitySource"
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * const program = Effect.gen(function* () {
+ *   const source = yield* IdentitySource.fromStream(Stream.make({ cert: "of May", key: "1" }, { cert: "of June", key: "2" }))
+ *   yield* Effect.sleep(10)
+ *   return source.current().cert
+ * }).pipe(Effect.scoped, Effect.provide(MemoryNetwork.layer()))
+ * await Effect.runPromise(program) // => "of June"
+ * ```
  */
 export const fromStream = <E, R>(
   identities: Stream.Stream<Tls.Identity, E, R>,
@@ -95,10 +124,21 @@ export const fromStream = <E, R>(
     return yield* Deferred.await(first)
   })
 
-/** How often an effect is asked, and who hears that it failed. */
+/**
+ * When an effect is asked again, and who hears that it failed.
+ *
+ * ```ts
+ * import { Effect, Stream } from "effect"
+ * import type * as IdentitySource from "@effect-sockets/socket/IdentitySource"
+ * const options: IdentitySource.EffectOptions<never> = { every: "1 hour", changes: Stream.make("renewed") }
+ * options.every // => "1 hour"
+ * ```
+ */
 export interface EffectOptions<E> extends Options<E> {
-  /** How long to wait from one answer to the next question. Default 1 minute: a renewal has days. */
+  /** How long to wait from one question to the next. Default 1 minute: a renewal has days. */
   readonly every?: Duration.Input | undefined
+  /** Asked as well each time that this has an element. Default: never. */
+  readonly changes?: Stream.Stream<unknown> | undefined
 }
 
 /**
@@ -107,20 +147,24 @@ export interface EffectOptions<E> extends Options<E> {
  *
  * **Errors**: the effect's, if it fails the first time; `Tls` if its identity cannot be used; `InvalidOption`.
  * **Interruption** interrupts the effect.
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import * as IdentitySource from "@effect-sockets/socket/IdentitySource"
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * let renewals = 0
+ * const fetched = Effect.sync(() => ({ cert: `number ${++renewals}`, key: "k" }))
+ * const program = Effect.gen(function* () {
+ *   const source = yield* IdentitySource.fromEffect(fetched, { every: "5 millis" })
+ *   while (source.current().cert === "number 1") yield* Effect.sleep(5)
+ *   return renewals > 1
+ * }).pipe(Effect.scoped, Effect.provide(MemoryNetwork.layer()))
+ * await Effect.runPromise(program) // => true
+ * ```
  */
 export const fromEffect = <E, R>(
   identity: Effect.Effect<Tls.Identity, E, R>,
   options: EffectOptions<E> = {}
-): Effect.Effect<IdentitySource, E | NetworkError, R | Network | Scope.Scope> => {
-  const { every = "1 minute" } = options
-  return following(identity, Stream.drop(Stream.tick(every), 1), options)
-}
-
-/** @internal A source that asks an effect first, and then each time that something says so. */
-export const following = <E, R>(
-  identity: Effect.Effect<Tls.Identity, E, R>,
-  changes: Stream.Stream<unknown, never, R>,
-  options: EffectOptions<E>
 ): Effect.Effect<IdentitySource, E | NetworkError, R | Network | Scope.Scope> =>
   Effect.gen(function* () {
     const invalid = find(options, { every: positiveDuration })
@@ -130,6 +174,8 @@ export const following = <E, R>(
       onFailure: reporting(options),
       onSuccess: (identity) => Effect.sync(() => source.set(identity))
     })
-    yield* Effect.forkScoped(Stream.runForEach(changes, () => again))
+    const asked = Stream.drop(Stream.tick(options.every ?? "1 minute"), 1)
+    const { changes = Stream.empty } = options
+    yield* Effect.forkScoped(Stream.runForEach(Stream.merge(asked, changes), () => again))
     return source
   })

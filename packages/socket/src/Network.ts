@@ -2,7 +2,7 @@
  * The capability to connect and to listen. Everything else in this package is written over its two operations, so a
  * program that is given another `Network` (TCP, Unix-domain, TLS, or one inside the process) runs unchanged.
  */
-import { boolean, type Check, find, integer, positiveDuration } from "@effect-sockets/resolver/InvalidOption"
+import { boolean, find, integer } from "@effect-sockets/resolver/InvalidOption"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -13,10 +13,20 @@ import type * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import type { Connection, SocketOptions, Timers } from "./Connection.ts"
 import { deliver, guard } from "./internal/guard.ts"
+import { socketChecks } from "./internal/socketChecks.ts"
 import { isNetworkError, make as makeError, type Reason, type NetworkError } from "./NetworkError.ts"
 import type * as Tls from "./Tls.ts"
 
-/** How one connection is made. */
+/**
+ * How one connection is made.
+ *
+ * ```ts
+ * import * as NetAddress from "effect/net/NetAddress"
+ * import type { ConnectOptions } from "@effect-sockets/socket/Network"
+ * const options: ConnectOptions = { localAddress: NetAddress.ipFromStringUnsafe("192.0.2.1"), keepAlive: "1 minute" }
+ * options.keepAlive // => "1 minute"
+ * ```
+ */
 export interface ConnectOptions extends SocketOptions {
   /** The local address to connect from, for a machine with several. Default: the system's choice. */
   readonly localAddress?: NetAddress.IpAddress | undefined
@@ -24,7 +34,20 @@ export interface ConnectOptions extends SocketOptions {
   readonly localPort?: number | undefined
 }
 
-/** How a port is opened, and the options of the sockets that come from it. */
+/**
+ * How a port is opened, and the options of the sockets that come from it.
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import type { ListenOptions } from "@effect-sockets/socket/Network"
+ * import * as NodeNetwork from "@effect-sockets/socket/NodeNetwork"
+ * import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
+ * const open = (options: ListenOptions) => Effect.scoped(ServerSocket.listen(0, options)).pipe(Effect.provide(NodeNetwork.layer))
+ * await Effect.runPromise(Effect.as(open({ backlog: 64, reusePort: true }), "open")) // => "open"
+ * const error = await Effect.runPromise(Effect.flip(open({ backlog: NaN })))
+ * error.reason._tag // => "InvalidOption"
+ * ```
+ */
 export interface ListenOptions extends SocketOptions {
   /** Connections that the kernel keeps while the process is busy, at least 1. Default 511, as in Node and nginx. */
   readonly backlog?: number | undefined
@@ -37,6 +60,22 @@ export interface ListenOptions extends SocketOptions {
 /**
  * What an attempt to connect reports, outside any fiber: `connected` or `failed`, once, and possibly before `dial`
  * returns. After it was given up it reports nothing.
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import * as NetAddress from "effect/net/NetAddress"
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import { type DialEvents, Network } from "@effect-sockets/socket/Network"
+ * const dialled = Network.use((network) => Effect.callback<string>((resume) => {
+ *   const events: DialEvents = {
+ *     connected: (connection) => { connection.destroy(); resume(Effect.succeed("connected")) },
+ *     failed: (error) => resume(Effect.succeed(error.reason._tag)),
+ *     defect: (cause) => resume(Effect.die(cause))
+ *   }
+ *   network.dial(NetAddress.inetAddressFromStringUnsafe("127.0.0.1:80"), {}, events)
+ * }))
+ * await Effect.runPromise(Effect.provide(dialled, MemoryNetwork.layer())) // => "ConnectionRefused"
+ * ```
  */
 export interface DialEvents {
   /** The connection. Whoever takes this call owns it, and attaches to it in the same turn. */
@@ -49,7 +88,21 @@ export interface DialEvents {
   defect(cause: unknown): void
 }
 
-/** What a listener reports, outside any fiber. */
+/**
+ * What a listener reports, outside any fiber.
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import * as NetAddress from "effect/net/NetAddress"
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import { type ListenerEvents, Network } from "@effect-sockets/socket/Network"
+ * const events: ListenerEvents = { connection: (connection) => connection.reset(), error: (error) => console.log(error.message) }
+ * const address = NetAddress.inetAddressFromStringUnsafe("127.0.0.1:80")
+ * const program = Network.use((network) => Effect.andThen(network.listen(address, events), network.connect(address)))
+ * const connection = await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryNetwork.layer())))
+ * NetAddress.formatSocketAddress(connection.remoteAddress) // => "127.0.0.1:80"
+ * ```
+ */
 export interface ListenerEvents {
   /** A new connection. Whoever takes this call owns it, and attaches to it in the same turn. */
   readonly connection: (connection: Connection) => void
@@ -62,7 +115,21 @@ export interface ListenerEvents {
   readonly defect?: ((cause: unknown) => void) | undefined
 }
 
-/** An open port. It is closed with the scope that `listen` was given. */
+/**
+ * An open port. It is closed with the scope that `listen` was given.
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import * as NetAddress from "effect/net/NetAddress"
+ * import { type Listener, Network } from "@effect-sockets/socket/Network"
+ * import * as NodeNetwork from "@effect-sockets/socket/NodeNetwork"
+ * const any = NetAddress.inetAddressUnsafe(NetAddress.ipv4Loopback, 0)
+ * const portOf = ({ address }: Listener) => (NetAddress.isInetAddress(address) ? address.port : 0)
+ * const listen = Network.use((network) => network.listen(any, { connection: (connection) => connection.reset(), error: () => {} }))
+ * const port = await Effect.runPromise(Effect.map(listen, portOf).pipe(Effect.scoped, Effect.provide(NodeNetwork.layer)))
+ * port > 0 // => true
+ * ```
+ */
 export interface Listener {
   /** The address that was opened, with the port the system chose where 0 was asked for. */
   readonly address: NetAddress.SocketAddress
@@ -70,7 +137,19 @@ export interface Listener {
   readonly close: Effect.Effect<void>
 }
 
-/** The capability to connect to addresses and to listen on them. */
+/**
+ * The capability to connect to addresses and to listen on them.
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import * as NetAddress from "effect/net/NetAddress"
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import { Network } from "@effect-sockets/socket/Network"
+ * const connect = Network.use((network) => network.connect(NetAddress.inetAddressFromStringUnsafe("127.0.0.1:80")))
+ * const error = await Effect.runPromise(Effect.flip(connect).pipe(Effect.provide(MemoryNetwork.layer())))
+ * error.message // => "connect 127.0.0.1:80: connection refused"
+ * ```
+ */
 export class Network extends Context.Service<
   Network,
   {
@@ -113,12 +192,38 @@ export class Network extends Context.Service<
   }
 >()("@effect-sockets/socket/Network") {}
 
-/** What a network is made from: all but `connect`, which is `dial` as an effect. */
+/**
+ * What a network is made from: all but `connect`, which is `dial` as an effect.
+ *
+ * ```ts
+ * import * as Network from "@effect-sockets/socket/Network"
+ * const deaf = (parts: Network.Parts): Network.Parts => ({ ...parts, capacity: 1 })
+ * typeof deaf // => "function"
+ * ```
+ */
 export type Parts = Omit<Network["Service"], "connect">
 
 /**
  * A network from its parts. Spread another network's to change some of them. It looks at options: with one that cannot be
  * meant, `dial`, `connect` and `listen` fail with `InvalidOption`.
+ *
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import * as NetAddress from "effect/net/NetAddress"
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import * as Network from "@effect-sockets/socket/Network"
+ * const seen: Array<string> = []
+ * const watched = Layer.effect(Network.Network, Network.Network.useSync((network) => Network.make({
+ *   ...network,
+ *   dial: (address, options, events) => {
+ *     seen.push(NetAddress.formatSocketAddress(address))
+ *     return network.dial(address, options, events)
+ *   }
+ * }))).pipe(Layer.provide(MemoryNetwork.layer()))
+ * const connect = Network.Network.use((network) => network.connect(NetAddress.inetAddressFromStringUnsafe("127.0.0.1:80")))
+ * await Effect.runPromise(Effect.flip(connect).pipe(Effect.provide(watched)))
+ * seen // => ["127.0.0.1:80"]
+ * ```
  */
 export const make = (parts: Parts): Network["Service"] => {
   const dial: Parts["dial"] = (address, options, events) => {
@@ -155,20 +260,27 @@ export const make = (parts: Parts): Network["Service"] => {
 /** The largest number of the kernel's that counts things. */
 const largestCount = 2 ** 31 - 1
 
-/** What options of sockets must be, whoever takes them. */
-export const socketChecks: { readonly [K in keyof SocketOptions]-?: Check } = {
-  noDelay: boolean,
-  keepAlive: positiveDuration,
-  keepAliveInterval: positiveDuration,
-  keepAliveCount: integer(1, 127),
-  typeOfService: integer(0, 255)
-}
-
 const connectChecks = { ...socketChecks, localPort: integer(1, 65_535) }
 
 const listenChecks = { ...socketChecks, backlog: integer(1, largestCount), reusePort: boolean, ipv6Only: boolean }
 
-/** `dial` of a transport that connects by an effect: it runs in a fiber of its own, with this context. */
+/**
+ * `dial` of a transport that connects by an effect: it runs in a fiber of its own, with this context.
+ *
+ * ```ts
+ * import { Context, Effect } from "effect"
+ * import * as NetAddress from "effect/net/NetAddress"
+ * import * as Network from "@effect-sockets/socket/Network"
+ * import * as NetworkError from "@effect-sockets/socket/NetworkError"
+ * const dial = Network.dialBy((address) => Effect.fail(NetworkError.make("connect", address, { _tag: "ConnectionRefused" })), Context.empty())
+ * const reason = await new Promise((resolve) => dial(NetAddress.inetAddressFromStringUnsafe("127.0.0.1:80"), {}, {
+ *   connected: (connection) => connection.destroy(),
+ *   failed: (error) => resolve(error.reason._tag),
+ *   defect: (cause) => resolve(cause)
+ * }))
+ * reason // => "ConnectionRefused"
+ * ```
+ */
 export const dialBy =
   <R>(
     connect: (address: NetAddress.SocketAddress, options: ConnectOptions) => Effect.Effect<Connection, NetworkError, R>,

@@ -7,12 +7,23 @@ import * as Stream from "effect/Stream"
 import { readFile } from "node:fs/promises"
 import { watch as watchFolder } from "node:fs"
 import { dirname } from "node:path"
-import { type EffectOptions, following, type IdentitySource } from "./IdentitySource.ts"
+import { type EffectOptions, fromEffect, type IdentitySource } from "./IdentitySource.ts"
 import type { Network } from "./Network.ts"
 import { make as makeError, type NetworkError, reasonFromCause } from "./NetworkError.ts"
 import type * as Tls from "./Tls.ts"
 
-/** Where the two parts of an identity lie, as PEM text. */
+/**
+ * Where the two parts of an identity lie, as PEM text.
+ *
+ * ```ts
+ * import type { Files } from "@effect-sockets/socket/NodeIdentity"
+ * const of = (name: string): Files => ({
+ *   cert: `/etc/letsencrypt/live/${name}/fullchain.pem`,
+ *   key: `/etc/letsencrypt/live/${name}/privkey.pem`
+ * })
+ * of("example.com").key // => "/etc/letsencrypt/live/example.com/privkey.pem"
+ * ```
+ */
 export interface Files {
   /** The certificate, followed by those that lead to the authority: certbot's `fullchain.pem`. */
   readonly cert: string
@@ -30,6 +41,13 @@ const text = (path: string): Effect.Effect<string, NetworkError> =>
  * The identity in the files, now.
  *
  * **Errors**: `tls` at the file's path, with why it cannot be read. **Interruption** ends the reading.
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import * as NodeIdentity from "@effect-sockets/socket/NodeIdentity"
+ * const error = await Effect.runPromise(Effect.flip(NodeIdentity.read({ cert: "/nowhere/a.pem", key: "/nowhere/b.pem" })))
+ * error.operation // => "tls"
+ * ```
  */
 export const read = (files: Files): Effect.Effect<Tls.Identity, NetworkError> =>
   Effect.all({ cert: text(files.cert), key: text(files.key) }, { concurrency: 2 })
@@ -66,6 +84,19 @@ const changes = (folder: string): Stream.Stream<void> =>
  *
  * **Errors**: why a file cannot be read the first time, or `Tls` if what is in them cannot be used; later ones go to
  * `onError`, and the identity before serves on. **Interruption** ends the watching.
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import * as NodeIdentity from "@effect-sockets/socket/NodeIdentity"
+ * import * as NodeNetwork from "@effect-sockets/socket/NodeNetwork"
+ * import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
+ * const listen = Effect.gen(function* () {
+ *   const identity = yield* NodeIdentity.watch({ cert: "/nowhere/fullchain.pem", key: "/nowhere/privkey.pem" })
+ *   return yield* ServerSocket.listen(443, { tls: { identity } })
+ * }).pipe(Effect.scoped, Effect.provide(NodeNetwork.layer))
+ * const error = await Effect.runPromise(Effect.flip(listen))
+ * error.message.includes("ENOENT") // => true
+ * ```
  */
 export const watch = (
   files: Files,
@@ -73,6 +104,5 @@ export const watch = (
 ): Effect.Effect<IdentitySource, NetworkError, Network | Scope.Scope> => {
   const folders = [...new Set([dirname(files.cert), dirname(files.key)])]
   const told = Stream.debounce(Stream.mergeAll(folders.map(changes), { concurrency: folders.length }), pause)
-  const asked = Stream.drop(Stream.tick(options.every ?? "1 minute"), 1)
-  return following(read(files), Stream.merge(told, asked), options)
+  return fromEffect(read(files), { ...options, changes: Stream.merge(told, options.changes ?? Stream.empty) })
 }

@@ -34,7 +34,24 @@ const reservedDescriptors = 32
 const capacityOf = (limit: number): number =>
   Math.max(1, Math.min(10_000, Math.floor((limit - reservedDescriptors) / 2)))
 
-/** The network of this machine. */
+/**
+ * The network of this machine.
+ *
+ * ```ts
+ * import { Effect, Option } from "effect"
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import * as NodeNetwork from "@effect-sockets/socket/NodeNetwork"
+ * import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * const program = Effect.gen(function* () {
+ *   const server = yield* ServerSocket.listen(0)
+ *   const near = yield* SocketStream.open(server.address, { lingerTimeout: 0 })
+ *   yield* SocketStream.writeLine(near, "hello")
+ *   return yield* SocketStream.readLine(yield* ServerSocket.accept(server))
+ * }).pipe(Effect.scoped, Effect.provide([NodeNetwork.layer, Resolver.layerStatic({})]))
+ * await Effect.runPromise(program) // => Option.some("hello")
+ * ```
+ */
 export const layer: Layer.Layer<Network> = Layer.sync(Network, () =>
   make({ dial, listen, checkTls: checkServer, timers, capacity: capacityOf(descriptorLimit()) })
 )

@@ -7,7 +7,15 @@ const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 /** What a line that is no request gets: `HTTP/0.9 400 Invalid HTTP Request.` CR LF. */
 export const invalidRequest: Uint8Array = bytes("HTTP/0.9 400 Invalid HTTP Request.\r\n")
 
-/** What a request for a document that is not there gets: `HTTP/0.9 401 Not found.` LF. */
+/**
+ * What a request for a document that is not there gets: `HTTP/0.9 401 Not found.` LF.
+ *
+ * ```ts
+ * import * as StatusLine from "@effect-sockets/http09/StatusLine"
+ *
+ * new TextDecoder().decode(StatusLine.notFound) // => "HTTP/0.9 401 Not found.\n"
+ * ```
+ */
 export const notFound: Uint8Array = bytes("HTTP/0.9 401 Not found.\n")
 
 /** A status line, of this protocol's servers or of later ones. */

@@ -58,6 +58,22 @@ export interface Names {
 }
 
 /**
+ * The addresses of a host that is in the file by name or alias, in the order of its lines; none if it is not there.
+ *
+ * ```ts
+ * import * as HostsFile from "@effect-sockets/resolver/HostsFile"
+ * const lines = HostsFile.parse("192.0.2.7 db.example db\n2001:db8::7 db.example")
+ * HostsFile.addressesOf(lines, "db.example").map(String) // => ["192.0.2.7", "2001:db8::7"]
+ * HostsFile.addressesOf(lines, "db").map(String) // => ["192.0.2.7"]
+ * ```
+ */
+export const addressesOf = (lines: ReadonlyArray<HostsLine>, name: string): ReadonlyArray<NetAddress.IpAddress> =>
+  linesOf(lines, name).map(({ address }) => address)
+
+const linesOf = (lines: ReadonlyArray<HostsLine>, name: string) =>
+  lines.filter((line) => line.name === name || line.aliases.includes(name))
+
+/**
  * The names of a host that is in the file by name or alias: the first name of its first line is the canonical one, and
  * all others in its lines are aliases.
  *
@@ -69,8 +85,6 @@ export interface Names {
  * ```
  */
 export const namesOf = (lines: ReadonlyArray<HostsLine>, name: string): Names | undefined => {
-  const [first, ...rest] = lines
-    .filter((line) => line.name === name || line.aliases.includes(name))
-    .flatMap((line) => [line.name, ...line.aliases])
+  const [first, ...rest] = linesOf(lines, name).flatMap((line) => [line.name, ...line.aliases])
   return first === undefined ? undefined : { name: first, aliases: rest }
 }

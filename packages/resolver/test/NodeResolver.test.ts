@@ -192,12 +192,19 @@ describe.skipIf(!System.canMount)("layer, on a system with these files", () => {
     })
   )
 
-  it.live("a hosts file is UTF-8, and an address of an international name gives the name's ASCII form", () =>
-    Effect.sync(() => {
-      const hosts = "127.0.0.1 localhost\n192.0.2.61 caf\u00e9.example\n"
-      const [reverse] = System.askWith({ ...files, hosts }, { questions: ["192.0.2.61"] })
-      assert.include(reverse, ':NAME "xn--caf-dma.example"')
-    })
+  it.live(
+    "a hosts file is UTF-8, and its international names are found, forward and reverse, in their ASCII form",
+    () =>
+      Effect.sync(() => {
+        const hosts = "127.0.0.1 localhost\n192.0.2.61 caf\u00e9.example\n"
+        const questions = ["192.0.2.61", "caf\u00e9.example", "xn--caf-dma.example", "th\u00e9.example"]
+        const [reverse, ...forward] = System.askWith({ ...files, hosts }, { questions })
+        assert.include(reverse, ':NAME "xn--caf-dma.example"')
+        for (const found of forward.slice(0, 2)) assert.include(found, ':ADDR-LIST ("192.0.2.61")')
+        assert.strictEqual(forward[2], "HostNotFound")
+        const six = System.askWith({ ...files, hosts }, { family: "IPv6", questions: ["caf\u00e9.example"] })
+        assert.deepStrictEqual(six, ["NoAddress"])
+      })
   )
 
   it.live("a host, an address or a family that is not there is told apart", () =>

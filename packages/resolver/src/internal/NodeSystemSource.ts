@@ -26,6 +26,8 @@ const fromLatin1 = (text: string): string => {
   return decoded.includes("\ufffd") ? "" : decoded
 }
 
+const isInternational = (name: string): boolean => /(^|\.)xn--/.test(name)
+
 // The zone of a link-local address has no place in an `IpAddress`.
 const toAddress = (text: string) => NetAddress.ipFromString(text.replace(/%.*/, ""))
 
@@ -54,19 +56,37 @@ export const make = (files?: SystemFiles): ResolverSource.ResolverSource => {
     )
   })
 
+  const addressesAsked = (name: Host.DomainName, family: NetAddress.IpFamily | undefined) =>
+    family === undefined ? addressesOf(name, undefined) : addressesOfFamily(name, family)
+
+  // The C library compares bytes: a name that the file writes in UTF-8 is not found by its ASCII form.
+  const inFileOnly = Effect.fnUntraced(function* (
+    name: Host.DomainName,
+    family: NetAddress.IpFamily | undefined,
+    error: ResolverSource.SourceError
+  ) {
+    const lines = isInternational(name) ? yield* hosts : []
+    const addresses = HostsFile.addressesOf(lines, HostName.toRelative(name))
+    if (addresses.length === 0) return yield* error
+    return yield* ResolverSource.orFail(
+      addresses.filter((address) => family === undefined || NetAddress.isFamily(address, family)),
+      noAddress(family)
+    )
+  })
+
   const forward = Effect.fnUntraced(function* ({ family, name, names }: ResolverSource.Question) {
     const relative = HostName.toRelative(name)
     const loopback = HostName.loopbackOf(name, family)
     const addresses = yield* loopback !== undefined
-      ? Effect.orElseSucceed(addressesOf(relative, family), () => loopback)
-      : family === undefined
-        ? addressesOf(name, undefined)
-        : Effect.catchIf(
-            addressesOfFamily(name, family),
-            ({ reason }) => reason._tag === "HostNotFound",
+      ? Effect.orElseSucceed(addressesAsked(relative, family), () => loopback)
+      : addressesAsked(name, family).pipe(
+          Effect.catchIf(
+            ({ reason }) => reason._tag === "HostNotFound" && family !== undefined,
             // Not every getaddrinfo tells a host of the other family from no host.
             () => Effect.andThen(addressesOf(name, undefined), ResolverSource.fail(noAddress(family)))
-          )
+          ),
+          Effect.catchIf(ResolverSource.isAbsence, (error) => inFileOnly(name, family, error))
+        )
     const found = names ? HostsFile.namesOf(yield* hosts, relative) : undefined
     return { name: found?.name ?? relative, aliases: found?.aliases ?? [], addresses }
   })

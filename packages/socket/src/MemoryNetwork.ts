@@ -39,7 +39,16 @@ import * as NetworkError from "./NetworkError.ts"
 
 export type { Attempt, Fault, FaultRates, LinkOptions, Options, TraceEvent, TraceKind }
 
-/** The controls of the memory network. The functions of this module use it. */
+/**
+ * The controls of the memory network. The functions of this module use it.
+ *
+ * ```ts
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import { Effect } from "effect"
+ * const program = MemoryNetwork.MemoryNetwork.use((network) => network.descriptors)
+ * await Effect.runPromise(Effect.provide(program, MemoryNetwork.layer())) // => 0
+ * ```
+ */
 export class MemoryNetwork extends Context.Service<
   MemoryNetwork,
   {
@@ -169,6 +178,19 @@ const make = Effect.fnUntraced(function* (options: Options) {
  *
  * **Errors**: `open` with `InvalidOption`. What the callbacks `link` and `faults` give is looked at for each attempt, which
  * fails with `InvalidOption`; what they throw is a defect of that attempt, and nobody else's.
+ *
+ * ```ts
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import { Network } from "@effect-sockets/socket/Network"
+ * import * as Simulation from "@effect-sockets/socket/testing/Simulation"
+ * import { Effect } from "effect"
+ * import * as NetAddress from "effect/net/NetAddress"
+ * const hosts = { phone: ["10.0.0.1"], server: ["10.0.0.2"] }
+ * const call = Network.use((network) => network.connect(NetAddress.inetAddressFromStringUnsafe("10.0.0.2:80")))
+ * const why = Effect.map(Effect.flip(MemoryNetwork.runOn(call, "phone")), ({ reason }) => reason._tag)
+ * const network = MemoryNetwork.layer({ hosts, latency: "25 millis", seed: 7 })
+ * await Effect.runPromise(Simulation.simulate(Effect.provide(why, network))) // => "ConnectionRefused"
+ * ```
  */
 export const layer: {
   (): Layer.Layer<Network | MemoryNetwork>
@@ -177,14 +199,43 @@ export const layer: {
   // Without options there are none that cannot be meant.
   Layer.effectContext(make(options)) as Layer.Layer<Network | MemoryNetwork>
 
-/** `Network` for programs on a host. A name that is not among the network's `hosts` is a defect. */
+/**
+ * `Network` for programs on a host. A name that is not among the network's `hosts` is a defect.
+ *
+ * ```ts
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import { Network } from "@effect-sockets/socket/Network"
+ * import { Effect } from "effect"
+ * import { Layer } from "effect"
+ * import * as NetAddress from "effect/net/NetAddress"
+ * const hosts = { phone: ["10.0.0.1"], server: ["10.0.0.2"] }
+ * const call = Network.use((network) => network.connect(NetAddress.inetAddressFromStringUnsafe("10.0.0.2:80")))
+ * const phone = Layer.provide(MemoryNetwork.layerHost("phone"), MemoryNetwork.layer({ hosts }))
+ * const error = await Effect.runPromise(Effect.flip(Effect.provide(call, phone)))
+ * error.message // => "connect 10.0.0.2:80: connection refused"
+ * ```
+ */
 export const layerHost = (name: string): Layer.Layer<Network, never, MemoryNetwork> =>
   Layer.effect(
     Network,
     MemoryNetwork.useSync((network) => network.host(name))
   )
 
-/** Runs a program on a host. A name that is not among the network's `hosts` is a defect. */
+/**
+ * Runs a program on a host. A name that is not among the network's `hosts` is a defect.
+ *
+ * ```ts
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import { Network } from "@effect-sockets/socket/Network"
+ * import { Effect } from "effect"
+ * import * as NetAddress from "effect/net/NetAddress"
+ * const hosts = { phone: ["10.0.0.1"], server: ["10.0.0.2"] }
+ * const call = Network.use((network) => network.connect(NetAddress.inetAddressFromStringUnsafe("10.0.0.2:80")))
+ * const network = MemoryNetwork.layer({ hosts })
+ * const error = await Effect.runPromise(call.pipe(MemoryNetwork.runOn("phone"), Effect.flip, Effect.provide(network)))
+ * error.reason._tag // => "ConnectionRefused"
+ * ```
+ */
 export const runOn: {
   (host: string): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, Exclude<R, Network> | MemoryNetwork>
   <A, E, R>(self: Effect.Effect<A, E, R>, host: string): Effect.Effect<A, E, Exclude<R, Network> | MemoryNetwork>
@@ -204,6 +255,19 @@ export const runOn: {
  * Cuts the way between two hosts, both ways. Each is a host's name, or one address as text. Nothing arrives, nobody is
  * told: attempts wait, bytes wait in the kernel and are sent again after `heal`; a reset is lost for good. After `retransmitTimeout`
  * the sender fails with `TimedOut`.
+ *
+ * ```ts
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import { Network } from "@effect-sockets/socket/Network"
+ * import * as Simulation from "@effect-sockets/socket/testing/Simulation"
+ * import { Effect } from "effect"
+ * import * as NetAddress from "effect/net/NetAddress"
+ * const hosts = { phone: ["10.0.0.1"], server: ["10.0.0.2"] }
+ * const call = Network.use((network) => network.connect(NetAddress.inetAddressFromStringUnsafe("10.0.0.2:80")))
+ * const why = Effect.map(Effect.flip(MemoryNetwork.runOn(call, "phone")), ({ reason }) => reason._tag)
+ * const program = Effect.andThen(MemoryNetwork.partition("phone", "server"), why)
+ * await Effect.runPromise(Simulation.simulate(Effect.provide(program, MemoryNetwork.layer({ hosts, retransmitTimeout: "20 seconds" })))) // => "TimedOut"
+ * ```
  */
 export const partition = (a: string, b: string): Effect.Effect<void, never, MemoryNetwork> =>
   MemoryNetwork.use((network) => network.partition(a, b))
@@ -211,6 +275,19 @@ export const partition = (a: string, b: string): Effect.Effect<void, never, Memo
 /**
  * A host, or one address, falls silent as in a loss of power: nothing from it or to it arrives, its own loopback
  * included. Its program goes on; interrupt it to let it die unheard.
+ *
+ * ```ts
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import { Network } from "@effect-sockets/socket/Network"
+ * import * as Simulation from "@effect-sockets/socket/testing/Simulation"
+ * import { Effect } from "effect"
+ * import * as NetAddress from "effect/net/NetAddress"
+ * const hosts = { phone: ["10.0.0.1"], server: ["10.0.0.2"] }
+ * const call = Network.use((network) => network.connect(NetAddress.inetAddressFromStringUnsafe("10.0.0.2:80")))
+ * const why = Effect.map(Effect.flip(MemoryNetwork.runOn(call, "phone")), ({ reason }) => reason._tag)
+ * const program = Effect.andThen(MemoryNetwork.vanish("server"), why)
+ * await Effect.runPromise(Simulation.simulate(Effect.provide(program, MemoryNetwork.layer({ hosts, retransmitTimeout: "20 seconds" })))) // => "TimedOut"
+ * ```
  */
 export const vanish = (place: string): Effect.Effect<void, never, MemoryNetwork> =>
   MemoryNetwork.use((network) => network.vanish(place))
@@ -218,25 +295,92 @@ export const vanish = (place: string): Effect.Effect<void, never, MemoryNetwork>
 /**
  * Opens a way again that `partition` cut; with one argument, gives back what `vanish` took; with none, everything. What
  * waited arrives after the latency. Bytes for a connection that has ended meanwhile are answered with a reset.
+ *
+ * ```ts
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import { Network } from "@effect-sockets/socket/Network"
+ * import * as Simulation from "@effect-sockets/socket/testing/Simulation"
+ * import { Effect } from "effect"
+ * import * as NetAddress from "effect/net/NetAddress"
+ * const hosts = { phone: ["10.0.0.1"], server: ["10.0.0.2"] }
+ * const call = Network.use((network) => network.connect(NetAddress.inetAddressFromStringUnsafe("10.0.0.2:80")))
+ * const why = Effect.map(Effect.flip(MemoryNetwork.runOn(call, "phone")), ({ reason }) => reason._tag)
+ * const program = Effect.andThen(MemoryNetwork.partition("phone", "server"), Effect.andThen(MemoryNetwork.heal(), why))
+ * await Effect.runPromise(Effect.provide(program, MemoryNetwork.layer({ hosts }))) // => "ConnectionRefused"
+ * ```
  */
 export const heal = (a?: string, b?: string): Effect.Effect<void, never, MemoryNetwork> =>
   MemoryNetwork.use((network) => network.heal(a, b))
 
-/** Breaks every connection between two hosts now: both ends see a reset. */
+/**
+ * Breaks every connection between two hosts now: both ends see a reset.
+ *
+ * ```ts
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import { Network } from "@effect-sockets/socket/Network"
+ * import { Effect } from "effect"
+ * import * as NetAddress from "effect/net/NetAddress"
+ * const hosts = { phone: ["10.0.0.1"], server: ["10.0.0.2"] }
+ * const call = Network.use((network) => network.connect(NetAddress.inetAddressFromStringUnsafe("10.0.0.2:80")))
+ * const port = Network.use((network) => network.listen(NetAddress.inetAddressFromStringUnsafe("10.0.0.2:80"), {
+ *   connection: () => {},
+ *   error: () => {}
+ * })).pipe(MemoryNetwork.runOn("server"))
+ * const both = Effect.all([port, MemoryNetwork.runOn(call, "phone")])
+ * const program = Effect.scoped(both.pipe(Effect.andThen(MemoryNetwork.reset("phone", "server")), Effect.andThen(MemoryNetwork.descriptors)))
+ * await Effect.runPromise(Effect.provide(program, MemoryNetwork.layer({ hosts }))) // => 1
+ * ```
+ */
 export const reset = (a: string, b: string): Effect.Effect<void, never, MemoryNetwork> =>
   MemoryNetwork.use((network) => network.reset(a, b))
 
 // Looking ------------------------------------------------------------------------------------------------------------
 
-/** Open ports and open ends of connections, on all hosts: what a test that leaks nothing ends with as it began. */
+/**
+ * Open ports and open ends of connections, on all hosts: what a test that leaks nothing ends with as it began.
+ *
+ * ```ts
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import { Network } from "@effect-sockets/socket/Network"
+ * import { Effect } from "effect"
+ * import * as NetAddress from "effect/net/NetAddress"
+ * const hosts = { phone: ["10.0.0.1"], server: ["10.0.0.2"] }
+ * const port = Network.use((network) => network.listen(NetAddress.inetAddressFromStringUnsafe("10.0.0.2:80"), {
+ *   connection: () => {},
+ *   error: () => {}
+ * })).pipe(MemoryNetwork.runOn("server"))
+ * const program = Effect.all([Effect.scoped(Effect.andThen(port, MemoryNetwork.descriptors)), MemoryNetwork.descriptors])
+ * await Effect.runPromise(Effect.provide(program, MemoryNetwork.layer({ hosts }))) // => [1, 0]
+ * ```
+ */
 export const descriptors: Effect.Effect<number, never, MemoryNetwork> = MemoryNetwork.use(
   (network) => network.descriptors
 )
 
-/** What happened so far, oldest first. */
+/**
+ * What happened so far, oldest first.
+ *
+ * ```ts
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import { Effect } from "effect"
+ * const program = Effect.andThen(MemoryNetwork.vanish("localhost"), MemoryNetwork.trace)
+ * const [event] = await Effect.runPromise(Effect.provide(program, MemoryNetwork.layer()))
+ * event.kind // => "vanish"
+ * ```
+ */
 export const trace: Effect.Effect<ReadonlyArray<TraceEvent>, never, MemoryNetwork> = MemoryNetwork.use(
   (network) => network.trace
 )
 
-/** A trace as text, a line for each event: `    20.000 #1 10.0.0.1:49152 > 10.0.0.2:80 sent 5`. */
+/**
+ * A trace as text, a line for each event: `    20.000 #1 10.0.0.1:49152 > 10.0.0.2:80 sent 5`.
+ *
+ * ```ts
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import { Effect } from "effect"
+ * const program = Effect.andThen(MemoryNetwork.heal(), Effect.map(MemoryNetwork.trace, MemoryNetwork.format))
+ * const text = await Effect.runPromise(Effect.provide(program, MemoryNetwork.layer()))
+ * text.trim().split(" ").slice(1) // => ["everything", "heal"]
+ * ```
+ */
 export const format = (events: Iterable<TraceEvent>): string => Array.from(events, formatEvent).join("\n")

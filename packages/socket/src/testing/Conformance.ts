@@ -1,12 +1,7 @@
 /**
  * The contract of streams and servers as a test suite for any transport. It needs no test runner: each case is an effect
- * that succeeds, or fails with what is wrong.
- *
- * @example
- * const factory = Conformance.overNetwork({ address: NetAddress.inetAddressFromStringUnsafe("127.0.0.1:0") })
- * for (const { name, run } of Conformance.cases(factory)) {
- *   it.live(name, () => run.pipe(Effect.provide(NodeNetwork.layer), Effect.provide(NodeResolver.layer)))
- * }
+ * that succeeds, or fails with what is wrong. Give each one to your runner:
+ * `for (const { name, run } of Conformance.cases(factory)) it.live(name, () => Effect.provide(run, layers))`.
  */
 import * as InvalidOption from "@effect-sockets/resolver/InvalidOption"
 import type { Resolver } from "@effect-sockets/resolver/Resolver"
@@ -32,7 +27,15 @@ export type {
   Pair
 }
 
-/** A promise of the contract that a transport does not keep. */
+/**
+ * A promise of the contract that a transport does not keep.
+ *
+ * ```ts
+ * import * as Conformance from "@effect-sockets/socket/testing/Conformance"
+ * const failure = Conformance.ConformanceFailure.make({ name: "BasicIO", detail: "a byte is missing" })
+ * failure.message // => "BasicIO: a byte is missing"
+ * ```
+ */
 export class ConformanceFailure extends Schema.TaggedError<ConformanceFailure>()("ConformanceFailure", {
   /** The case: the promise in one sentence. */
   name: Schema.String,
@@ -44,7 +47,16 @@ export class ConformanceFailure extends Schema.TaggedError<ConformanceFailure>()
   }
 }
 
-/** One promise of the contract. */
+/**
+ * One promise of the contract.
+ *
+ * ```ts
+ * import * as Conformance from "@effect-sockets/socket/testing/Conformance"
+ * import { Effect } from "effect"
+ * const named = (cases: ReadonlyArray<Conformance.Case>, name: string) => cases.filter((one) => one.name.startsWith(name))
+ * named(Conformance.cases({ pair: () => Effect.fail("no transport yet") }), "BasicIO").length // => 1
+ * ```
+ */
 export interface Case<R = never> {
   /** The promise in one sentence, unique in the suite. */
   readonly name: string
@@ -96,6 +108,18 @@ const toCases = <R>(checks: Checks<R>, factory: Factory<R>): ReadonlyArray<Case<
  * every operation, ports, servers, and that nothing stays behind.
  *
  * Cases are independent of each other, but for `openHandles`: run them one by one if the factory has it.
+ *
+ * ```ts
+ * import * as Conformance from "@effect-sockets/socket/testing/Conformance"
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import { Effect } from "effect"
+ * import * as NetAddress from "effect/net/NetAddress"
+ * const address = NetAddress.inetAddressFromStringUnsafe("127.0.0.1:0")
+ * const [first] = Conformance.cases(Conformance.overNetwork({ address }))
+ * const exit = await Effect.runPromise(Effect.exit(first.run.pipe(Effect.provide([MemoryNetwork.layer(), Resolver.layerStatic({})]))))
+ * exit._tag // => "Success"
+ * ```
  */
 export const cases = <R = never>(factory: Factory<R>): ReadonlyArray<Case<R>> => [
   ...toCases(Transfer.checks<R>(), factory),
@@ -104,7 +128,20 @@ export const cases = <R = never>(factory: Factory<R>): ReadonlyArray<Case<R>> =>
   ...(factory.server === undefined ? [] : toCases(Servers.checks<R>(), factory))
 ]
 
-/** How `overNetwork` listens and connects. */
+/**
+ * How `overNetwork` listens and connects.
+ *
+ * ```ts
+ * import * as Conformance from "@effect-sockets/socket/testing/Conformance"
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import * as NetAddress from "effect/net/NetAddress"
+ * const options: Conformance.OverNetwork<MemoryNetwork.MemoryNetwork> = {
+ *   address: NetAddress.inetAddressFromStringUnsafe("127.0.0.1:0"),
+ *   openHandles: MemoryNetwork.descriptors
+ * }
+ * Conformance.overNetwork(options).openHandles === MemoryNetwork.descriptors // => true
+ * ```
+ */
 export interface OverNetwork<R = never> extends Pick<Factory<R>, "signalsReset" | "maxBufferedBytes" | "openHandles"> {
   /** Where to listen: port 0 for any, or an effect that gives a fresh address each time. */
   readonly address: NetAddress.SocketAddress | Effect.Effect<NetAddress.SocketAddress, never, R>
@@ -114,7 +151,23 @@ export interface OverNetwork<R = never> extends Pick<Factory<R>, "signalsReset" 
   readonly open?: SocketStream.OpenOptions | undefined
 }
 
-/** A factory over the `Network` of the environment. */
+/**
+ * A factory over the `Network` of the environment.
+ *
+ * ```ts
+ * import * as Conformance from "@effect-sockets/socket/testing/Conformance"
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * import { Effect, Option } from "effect"
+ * import * as NetAddress from "effect/net/NetAddress"
+ * const address = NetAddress.inetAddressFromStringUnsafe("127.0.0.1:0")
+ * const { pair } = Conformance.overNetwork({ address })
+ * const line = Effect.flatMap(pair({}), ([client, server]) =>
+ *   Effect.andThen(SocketStream.writeLine(client, "hello"), SocketStream.readLine(server)))
+ * await Effect.runPromise(Effect.scoped(line).pipe(Effect.provide([MemoryNetwork.layer(), Resolver.layerStatic({})]))) // => Option.some("hello")
+ * ```
+ */
 export const overNetwork = <R = never>(options: OverNetwork<R>): Factory<R | Network | Resolver> => {
   const address: Effect.Effect<NetAddress.SocketAddress, never, R> = Effect.isEffect(options.address)
     ? options.address

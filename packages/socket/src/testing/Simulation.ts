@@ -7,7 +7,17 @@ import * as Effect from "effect/Effect"
 import * as TestClock from "effect/testing/TestClock"
 import * as NetworkError from "../NetworkError.ts"
 
-/** How long a simulation may take. */
+/**
+ * How long a simulation may take.
+ *
+ * ```ts
+ * import * as Simulation from "@effect-sockets/socket/testing/Simulation"
+ * import { Effect } from "effect"
+ * const options: Simulation.Options = { limit: "1 minute" }
+ * const exit = await Effect.runPromise(Effect.exit(Simulation.simulate(Effect.never, options)))
+ * exit._tag // => "Failure"
+ * ```
+ */
 export interface Options {
   /** In the effect's own time, above 0. Default 1 hour: what is still running then most likely hangs. */
   readonly limit?: Duration.Input | undefined
@@ -28,6 +38,13 @@ const step = 60_000
  *
  * **Errors**: the effect's, and `open` with `InvalidOption` for a limit that cannot be meant. **Interruption** interrupts the
  * effect.
+ *
+ * ```ts
+ * import * as Simulation from "@effect-sockets/socket/testing/Simulation"
+ * import { Clock, Effect } from "effect"
+ * const program = Effect.andThen(Effect.sleep("30 minutes"), Clock.currentTimeMillis)
+ * await Effect.runPromise(Simulation.simulate(program)) // => 1_800_000
+ * ```
  */
 export const simulate = <A, E, R>(
   self: Effect.Effect<A, E, R>,

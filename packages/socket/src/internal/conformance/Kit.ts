@@ -8,10 +8,29 @@ import type * as ServerSocket from "../../ServerSocket.ts"
 import { isNetworkError, type Reason, type NetworkError } from "../../NetworkError.ts"
 import * as SocketStream from "../../SocketStream.ts"
 
-/** Both ends of one connection. */
+/**
+ * Both ends of one connection.
+ *
+ * ```ts
+ * import * as Conformance from "@effect-sockets/socket/testing/Conformance"
+ * import type * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * const turned = ([client, server]: Conformance.Pair): Conformance.Pair => [server, client]
+ * turned.length // => 1
+ * ```
+ */
 export type Pair = readonly [client: SocketStream.SocketStream, server: SocketStream.SocketStream]
 
-/** How the suite gets the streams that it certifies. */
+/**
+ * How the suite gets the streams that it certifies.
+ *
+ * ```ts
+ * import * as Conformance from "@effect-sockets/socket/testing/Conformance"
+ * import { Effect } from "effect"
+ * const factory: Conformance.Factory = { pair: () => Effect.fail("no transport yet") }
+ * const failure = await Effect.runPromise(Effect.flip(Conformance.cases(factory)[0].run))
+ * failure.detail.includes("no transport yet") // => true
+ * ```
+ */
 export interface Factory<R = never> {
   /** A connected pair. The scope owns both ends, and closes them at the same time. */
   readonly pair: (options: SocketStream.Options) => Effect.Effect<Pair, unknown, R | Scope.Scope>

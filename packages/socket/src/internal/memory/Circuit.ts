@@ -12,7 +12,23 @@ import type { Host } from "./Host.ts"
 import type { Trace, TraceKind } from "./Trace.ts"
 import { Wire, type WireShape } from "./Wire.ts"
 
-/** A fault of one connection. */
+/**
+ * A fault of one connection.
+ *
+ * ```ts
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import { Network } from "@effect-sockets/socket/Network"
+ * import * as Simulation from "@effect-sockets/socket/testing/Simulation"
+ * import { Effect } from "effect"
+ * import * as NetAddress from "effect/net/NetAddress"
+ * const hosts = { phone: ["10.0.0.1"], server: ["10.0.0.2"] }
+ * const call = Network.use((network) => network.connect(NetAddress.inetAddressFromStringUnsafe("10.0.0.2:80")))
+ * const why = Effect.map(Effect.flip(MemoryNetwork.runOn(call, "phone")), ({ reason }) => reason._tag)
+ * const fault: MemoryNetwork.Fault = { _tag: "Refuse" }
+ * const program = why
+ * await Effect.runPromise(Simulation.simulate(Effect.provide(program, MemoryNetwork.layer({ hosts, faults: () => fault })))) // => "ConnectionRefused"
+ * ```
+ */
 export type Fault =
   /** The attempt is refused, whoever listens. */
   | { readonly _tag: "Refuse" }
@@ -21,7 +37,23 @@ export type Fault =
   /** From then on nothing passes between the two ends, and neither is told. */
   | { readonly _tag: "Vanish"; readonly toward: "client" | "server"; readonly after: number }
 
-/** An attempt to connect. */
+/**
+ * An attempt to connect.
+ *
+ * ```ts
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import { Network } from "@effect-sockets/socket/Network"
+ * import { Effect } from "effect"
+ * import * as NetAddress from "effect/net/NetAddress"
+ * const hosts = { phone: ["10.0.0.1"], server: ["10.0.0.2"] }
+ * const call = Network.use((network) => network.connect(NetAddress.inetAddressFromStringUnsafe("10.0.0.2:80")))
+ * const numbers: Array<number> = []
+ * const faults = ({ connection }: MemoryNetwork.Attempt) => void numbers.push(connection)
+ * const network = MemoryNetwork.layer({ hosts, faults })
+ * await Effect.runPromise(MemoryNetwork.runOn(Effect.exit(call), "phone").pipe(Effect.provide(network)))
+ * numbers // => [1]
+ * ```
+ */
 export interface Attempt {
   /** The number of the connection, from 1, in the order of the attempts. */
   readonly connection: number

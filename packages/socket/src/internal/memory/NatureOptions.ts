@@ -6,7 +6,23 @@ import * as Result from "effect/Result"
 import type { Attempt, Draw, Fault, Nature, Plan } from "./Circuit.ts"
 import type { WireShape } from "./Wire.ts"
 
-/** How a way between two hosts behaves, in each direction. */
+/**
+ * How a way between two hosts behaves, in each direction.
+ *
+ * ```ts
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import { Network } from "@effect-sockets/socket/Network"
+ * import * as Simulation from "@effect-sockets/socket/testing/Simulation"
+ * import { Duration, Effect } from "effect"
+ * import * as NetAddress from "effect/net/NetAddress"
+ * const hosts = { phone: ["10.0.0.1"], server: ["10.0.0.2"] }
+ * const call = Network.use((network) => network.connect(NetAddress.inetAddressFromStringUnsafe("10.0.0.2:80")))
+ * const why = Effect.map(Effect.flip(MemoryNetwork.runOn(call, "phone")), ({ reason }) => reason._tag)
+ * const slow: MemoryNetwork.LinkOptions = { latency: "2 seconds" }
+ * const program = Effect.map(Effect.timed(why), ([time]) => Duration.format(time))
+ * await Effect.runPromise(Simulation.simulate(Effect.provide(program, MemoryNetwork.layer({ hosts, ...slow })))) // => "4s"
+ * ```
+ */
 export interface LinkOptions {
   /** How long a segment is under way. Default 0: it arrives in a later turn, with the clock standing still. */
   readonly latency?: Duration.Input | undefined
@@ -22,7 +38,23 @@ export interface LinkOptions {
   readonly maxChunk?: number | undefined
 }
 
-/** How often faults strike, each from 0 to 1 and together at most 1: the part of all connections that has that fault. */
+/**
+ * How often faults strike, each from 0 to 1 and together at most 1: the part of all connections that has that fault.
+ *
+ * ```ts
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import { Network } from "@effect-sockets/socket/Network"
+ * import * as Simulation from "@effect-sockets/socket/testing/Simulation"
+ * import { Effect } from "effect"
+ * import * as NetAddress from "effect/net/NetAddress"
+ * const hosts = { phone: ["10.0.0.1"], server: ["10.0.0.2"] }
+ * const call = Network.use((network) => network.connect(NetAddress.inetAddressFromStringUnsafe("10.0.0.2:80")))
+ * const why = Effect.map(Effect.flip(MemoryNetwork.runOn(call, "phone")), ({ reason }) => reason._tag)
+ * const faults: MemoryNetwork.FaultRates = { refuse: 0.5, reset: 0.2, within: 100 }
+ * const program = why
+ * await Effect.runPromise(Simulation.simulate(Effect.provide(program, MemoryNetwork.layer({ hosts, faults, seed: 7 })))) // => "ConnectionRefused"
+ * ```
+ */
 export interface FaultRates {
   /** Refused, whoever listens. */
   readonly refuse?: number | undefined
@@ -34,7 +66,18 @@ export interface FaultRates {
   readonly within?: number | undefined
 }
 
-/** What a memory network is like. */
+/**
+ * What a memory network is like.
+ *
+ * ```ts
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import { Effect } from "effect"
+ * const options: MemoryNetwork.Options = { seed: "tuesday", latency: -20, maxChunk: 3 }
+ * const layer = MemoryNetwork.layer(options)
+ * const error = await Effect.runPromise(Effect.flip(Effect.provide(Effect.void, layer)))
+ * error.message.split(":")[1].startsWith(" latency is -20, and must be") // => true
+ * ```
+ */
 export interface Options extends LinkOptions {
   /** Where chance begins: the same seed draws the same. Default 0. */
   readonly seed?: number | string | undefined

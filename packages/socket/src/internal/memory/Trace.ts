@@ -6,6 +6,19 @@
  * `got RST` reached the program; `lost RST` met a way that was cut; `timed out` is the kernel that gave up on a silent
  * peer; `closed` gave the descriptor back. `reset by fault` and `vanished by fault` are the network's own doing. The rest
  * concerns ports and ways.
+ *
+ * ```ts
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import { Network } from "@effect-sockets/socket/Network"
+ * import * as Simulation from "@effect-sockets/socket/testing/Simulation"
+ * import { Effect } from "effect"
+ * import * as NetAddress from "effect/net/NetAddress"
+ * const hosts = { phone: ["10.0.0.1"], server: ["10.0.0.2"] }
+ * const call = Network.use((network) => network.connect(NetAddress.inetAddressFromStringUnsafe("10.0.0.2:80")))
+ * const why = Effect.map(Effect.flip(MemoryNetwork.runOn(call, "phone")), ({ reason }) => reason._tag)
+ * const kinds = Effect.map(Effect.andThen(why, MemoryNetwork.trace), (trace): Array<MemoryNetwork.TraceKind> => trace.map(({ kind }) => kind))
+ * await Effect.runPromise(Effect.provide(kinds, MemoryNetwork.layer({ hosts }))) // => ["connect", "refused", "RST", "got RST", "closed"]
+ * ```
  */
 export type TraceKind =
   | "connect"
@@ -30,7 +43,15 @@ export type TraceKind =
   | "vanish"
   | "reset"
 
-/** One event. */
+/**
+ * One event.
+ *
+ * ```ts
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * const event: MemoryNetwork.TraceEvent = { at: 20, connection: 0, kind: "vanish", from: "server", to: "", bytes: 0 }
+ * MemoryNetwork.format([event]) // => "    20.000 server vanish"
+ * ```
+ */
 export interface TraceEvent {
   /** Milliseconds since the network was made. */
   readonly at: number

@@ -87,4 +87,29 @@ describe("clients that reset by the hundred, at once", () => {
     }),
     20_000
   )
+
+  live(
+    "at any point of their handshake, leave a server under TLS and its other clients as they were",
+    Effect.gen(function* () {
+      const options = { drainTimeout: 0, onError: () => Effect.void }
+      const { port, server: served } = yield* serving(echo, options, { tls: { identity: server } })
+      const tls = { ca: authority, servername: "socket.test" }
+      const neighbour = yield* SocketStream.open("127.0.0.1", port, { tls, lingerTimeout: 100 })
+      for (let round = 0; round < 3; round++) {
+        let gone = 0
+        for (let index = 0; index < 100; index++) {
+          const raw = Net.connect({ port, host: "127.0.0.1" })
+          raw.on("error", () => {})
+          raw.on("close", () => gone++)
+          NodeTls.connect({ ...tls, socket: raw }).on("error", () => {})
+          setTimeout(() => raw.resetAndDestroy(), 2 * index)
+        }
+        yield* SocketStream.writeLine(neighbour, `round ${round}`)
+        assert.deepStrictEqual(yield* SocketStream.readLine(neighbour), Option.some(`round ${round}`))
+        yield* until(() => gone === 100)
+      }
+      yield* handling(served, 1)
+    }),
+    20_000
+  )
 })

@@ -68,6 +68,26 @@ describe("after the handshake a server hears of", () => {
     )
   }
 
+  live(
+    "and so does a client: of a record that was changed, and of the alert that its own changed record brings",
+    Effect.gen(function* () {
+      for (const side of ["client", "server"] as const) {
+        const listener = yield* ServerSocket.listen(0, { ...brief, tls: { identity: server } })
+        const relay = yield* tampering(portOf(listener))
+        const near = yield* SocketStream.open("127.0.0.1", relay.port, { ...brief, tls: trusting })
+        const far = yield* ServerSocket.accept(listener)
+        yield* SocketStream.write(near, "hello")
+        yield* SocketStream.readExactly(far, 5)
+        relay.next = side
+        yield* SocketStream.write(side === "client" ? far : near, "changed on its way")
+        for (const end of [near, far]) {
+          const error = yield* Effect.flip(SocketStream.readAll(end))
+          assert.strictEqual(error.reason._tag, "Tls", error.message)
+        }
+      }
+    })
+  )
+
   if (spawnSync("openssl", ["version"]).error === undefined) {
     live(
       "more handshakes than three on one connection (CVE-2011-1473): it is cut, and its neighbours go on",

@@ -285,6 +285,19 @@ describe("layerDns, forward", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("a second server is asked when the first is silent, or does not listen", () =>
+    Effect.gen(function* () {
+      const silent = yield* DnsServer.make(() => "silence")
+      const down = yield* Effect.scoped(DnsServer.make(() => "silence"))
+      const good = yield* DnsServer.make(www)
+      for (const first of [silent, down]) {
+        const layer = NodeResolver.layerDns({ ...quick, servers: [first.address, good.address] })
+        const found = yield* Effect.provide(Resolver.lookup("six.example", { family: "IPv6" }), layer)
+        assert.deepStrictEqual(texts(found), ["2001:db8::6"])
+      }
+    }).pipe(Effect.scoped)
+  )
+
   it.live("a second server is asked when the first fails", () =>
     Effect.gen(function* () {
       const bad = yield* DnsServer.make(() => ({ rcode: 2 }))

@@ -5,14 +5,12 @@ import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import type * as Host from "effect/net/Host"
 import * as NetAddress from "effect/net/NetAddress"
-import * as dns from "node:dns"
 import * as HostName from "../HostName.ts"
 import * as HostsFile from "../HostsFile.ts"
 import { noAddress } from "../ResolverError.ts"
 import * as ResolverSource from "../ResolverSource.ts"
-import * as NodeErrors from "./NodeErrors.ts"
 import * as NodeFiles from "./NodeFiles.ts"
-import * as NodeGetaddrinfo from "./NodeGetaddrinfo.ts"
+import * as NodeSlowCalls from "./NodeSlowCalls.ts"
 
 export interface SystemFiles {
   readonly hostsFile?: string | undefined
@@ -32,7 +30,7 @@ const isInternational = (name: string): boolean => /(^|\.)xn--/.test(name)
 const toAddress = (text: string) => NetAddress.ipFromString(text.replace(/%.*/, ""))
 
 export const make = (files?: SystemFiles): ResolverSource.ResolverSource => {
-  const getaddrinfo = NodeGetaddrinfo.make()
+  const { getaddrinfo, getnameinfo } = NodeSlowCalls.make()
   const hosts = NodeFiles.hosts(files?.hostsFile)
 
   const addressesOf = (
@@ -92,7 +90,7 @@ export const make = (files?: SystemFiles): ResolverSource.ResolverSource => {
   })
 
   const reverse = Effect.fnUntraced(function* (address: NetAddress.IpAddress) {
-    const { hostname } = yield* NodeErrors.attempt(() => dns.promises.lookupService(NetAddress.formatIp(address), 0))
+    const { hostname } = yield* getnameinfo(address)
     return yield* ResolverSource.confirmed(address, fromLatin1(hostname), forward)
   })
 

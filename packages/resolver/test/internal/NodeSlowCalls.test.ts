@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as NetAddress from "effect/net/NetAddress"
 import * as dns from "node:dns"
-import * as NodeGetaddrinfo from "../../src/internal/NodeGetaddrinfo.ts"
+import * as NodeSlowCalls from "../../src/internal/NodeSlowCalls.ts"
 
 /** What Node's `lookup` is asked while the effect runs; each call is answered, or thrown at, by the test. */
 interface Call {
@@ -31,7 +32,7 @@ describe("getaddrinfo", () => {
   it.live("calls for one family that are never answered leave a thread to the other one", () =>
     lookingUp((calls) =>
       Effect.gen(function* () {
-        const ask = NodeGetaddrinfo.make()
+        const { getaddrinfo: ask } = NodeSlowCalls.make()
         for (const name of ["a", "b", "c"]) {
           yield* Effect.forkChild(ask(name, "IPv6"))
           yield* Effect.forkChild(ask(name, "IPv4"))
@@ -51,7 +52,7 @@ describe("getaddrinfo", () => {
   it.live("callers who ask the same share a call, and one who leaves leaves it to the others", () =>
     lookingUp((calls) =>
       Effect.gen(function* () {
-        const ask = NodeGetaddrinfo.make()
+        const { getaddrinfo: ask } = NodeSlowCalls.make()
         const fibers = yield* Effect.forEach([1, 2, 3], () => Effect.forkChild(ask("a", "IPv4")))
         yield* turn
         yield* Fiber.interrupt(fibers[0])
@@ -66,7 +67,7 @@ describe("getaddrinfo", () => {
   it.live("a call that has begun is joined by later callers, though the first has left", () =>
     lookingUp((calls) =>
       Effect.gen(function* () {
-        const ask = NodeGetaddrinfo.make()
+        const { getaddrinfo: ask } = NodeSlowCalls.make()
         const first = yield* Effect.forkChild(ask("a", undefined))
         yield* turn
         yield* Fiber.interrupt(first)
@@ -82,7 +83,7 @@ describe("getaddrinfo", () => {
   it.live("a call that waits for a thread is withdrawn when its last caller leaves", () =>
     lookingUp((calls) =>
       Effect.gen(function* () {
-        const ask = NodeGetaddrinfo.make()
+        const { getaddrinfo: ask } = NodeSlowCalls.make()
         yield* Effect.forkChild(ask("a", "IPv6"))
         const waiting = yield* Effect.forEach([1, 2], () => Effect.forkChild(ask("b", "IPv6")))
         yield* Effect.forkChild(ask("c", "IPv6"))
@@ -103,10 +104,36 @@ describe("getaddrinfo", () => {
       }
       const error = yield* Effect.acquireUseRelease(
         Effect.sync(() => Object.assign(dns.promises, { lookup })),
-        () => Effect.flip(NodeGetaddrinfo.make()("a", undefined)),
+        () => Effect.flip(NodeSlowCalls.make().getaddrinfo("a", undefined)),
         () => Effect.sync(() => Object.assign(dns.promises, { lookup: original }))
       )
       assert.strictEqual(error.reason._tag, "Unknown")
+    })
+  )
+})
+
+describe("getnameinfo", () => {
+  it.live("callers who ask the same share a call, and all of them leave a thread to other calls", () =>
+    Effect.gen(function* () {
+      const original = dns.promises.lookupService
+      const asked: Array<string> = []
+      const lookupService = (address: string) => {
+        asked.push(address)
+        return new Promise(() => {})
+      }
+      yield* Effect.acquireUseRelease(
+        Effect.sync(() => Object.assign(dns.promises, { lookupService })),
+        () =>
+          Effect.gen(function* () {
+            const { getnameinfo } = NodeSlowCalls.make()
+            for (const text of ["192.0.2.1", "192.0.2.1", "192.0.2.2"]) {
+              yield* Effect.forkChild(getnameinfo(NetAddress.ipFromStringUnsafe(text)))
+            }
+            yield* turn
+            assert.deepStrictEqual(asked, ["192.0.2.1"])
+          }),
+        () => Effect.sync(() => Object.assign(dns.promises, { lookupService: original }))
+      )
     })
   )
 })

@@ -1,0 +1,91 @@
+/**
+ * What kind of address an address is, by the special-purpose registries and the architecture of IPv6 (RFC 4291).
+ *
+ * Every question takes a number, a bigint or Effect's address. A mapped address (`::ffff:127.0.0.1`) is of the kind of
+ * the IPv4 address inside: who keeps connections from a loopback address keeps them from its mapped form. Effect's
+ * predicates of the same names look at the mapped form only.
+ */
+import type * as NetAddress from "effect/net/NetAddress"
+import * as Option from "effect/Option"
+import * as AnyIpaddr from "./AnyIpaddr.ts"
+import * as SpecialPurpose from "./SpecialPurpose.ts"
+
+/** An address in any of the forms that it has here. */
+export type Input = AnyIpaddr.AnyIpaddr | NetAddress.IpAddress
+
+const toAny = (address: Input): AnyIpaddr.AnyIpaddr =>
+  AnyIpaddr.unmap(typeof address === "object" ? AnyIpaddr.fromAddress(address) : address)
+
+const rowOf = (address: AnyIpaddr.AnyIpaddr): SpecialPurpose.SpecialPurpose | undefined =>
+  Option.getOrUndefined(
+    AnyIpaddr.isV4(address) ? SpecialPurpose.classifyIpaddr(address) : SpecialPurpose.classifyIpaddr6(address)
+  )
+
+/** Whether an address has the first bits of a number, of each family its own; `bits` tells how many. */
+const hasPrefix = (address: AnyIpaddr.AnyIpaddr, v4: readonly [value: number, bits: number] | undefined, v6: Prefix6) =>
+  AnyIpaddr.isV4(address)
+    ? v4 !== undefined && address >>> (32 - v4[1]) === v4[0]
+    : address >> BigInt(128 - v6[1]) === v6[0]
+
+type Prefix6 = readonly [value: bigint, bits: number]
+
+const hasName =
+  (...names: ReadonlyArray<string>) =>
+  (address: Input): boolean => {
+    const row = rowOf(toAny(address))
+    return row !== undefined && names.some((name) => row.name.startsWith(name))
+  }
+
+/** Whether it is `0.0.0.0` or `::`, which stands for no address. */
+export const isUnspecified = (address: Input): boolean => BigInt(toAny(address)) === 0n
+
+/** Whether it never leaves its host: `127.0.0.0/8` and `::1`. */
+export const isLoopback: (address: Input) => boolean = hasName("Loopback")
+
+/** Whether it never leaves its link: `169.254.0.0/16` and `fe80::/10`. */
+export const isLinkLocal: (address: Input) => boolean = hasName("Link Local", "Link-Local")
+
+/**
+ * Whether it is for networks of one's own: `10.0.0.0/8`, `172.16.0.0/12`, `192.168.0.0/16` (RFC 1918) and `fc00::/7`
+ * (RFC 4193). Many more addresses are not for the Internet: ask `isGlobal`.
+ */
+export const isPrivate: (address: Input) => boolean = hasName("Private-Use", "Unique-Local")
+
+/** Whether providers share it with their customers: `100.64.0.0/10` (RFC 6598). */
+export const isShared: (address: Input) => boolean = hasName("Shared Address Space")
+
+/** Whether it is for examples in documentation (RFC 5737, RFC 3849, RFC 9637). */
+export const isDocumentation: (address: Input) => boolean = hasName("Documentation")
+
+/** Whether it is that of a group of hosts: `224.0.0.0/4` and `ff00::/8`. */
+export const isMulticast = (address: Input): boolean => hasPrefix(toAny(address), [0xe, 4], [0xffn, 8])
+
+/** Whether it is the limited broadcast, `255.255.255.255`. */
+export const isBroadcast: (address: Input) => boolean = hasName("Limited Broadcast")
+
+/**
+ * Whether it is kept for later: `240.0.0.0/4` without the broadcast address, and the IPv6 addresses outside of
+ * `2000::/3` that are neither unique-local, link-local, site-local (`fec0::/10`, deprecated) nor multicast and have no
+ * row in the registry.
+ */
+export const isReserved = (address: Input): boolean => {
+  const any = toAny(address)
+  const row = rowOf(any)
+  if (AnyIpaddr.isV4(any)) return row?.name === "Reserved"
+  return row === undefined && !hasPrefix(any, undefined, [1n, 3]) && !isMulticast(any) && !isSiteLocal(any)
+}
+
+const isSiteLocal = (address: AnyIpaddr.AnyIpaddr): boolean => hasPrefix(address, undefined, [0x3fbn, 10])
+
+/**
+ * Whether an ordinary host on the Internet can have it: it is unicast, not kept for later, and either without a row in
+ * the registries or with one that says globally reachable. Where the registries do not say (`2002::/16`, `2001::/32`,
+ * and rows that were terminated) it is not.
+ */
+export const isGlobal = (address: Input): boolean => {
+  const any = toAny(address)
+  const row = rowOf(any)
+  if (row !== undefined) return row.globallyReachable === true
+  if (isMulticast(any)) return false
+  return AnyIpaddr.isV4(any) || hasPrefix(any, undefined, [1n, 3])
+}

@@ -260,7 +260,12 @@ const make = Effect.fnUntraced(function* (source: ResolverSource.ResolverSource,
       ? Effect.void
       : Cache.get(cache, sibling).pipe(
           // `Cache` reads the clock of the fiber that asked first, which may have ended: set the time anew.
-          Effect.flatMap((stored) => Cache.set(cache, sibling, stored)),
+          // What was forgotten meanwhile stays forgotten.
+          Effect.flatMap((stored) =>
+            Effect.flatMap(Cache.getSuccess(cache, sibling), (kept) =>
+              Option.contains(kept, stored) ? Cache.set(cache, sibling, stored) : Effect.void
+            )
+          ),
           Effect.forkIn(scope, { startImmediately: true })
         )
   }

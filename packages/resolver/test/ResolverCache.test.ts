@@ -333,6 +333,19 @@ describe("layerCached, family by family", () => {
     }
   )
 
+  it.effect("a host that is forgotten while its slow family is asked for stays forgotten", () => {
+    const { asked, layer } = slow({ after: "6 seconds" })
+    return Effect.gen(function* () {
+      yield* first
+      yield* ResolverCache.invalidate("host.example")
+      yield* TestClock.adjust("6 seconds")
+      yield* TestClock.adjust("1 millis")
+      assert.strictEqual((yield* ResolverCache.statistics).size, 0)
+      yield* first
+      assert.strictEqual(asked.length, 4)
+    }).pipe(Effect.provide(layer))
+  })
+
   it.effect("a host without any address is asked for once", () => {
     const { asked, layer } = cached({ reason: { _tag: "HostNotFound" } })
     return Effect.gen(function* () {

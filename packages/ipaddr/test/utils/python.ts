@@ -78,7 +78,7 @@ export const networks = (
 ): ReadonlyArray<PythonNetwork> => JSON.parse(JSON.stringify(ask(networkProgram, questions)).replaceAll(mapped, dotted))
 
 // Older releases print mapped addresses without dots.
-const mapped = /::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})(?![0-9a-f:])/g
+const mapped = /(?<![0-9a-f:])::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})(?![0-9a-f:])/g
 const dotted = (_: string, high: string, low: string): string => {
   const [a, b] = [high, low].map((group) => Number.parseInt(group, 16))
   return `::ffff:${a >> 8}.${a & 255}.${b >> 8}.${b & 255}`

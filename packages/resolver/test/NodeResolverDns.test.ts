@@ -8,6 +8,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Scheduler from "effect/Scheduler"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
@@ -15,6 +16,7 @@ import * as Tracer from "effect/Tracer"
 import * as NetAddress from "effect/net/NetAddress"
 import * as dgram from "node:dgram"
 import * as dns from "node:dns"
+import * as fs from "node:fs"
 import * as Hostent from "../src/Hostent.ts"
 import * as NodeResolver from "../src/NodeResolver.ts"
 import * as Resolver from "../src/Resolver.ts"
@@ -682,6 +684,32 @@ describe("layerDns, interruption and release", () => {
         }),
       { timeout: "250 millis", tries: 20 }
     )
+  )
+})
+
+describe.skipIf(!fs.existsSync("/proc/self/fd"))("layerDns, descriptors", () => {
+  const open = () => fs.readdirSync("/proc/self/fd").length
+
+  it.live.each([7, 20, 2048])(
+    "questions that are interrupted at any moment leave none behind (yield after %s)",
+    (ops) =>
+      Effect.gen(function* () {
+        const server = yield* DnsServer.make(({ name, type }) => ({
+          truncated: name.startsWith("t"),
+          answers: type === "A" ? [a(name, "192.0.2.1"), a(name, "127.0.0.1")] : [],
+          delay: 1
+        }))
+        yield* Effect.gen(function* () {
+          yield* Resolver.lookup("h.example")
+          const before = open()
+          yield* Effect.forEach(
+            Array.from({ length: 120 }, (_, i) => i),
+            (i) => Effect.timeoutOption(Resolver.lookup(`${i % 3 === 0 ? "t" : "h"}.example`), (i % 12) * 0.5),
+            { concurrency: 40 }
+          ).pipe(Effect.ignore)
+          yield* settled(Effect.repeat(Effect.sleep(5), { until: () => open() <= before }).pipe(Effect.orDie))
+        }).pipe(Effect.provide(NodeResolver.layerDns({ servers: [server.address] })))
+      }).pipe(Effect.scoped, Effect.provideService(Scheduler.MaxOpsBeforeYield, ops))
   )
 })
 

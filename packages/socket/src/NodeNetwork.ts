@@ -2,9 +2,13 @@
  * TCP, over IPv4 and IPv6, and Unix-domain sockets, over `node:net`; each of them under TLS, over `node:tls`.
  *
  * Unix-domain sockets: a path has at most 107 bytes on Linux (103 elsewhere); a first NUL byte makes it a name of Linux's
- * abstract kind. Listening makes the file and closing removes it; a file that a dead process left is replaced, if it is a
- * socket and nobody answers. These sockets know no reset: a peer sees the end of input instead, unless it left input
- * unread. Node does not tell who the peer is (SO_PEERCRED).
+ * abstract kind. Listening makes the file and closing removes it, unless another has taken its place by then; a file that
+ * a dead process left is replaced, if it is a socket and nobody answers. Where the backlog is full, a client waits for
+ * room. These sockets know no reset: a peer sees the end of input instead, unless it left input unread. Node does not tell
+ * who the peer is (SO_PEERCRED).
+ *
+ * A TCP connection whose peer has ended its output is asked four times a second whether it was reset since: the system
+ * does not tell of that by itself.
  */
 import * as Layer from "effect/Layer"
 import { readFileSync } from "node:fs"

@@ -3,7 +3,17 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as NetAddress from "effect/net/NetAddress"
 import { execFileSync, spawn } from "node:child_process"
-import { chmodSync, linkSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import {
+  chmodSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync
+} from "node:fs"
 import * as Net from "node:net"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -72,6 +82,17 @@ describe("closing a Unix-domain socket", () => {
 })
 
 describe("listening on a Unix-domain socket", () => {
+  live(
+    "neither follows a link to a stale file nor removes it",
+    Effect.gen(function* () {
+      const path = yield* somePath
+      yield* leaveStale(`${path}.stale`)
+      symlinkSync(`${path}.stale`, path)
+      assert.strictEqual((yield* Effect.flip(listening(path))).reason._tag, "AddressInUse")
+      assert.deepStrictEqual(readdirSync(dirname(path)).sort(), ["socket", "socket.stale"])
+    })
+  )
+
   if (process.platform === "linux") {
     live(
       "fails by name on an abstract name that is in use",

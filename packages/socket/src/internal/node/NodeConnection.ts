@@ -201,6 +201,7 @@ export class NodeConnection implements Connection, Timers {
   /** Hands the socket over to another owner. */
   protected detach(): OwnedSocket {
     input.stop(this.socket)
+    halfOpen.forget(this)
     this.socket.off("end", onEnd)
     this.socket.off("close", onClose)
     return this.socket

@@ -3,6 +3,8 @@
  * input, so a reset that follows FIN would go unseen until the next write: they are asked from time to time.
  */
 
+import { guard } from "../guard.ts"
+
 /** A connection that can be asked. */
 export interface Probed {
   probe(): void
@@ -22,9 +24,8 @@ export class HalfOpen {
   }
 
   forget(connection: Probed): void {
-    if (!this.connections.delete(connection) || this.connections.size > 0) return
-    clearTimeout(this.timer)
-    this.timer = undefined
+    // The timer stays: to set it anew for each of many short connections would cost more.
+    this.connections.delete(connection)
   }
 
   private arm(): NodeJS.Timeout {
@@ -33,7 +34,7 @@ export class HalfOpen {
   }
 
   private ask(): void {
-    for (const connection of this.connections) connection.probe()
+    for (const connection of this.connections) guard(() => connection.probe())
     this.timer = this.connections.size === 0 ? undefined : this.arm()
   }
 }

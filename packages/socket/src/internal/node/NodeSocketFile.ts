@@ -1,6 +1,6 @@
 /** The file of a Unix-domain socket that listens: who may remove it, and when. */
 import * as Effect from "effect/Effect"
-import { renameSync, rmSync, statSync } from "node:fs"
+import { lstatSync, renameSync, rmSync } from "node:fs"
 import * as Net from "node:net"
 import { type Reason, reasonFromCause } from "../../NetworkError.ts"
 
@@ -11,10 +11,10 @@ export interface FileIdentity {
   readonly isSocket: boolean
 }
 
-/** The file at a path; nothing, if there is none or it is not told. */
+/** The file at a path, which may be a link; nothing, if there is none or it is not told. */
 export const identify = (path: string): FileIdentity | undefined => {
   try {
-    const stats = statSync(path, { bigint: true })
+    const stats = lstatSync(path, { bigint: true })
     return { device: stats.dev, inode: stats.ino, isSocket: stats.isSocket() }
   } catch {
     return undefined

@@ -23,6 +23,7 @@ import * as Socket from "effect/socket/Socket"
 import * as SocketServer from "effect/socket/SocketServer"
 import * as Stream from "effect/Stream"
 import * as EffectSocket from "../../src/EffectSocket.ts"
+import * as EffectSocketServer from "../../src/EffectSocketServer.ts"
 import * as ServerSocket from "../../src/ServerSocket.ts"
 import type { NetworkError } from "../../src/NetworkError.ts"
 import * as SocketStream from "../../src/SocketStream.ts"
@@ -49,8 +50,8 @@ const say = (words: string) =>
   )
 
 /** A server on a free port, and how to reach it. */
-const listening = (options?: EffectSocket.ServerOptions) =>
-  Effect.map(EffectSocket.makeServer(0, options), (server) => ({
+const listening = (options?: EffectSocketServer.Options) =>
+  Effect.map(EffectSocketServer.make(0, options), (server) => ({
     server,
     open: SocketStream.open(server.address),
     client: EffectSocket.layer(SocketStream.open(server.address))
@@ -216,7 +217,7 @@ describe("makeServer", () => {
     "an address in use is a SocketServerOpenError with our error inside; a second run finds the port closed",
     Effect.gen(function* () {
       const taken = yield* ServerSocket.listen(0)
-      const failed = yield* Effect.flip(EffectSocket.makeServer(taken.address))
+      const failed = yield* Effect.flip(EffectSocketServer.make(taken.address))
       assert.strictEqual(failed.reason._tag, "SocketServerOpenError")
       assert.strictEqual((failed.reason.cause as NetworkError).reason._tag, "AddressInUse")
       const { server } = yield* listening()

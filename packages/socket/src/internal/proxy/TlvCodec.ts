@@ -1,5 +1,9 @@
 /** The TLVs behind the addresses of a version 2 header (section 2.2), between bytes and data. */
-import type { Bytes, Other, SslTlv, Text, Tlv } from "../../ProxyProtocol.ts"
+import { join, sizeOf } from "../stream/Bytes.ts"
+import type { Bytes, Other, SslTlv, Text, Tlv } from "./Header.ts"
+
+/** Several arrays as one. */
+export const concat = (parts: ReadonlyArray<Uint8Array>): Uint8Array => join(parts, sizeOf(parts))
 
 /** Where one TLV's value is. */
 interface Part {
@@ -114,16 +118,6 @@ const sslDecoders = decodersOf<SslTlv>(ssl)
 const forms: Forms<Tlv | SslTlv> = { ...top, ...ssl }
 
 const isUint = (value: number, bits: number): boolean => Number.isInteger(value) && value >= 0 && value < 2 ** bits
-
-export const concat = (parts: ReadonlyArray<Uint8Array>): Uint8Array => {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
-  let at = 0
-  for (const part of parts) {
-    whole.set(part, at)
-    at += part.length
-  }
-  return whole
-}
 
 /** The TLVs from `from` to the end of `bytes`, or where the one starts that reaches past the end. */
 export const split = (bytes: Uint8Array, from: number): ReadonlyArray<Part> | number => {

@@ -5,7 +5,7 @@ import * as Result from "effect/Result"
 import * as AnyIpaddr from "@effect-sockets/ipaddr/AnyIpaddr"
 import * as Ipaddr from "@effect-sockets/ipaddr/Ipaddr"
 import * as Ipaddr6 from "@effect-sockets/ipaddr/Ipaddr6"
-import type { Decoded, Header } from "../../ProxyProtocol.ts"
+import type { Decoded, Header } from "./Header.ts"
 import { inetPair } from "./AddressBlock.ts"
 
 /** The longest line, with its CR LF: `UNKNOWN` and what `TCP6` would carry. */

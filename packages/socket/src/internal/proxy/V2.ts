@@ -1,5 +1,5 @@
 /** Version 2 of the PROXY protocol: binary (section 2.2 of the specification). */
-import type { Decoded, Header } from "../../ProxyProtocol.ts"
+import type { Decoded, Header } from "./Header.ts"
 import * as Addresses from "./AddressBlock.ts"
 import { crc32c } from "./Crc32c.ts"
 import * as Tlv from "./TlvCodec.ts"

@@ -1,0 +1,190 @@
+import { assert, describe } from "@effect/vitest"
+import * as NodeSocketServer from "@effect/platform-node/NodeSocketServer"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import type * as NetAddress from "effect/net/NetAddress"
+import * as Rpc from "effect/rpc/Rpc"
+import * as RpcClient from "effect/rpc/RpcClient"
+import * as RpcGroup from "effect/rpc/RpcGroup"
+import * as RpcSerialization from "effect/rpc/RpcSerialization"
+import * as RpcServer from "effect/rpc/RpcServer"
+import * as Schema from "effect/Schema"
+import * as Scope from "effect/Scope"
+import * as SocketServer from "effect/socket/SocketServer"
+import * as Stream from "effect/Stream"
+import * as EffectSocket from "../../src/EffectSocket.ts"
+import * as EffectSocketRpc from "../../src/EffectSocketRpc.ts"
+import * as EffectSocketServer from "../../src/EffectSocketServer.ts"
+import * as SocketStream from "../../src/SocketStream.ts"
+import type * as Tls from "../../src/Tls.ts"
+import * as certificates from "../utils/certificates.ts"
+import { inMemory, onEach, start } from "../utils/effectSocket.ts"
+import { live } from "../utils/live.ts"
+
+class Kitchen extends RpcGroup.make(
+  Rpc.make("Cook", { payload: { minutes: Schema.Int }, success: Schema.String }),
+  Rpc.make("Serve", { payload: { plates: Schema.Int }, success: Schema.String, stream: true })
+) {}
+
+/** A kitchen that says when `calls` calls have begun; its call of n minutes takes n * 100 ms. */
+const kitchen = (calls: number) =>
+  Effect.map(Deferred.make<void>(), (begun) => {
+    let count = 0
+    const began = Effect.suspend(() => (++count === calls ? Deferred.succeed(begun, undefined) : Effect.void))
+    const cooks = Kitchen.toLayer({
+      Cook: ({ minutes }) => began.pipe(Effect.andThen(Effect.sleep(minutes * 100)), Effect.as(`done in ${minutes}`)),
+      Serve: ({ plates }) =>
+        Stream.unwrap(
+          Effect.as(
+            began,
+            Stream.map(Stream.range(1, plates), (plate) => `plate ${plate}`)
+          )
+        ).pipe(Stream.tap(() => Effect.sleep(30)))
+    })
+    return { cooks, begun: Deferred.await(begun) }
+  })
+
+const clientOf = (open: Parameters<typeof EffectSocket.layer>[0]) =>
+  RpcClient.layerProtocolSocket().pipe(Layer.provide([EffectSocket.layer(open), RpcSerialization.layerNdjson]))
+
+/** A free port: the protocol does not tell which one it got. */
+const freePort = Effect.scoped(
+  Effect.map(EffectSocketServer.make(0), ({ address }) => address as NetAddress.InetAddress)
+)
+
+const outcome = (exit: Exit.Exit<unknown, unknown>): unknown =>
+  Exit.isSuccess(exit) ? exit.value : "interrupted or failed"
+
+/** Two calls of one connection when the server's layer is released: what came of them. */
+const stopDuringCalls = (options: EffectSocketServer.Options = {}, tls?: Tls.ClientOptions) =>
+  Effect.gen(function* () {
+    const { begun, cooks } = yield* kitchen(3)
+    const address = yield* freePort
+    const scope = yield* Scope.fork(yield* Effect.scope)
+    yield* RpcServer.layer(Kitchen).pipe(
+      Layer.provide([cooks, EffectSocketRpc.layerProtocol(address, options)]),
+      Layer.provide(RpcSerialization.layerNdjson),
+      Layer.buildWithScope(scope)
+    )
+    return yield* Effect.gen(function* () {
+      const client = yield* RpcClient.make(Kitchen)
+      const calls = yield* start(
+        Effect.all(
+          [
+            Effect.exit(client.Cook({ minutes: 1 })),
+            Effect.exit(client.Cook({ minutes: 6 })),
+            Effect.exit(Stream.runCollect(client.Serve({ plates: 9 })))
+          ],
+          { concurrency: "unbounded" }
+        )
+      )
+      yield* begun
+      yield* Scope.close(scope, Exit.void)
+      return (yield* Fiber.join(calls)).map(outcome)
+    }).pipe(Effect.scoped, Effect.provide(clientOf(SocketStream.open(address, { tls })), { local: true }))
+  })
+
+const plates = Array.from({ length: 9 }, (_, i) => `plate ${i + 1}`)
+
+const answered = (options?: EffectSocketServer.Options, tls?: Tls.ClientOptions) =>
+  Effect.map(stopDuringCalls(options, tls), (outcomes) =>
+    assert.deepStrictEqual(outcomes, ["done in 1", "done in 6", plates])
+  )
+
+describe("EffectSocketRpc", () => {
+  const claim =
+    "the release of the layers waits for the answers of all calls under way, a quick one, a slow one, a stream"
+  onEach(claim, answered())
+  live(
+    `TLS: ${claim}`,
+    answered({ tls: { identity: certificates.server } }, { ca: [certificates.authority], servername: "socket.test" })
+  )
+
+  onEach(
+    "a call that takes longer than drainTimeout is given up",
+    Effect.map(stopDuringCalls({ drainTimeout: 300 }), (outcomes) =>
+      assert.deepStrictEqual([outcomes[0], outcomes[1]], ["done in 1", "interrupted or failed"])
+    )
+  )
+
+  inMemory(
+    "clients that only wait do not hold up the stop",
+    Effect.gen(function* () {
+      const { cooks } = yield* kitchen(1)
+      const address = yield* freePort
+      const scope = yield* Scope.fork(yield* Effect.scope)
+      yield* RpcServer.layer(Kitchen).pipe(
+        Layer.provide([cooks, EffectSocketRpc.layerProtocol(address)]),
+        Layer.provide(RpcSerialization.layerNdjson),
+        Layer.buildWithScope(scope)
+      )
+      yield* Effect.gen(function* () {
+        const client = yield* RpcClient.make(Kitchen)
+        assert.strictEqual(yield* client.Cook({ minutes: 0 }), "done in 0")
+        yield* Effect.timeout(Scope.close(scope, Exit.void), 1000)
+      }).pipe(Effect.scoped, Effect.provide(clientOf(SocketStream.open(address)), { local: true }))
+    })
+  )
+
+  inMemory(
+    "a client that leaves with calls open does not hold up the stop",
+    Effect.gen(function* () {
+      const { begun, cooks } = yield* kitchen(1)
+      const address = yield* freePort
+      const scope = yield* Scope.fork(yield* Effect.scope)
+      yield* RpcServer.layer(Kitchen).pipe(
+        Layer.provide([cooks, EffectSocketRpc.layerProtocol(address)]),
+        Layer.provide(RpcSerialization.layerNdjson),
+        Layer.buildWithScope(scope)
+      )
+      yield* Effect.gen(function* () {
+        const client = yield* RpcClient.make(Kitchen)
+        yield* start(client.Cook({ minutes: 100 }))
+        yield* begun
+      }).pipe(Effect.scoped, Effect.provide(clientOf(SocketStream.open(address)), { local: true }))
+      yield* Effect.timeout(Scope.close(scope, Exit.void), 2000)
+    })
+  )
+})
+
+describe("RpcServer.layerProtocolSocketServer, released while a call is under way", () => {
+  /** Whether the call was answered. */
+  const released = <E, R>(servers: Layer.Layer<SocketServer.SocketServer, E, R>) =>
+    Effect.gen(function* () {
+      const { begun, cooks } = yield* kitchen(1)
+      const scope = yield* Scope.fork(yield* Effect.scope)
+      let address: NetAddress.SocketAddress | undefined
+      const seen = Layer.effectDiscard(
+        SocketServer.SocketServer.useSync((server) => {
+          address = server.address
+        })
+      )
+      yield* Layer.mergeAll(RpcServer.layer(Kitchen), seen).pipe(
+        Layer.provide([cooks, RpcServer.layerProtocolSocketServer]),
+        Layer.provide([RpcSerialization.layerNdjson, servers]),
+        Layer.buildWithScope(scope)
+      )
+      return yield* Effect.gen(function* () {
+        const client = yield* RpcClient.make(Kitchen)
+        const call = yield* start(Effect.exit(client.Cook({ minutes: 3 })))
+        yield* begun
+        yield* Scope.close(scope, Exit.void)
+        return outcome(yield* Fiber.join(call))
+      }).pipe(Effect.scoped, Effect.provide(clientOf(SocketStream.open(address!)), { local: true }))
+    })
+
+  const interrupted = "interrupted or failed"
+  live(
+    "interrupts the call over effect's own server",
+    Effect.map(released(NodeSocketServer.layer({ port: 0, host: "127.0.0.1" })), (got) =>
+      assert.strictEqual(got, interrupted)
+    )
+  )
+  onEach(
+    "interrupts the call over ours too",
+    Effect.map(released(EffectSocketServer.layer(0)), (got) => assert.strictEqual(got, interrupted))
+  )
+})

@@ -18,6 +18,7 @@ import * as Stream from "effect/Stream"
 import * as EffectSocket from "../../src/EffectSocket.ts"
 import * as EffectSocketRpc from "../../src/EffectSocketRpc.ts"
 import * as EffectSocketServer from "../../src/EffectSocketServer.ts"
+import type { NetworkError } from "../../src/NetworkError.ts"
 import * as SocketStream from "../../src/SocketStream.ts"
 import type * as Tls from "../../src/Tls.ts"
 import * as certificates from "../utils/certificates.ts"
@@ -47,7 +48,7 @@ const kitchen = (calls: number) =>
     return { cooks, begun: Deferred.await(begun) }
   })
 
-const clientOf = (open: Parameters<typeof EffectSocket.layer>[0]) =>
+const clientOf = <R>(open: Effect.Effect<SocketStream.SocketStream, NetworkError, R>) =>
   RpcClient.layerProtocolSocket().pipe(Layer.provide([EffectSocket.layer(open), RpcSerialization.layerNdjson]))
 
 /** A free port: the protocol does not tell which one it got. */

@@ -1,6 +1,9 @@
 /**
  * All addresses of one family from a first to a last, both included: a CIDR block, or any other stretch.
+ *
+ * The file is long by its examples alone: without those of its thirty operations it has 260 lines.
  */
+// oxlint-disable max-lines -- see above
 import { dual } from "effect/Function"
 import * as IpInterface from "effect/net/IpInterface"
 import * as IpNetwork from "effect/net/IpNetwork"
@@ -19,24 +22,57 @@ import * as Ipaddr from "./Ipaddr.ts"
 import * as Ipaddr6 from "./Ipaddr6.ts"
 import { IpaddrError } from "./IpaddrError.ts"
 
-/** A range of IPv4 addresses. */
+/**
+ * A range of IPv4 addresses.
+ *
+ * ```ts
+ * import * as IpRange from "@effect-sockets/ipaddr/IpRange"
+ * import * as Ipaddr from "@effect-sockets/ipaddr/Ipaddr"
+ * const range: IpRange.IpRange4 = IpRange.all4
+ * range.last // => Ipaddr.max
+ * ```
+ */
 export interface IpRange4 {
   readonly _tag: "IpRange4"
   readonly first: Ipaddr.Ipaddr
   readonly last: Ipaddr.Ipaddr
 }
 
-/** A range of IPv6 addresses. Mapped addresses are IPv6 addresses here; `IpSet` is where they become IPv4. */
+/**
+ * A range of IPv6 addresses. Mapped addresses are IPv6 addresses here; `IpSet` is where they become IPv4.
+ *
+ * ```ts
+ * import * as IpRange from "@effect-sockets/ipaddr/IpRange"
+ * import * as Ipaddr6 from "@effect-sockets/ipaddr/Ipaddr6"
+ * const range: IpRange.IpRange6 = IpRange.all6
+ * range.last // => Ipaddr6.max
+ * ```
+ */
 export interface IpRange6 {
   readonly _tag: "IpRange6"
   readonly first: Ipaddr6.Ipaddr6
   readonly last: Ipaddr6.Ipaddr6
 }
 
-/** A range of either family; never empty. */
+/**
+ * A range of either family; never empty.
+ *
+ * ```ts
+ * import * as IpRange from "@effect-sockets/ipaddr/IpRange"
+ * const range: IpRange.IpRange = IpRange.fromStringUnsafe("10.0.0.0/8")
+ * range._tag // => "IpRange4"
+ * ```
+ */
 export type IpRange = IpRange4 | IpRange6
 
-/** Whether a value is a range: of one family, its first address at most its last. */
+/**
+ * Whether a value is a range: of one family, its first address at most its last.
+ *
+ * ```ts
+ * import * as IpRange from "@effect-sockets/ipaddr/IpRange"
+ * IpRange.isIpRange({ _tag: "IpRange4", first: 2, last: 1 }) // => false
+ * ```
+ */
 export const isIpRange = (u: unknown): u is IpRange => {
   if (typeof u !== "object" || u === null || !("_tag" in u && "first" in u && "last" in u)) return false
   return u._tag === "IpRange4"
@@ -56,10 +92,24 @@ const v6 = (first: bigint, last: bigint): IpRange6 => ({
   last: last as Ipaddr6.Ipaddr6
 })
 
-/** All IPv4 addresses. */
+/**
+ * All IPv4 addresses.
+ *
+ * ```ts
+ * import * as IpRange from "@effect-sockets/ipaddr/IpRange"
+ * IpRange.format(IpRange.all4) // => "0.0.0.0/0"
+ * ```
+ */
 export const all4: IpRange4 = v4(Ipaddr.min, Ipaddr.max)
 
-/** All IPv6 addresses. */
+/**
+ * All IPv6 addresses.
+ *
+ * ```ts
+ * import * as IpRange from "@effect-sockets/ipaddr/IpRange"
+ * IpRange.format(IpRange.all6) // => "::/0"
+ * ```
+ */
 export const all6: IpRange6 = v6(Ipaddr6.min, Ipaddr6.max)
 
 const expected = "a range of IP addresses"
@@ -74,6 +124,13 @@ const fail = (first: unknown, second: string, reason: string) => {
  * The addresses from `first` to `last`.
  *
  * **Errors**: `IpaddrError` if they are of two families, or `last` is below `first`.
+ *
+ * ```ts
+ * import * as IpRange from "@effect-sockets/ipaddr/IpRange"
+ * import * as Ipaddr from "@effect-sockets/ipaddr/Ipaddr"
+ * import { Result } from "effect"
+ * IpRange.make(Ipaddr.min, Ipaddr.max) // => Result.succeed(IpRange.all4)
+ * ```
  */
 export const make: {
   (first: Ipaddr.Ipaddr, last: Ipaddr.Ipaddr): Result.Result<IpRange4, IpaddrError>
@@ -86,11 +143,27 @@ export const make: {
     : fail(first, `-${AnyIpaddr.isAnyIpaddr(last) ? AnyIpaddr.format(last) : last}`, "it goes up within one family")
 }
 
-/** As `make`, for addresses that are known to be right: throws the `IpaddrError`. */
+/**
+ * As `make`, for addresses that are known to be right: throws the `IpaddrError`.
+ *
+ * ```ts
+ * import * as IpRange from "@effect-sockets/ipaddr/IpRange"
+ * import * as Ipaddr from "@effect-sockets/ipaddr/Ipaddr"
+ * IpRange.makeUnsafe(Ipaddr.min, Ipaddr.max) // => IpRange.all4
+ * ```
+ */
 export const makeUnsafe = (first: AnyIpaddr.AnyIpaddr, last: AnyIpaddr.AnyIpaddr): IpRange =>
   Result.getOrThrow(make(first, last))
 
-/** The range of one address. */
+/**
+ * The range of one address.
+ *
+ * ```ts
+ * import * as IpRange from "@effect-sockets/ipaddr/IpRange"
+ * import * as Ipaddr from "@effect-sockets/ipaddr/Ipaddr"
+ * IpRange.format(IpRange.single(Ipaddr.loopback)) // => "127.0.0.1"
+ * ```
+ */
 export const single = (address: AnyIpaddr.AnyIpaddr): IpRange =>
   AnyIpaddr.isV4(address) ? v4(address, address) : v6(address, address)
 
@@ -98,6 +171,14 @@ export const single = (address: AnyIpaddr.AnyIpaddr): IpRange =>
  * The CIDR block of a prefix length around an address: all addresses that share its first `prefixLength` bits.
  *
  * **Errors**: `IpaddrError` if the length is not from 0 to 32, for IPv6 to 128.
+ *
+ * ```ts
+ * import * as IpRange from "@effect-sockets/ipaddr/IpRange"
+ * import * as Ipaddr from "@effect-sockets/ipaddr/Ipaddr"
+ * import { Result } from "effect"
+ * Result.map(IpRange.block(Ipaddr.loopback, 8), IpRange.format) // => Result.succeed("127.0.0.0/8")
+ * Result.isFailure(IpRange.block(Ipaddr.loopback, NaN)) // => true
+ * ```
  */
 export const block = (address: AnyIpaddr.AnyIpaddr, prefixLength: number): Result.Result<IpRange, IpaddrError> => {
   const width = AnyIpaddr.isV4(address) ? 32 : 128
@@ -119,6 +200,14 @@ export const block = (address: AnyIpaddr.AnyIpaddr, prefixLength: number): Resul
  * the last address with a `-` between them. No spaces.
  *
  * **Errors**: `IpaddrError` with the position and the reason.
+ *
+ * ```ts
+ * import * as IpRange from "@effect-sockets/ipaddr/IpRange"
+ * import { Result } from "effect"
+ * Result.map(IpRange.fromString("10.0.0.0/8"), IpRange.size) // => Result.succeed(16777216n)
+ * const error = Result.getOrThrow(Result.flip(IpRange.fromString("10.0.0.1/8")))
+ * error.position // => 7
+ * ```
  */
 export const fromString = (text: string): Result.Result<IpRange, IpaddrError> => {
   const size = RangeText.parse(text, 0, text.length)
@@ -132,7 +221,15 @@ const toBigInt = (words: Uint32Array): bigint => {
   return Ipv6Text.getBigInt()
 }
 
-/** As `fromString`, for text that is known to be right: throws the `IpaddrError`. */
+/**
+ * As `fromString`, for text that is known to be right: throws the `IpaddrError`.
+ *
+ * ```ts
+ * import * as IpRange from "@effect-sockets/ipaddr/IpRange"
+ * import * as Ipaddr from "@effect-sockets/ipaddr/Ipaddr"
+ * IpRange.fromStringUnsafe("10.0.0.0-10.0.0.9").first // => Ipaddr.fromDottedUnsafe("10.0.0.0")
+ * ```
+ */
 export const fromStringUnsafe = (text: string): IpRange => Result.getOrThrow(fromString(text))
 
 const mapBlocks = <A>(self: IpRange, f: (start: AnyIpaddr.AnyIpaddr, prefixLength: number) => A): Array<A> => {
@@ -145,22 +242,52 @@ const mapBlocks = <A>(self: IpRange, f: (start: AnyIpaddr.AnyIpaddr, prefixLengt
   return out
 }
 
-/** The fewest CIDR blocks that make up the range, in order: at most 62 for IPv4, 254 for IPv6. */
+/**
+ * The fewest CIDR blocks that make up the range, in order: at most 62 for IPv4, 254 for IPv6.
+ *
+ * ```ts
+ * import * as IpRange from "@effect-sockets/ipaddr/IpRange"
+ * IpRange.toCidrs(IpRange.fromStringUnsafe("10.0.0.1-10.0.0.3")) // => ["10.0.0.1/32", "10.0.0.2/31"]
+ * ```
+ */
 export const toCidrs = (self: IpRange): Array<string> =>
   mapBlocks(self, (start, length) => `${AnyIpaddr.format(start)}/${length}`)
 
-/** As `toCidrs`, as Effect's values. */
+/**
+ * As `toCidrs`, as Effect's values.
+ *
+ * ```ts
+ * import * as IpRange from "@effect-sockets/ipaddr/IpRange"
+ * IpRange.toNetworks(IpRange.fromStringUnsafe("10.0.0.1-10.0.0.3")).map(String) // => ["10.0.0.1/32", "10.0.0.2/31"]
+ * ```
+ */
 export const toNetworks = (self: IpRange): Array<IpNetwork.IpNetwork> =>
   mapBlocks(self, (start, length) => IpNetwork.makeUnsafe(AnyIpaddr.toAddress(start), length))
 
-/** The prefix length of a range that is one CIDR block. */
+/**
+ * The prefix length of a range that is one CIDR block.
+ *
+ * ```ts
+ * import * as IpRange from "@effect-sockets/ipaddr/IpRange"
+ * import { Option } from "effect"
+ * IpRange.prefixLength(IpRange.fromStringUnsafe("10.0.0.0-10.0.0.255")) // => Option.some(24)
+ * IpRange.prefixLength(IpRange.fromStringUnsafe("10.0.0.1-10.0.0.255")) // => Option.none()
+ * ```
+ */
 export const prefixLength = (self: IpRange): Option.Option<number> => {
   const count = size(self)
   const aligned = (count & (count - 1n)) === 0n && BigInt(self.first) % count === 0n
   return aligned ? Option.some((self._tag === "IpRange4" ? 33 : 129) - count.toString(2).length) : Option.none()
 }
 
-/** The shortest text that `fromString` reads back: an address, a CIDR block, or first and last with a `-` between them. */
+/**
+ * The shortest text that `fromString` reads back: an address, a CIDR block, or first and last with a `-` between them.
+ *
+ * ```ts
+ * import * as IpRange from "@effect-sockets/ipaddr/IpRange"
+ * IpRange.format(IpRange.fromStringUnsafe("10.0.0.0-10.0.0.255")) // => "10.0.0.0/24"
+ * ```
+ */
 export const format = (self: IpRange): string => {
   const first = AnyIpaddr.format(self.first)
   if (self.first === self.last) return first
@@ -170,10 +297,25 @@ export const format = (self: IpRange): string => {
   })
 }
 
-/** The number of addresses. */
+/**
+ * The number of addresses.
+ *
+ * ```ts
+ * import * as IpRange from "@effect-sockets/ipaddr/IpRange"
+ * IpRange.size(IpRange.all6) // => 2n ** 128n
+ * ```
+ */
 export const size = (self: IpRange): bigint => BigInt(self.last) - BigInt(self.first) + 1n
 
-/** Whether an address is in a range; one of the other family never is. */
+/**
+ * Whether an address is in a range; one of the other family never is.
+ *
+ * ```ts
+ * import * as IpRange from "@effect-sockets/ipaddr/IpRange"
+ * import * as Ipaddr from "@effect-sockets/ipaddr/Ipaddr"
+ * IpRange.contains(IpRange.fromStringUnsafe("127.0.0.0/8"), Ipaddr.loopback) // => true
+ * ```
+ */
 export const contains: {
   (address: AnyIpaddr.AnyIpaddr): (self: IpRange) => boolean
   (self: IpRange, address: AnyIpaddr.AnyIpaddr): boolean
@@ -183,7 +325,16 @@ export const contains: {
     typeof address === typeof self.first && address >= self.first && address <= self.last
 )
 
-/** The addresses that are in both ranges; none if there are no such. */
+/**
+ * The addresses that are in both ranges; none if there are no such.
+ *
+ * ```ts
+ * import * as IpRange from "@effect-sockets/ipaddr/IpRange"
+ * import { Option } from "effect"
+ * const [a, b] = ["10.0.0.0-10.0.0.5", "10.0.0.4-10.0.0.9"].map(IpRange.fromStringUnsafe)
+ * Option.map(IpRange.intersection(a, b), IpRange.format) // => Option.some("10.0.0.4/31")
+ * ```
+ */
 export const intersection: {
   (that: IpRange): (self: IpRange) => Option.Option<IpRange>
   (self: IpRange, that: IpRange): Option.Option<IpRange>
@@ -193,7 +344,14 @@ export const intersection: {
   return self._tag === that._tag && first <= last ? Option.some(makeUnsafe(first, last)) : Option.none()
 })
 
-/** The addresses of a range in order, one at a time; ends after the last, also where that is the top of the space. */
+/**
+ * The addresses of a range in order, one at a time; ends after the last, also where that is the top of the space.
+ *
+ * ```ts
+ * import * as IpRange from "@effect-sockets/ipaddr/IpRange"
+ * Array.from(IpRange.addresses(IpRange.fromStringUnsafe("::/127"))) // => [0n, 1n]
+ * ```
+ */
 export const addresses: {
   (self: IpRange4): Iterable<Ipaddr.Ipaddr>
   (self: IpRange6): Iterable<Ipaddr6.Ipaddr6>
@@ -210,25 +368,70 @@ export const addresses: {
  * The range from one of Effect's addresses to another.
  *
  * **Errors**: `IpaddrError` if they are of two families, or `last` is below `first`.
+ *
+ * ```ts
+ * import * as IpRange from "@effect-sockets/ipaddr/IpRange"
+ * import * as Ipaddr from "@effect-sockets/ipaddr/Ipaddr"
+ * import { Result } from "effect"
+ * import * as NetAddress from "effect/net/NetAddress"
+ * IpRange.fromAddresses(NetAddress.ipv4Loopback, NetAddress.ipv4Loopback)
+ * // => Result.succeed(IpRange.single(Ipaddr.loopback))
+ * ```
  */
 export const fromAddresses = (
   first: NetAddress.IpAddress,
   last: NetAddress.IpAddress
 ): Result.Result<IpRange, IpaddrError> => make(AnyIpaddr.fromAddress(first), AnyIpaddr.fromAddress(last))
 
-/** The block of Effect's network. */
+/**
+ * The block of Effect's network.
+ *
+ * ```ts
+ * import * as IpRange from "@effect-sockets/ipaddr/IpRange"
+ * import * as IpNetwork from "effect/net/IpNetwork"
+ * IpRange.format(IpRange.fromNetwork(IpNetwork.fromStringUnsafe("10.0.0.0/8"))) // => "10.0.0.0/8"
+ * ```
+ */
 export const fromNetwork = (network: IpNetwork.IpNetwork): IpRange =>
   Result.getOrThrow(block(AnyIpaddr.fromAddress(network.address), network.prefixLength))
 
-/** Effect's network, if the range is one CIDR block. */
+/**
+ * Effect's network, if the range is one CIDR block.
+ *
+ * ```ts
+ * import * as IpRange from "@effect-sockets/ipaddr/IpRange"
+ * import { Option } from "effect"
+ * import * as IpNetwork from "effect/net/IpNetwork"
+ * IpRange.toNetwork(IpRange.all4) // => Option.some(IpNetwork.fromStringUnsafe("0.0.0.0/0"))
+ * ```
+ */
 export const toNetwork = (self: IpRange): Option.Option<IpNetwork.IpNetwork> =>
   Option.map(prefixLength(self), (length) => IpNetwork.makeUnsafe(AnyIpaddr.toAddress(self.first), length))
 
-/** The block that Effect's interface address lies in. */
+/**
+ * The block that Effect's interface address lies in.
+ *
+ * ```ts
+ * import * as IpRange from "@effect-sockets/ipaddr/IpRange"
+ * import * as IpInterface from "effect/net/IpInterface"
+ * IpRange.format(IpRange.fromInterface(IpInterface.fromStringUnsafe("10.1.2.3/8"))) // => "10.0.0.0/8"
+ * ```
+ */
 export const fromInterface = (self: IpInterface.IpInterface): IpRange =>
   Result.getOrThrow(block(AnyIpaddr.fromAddress(self.address), self.prefixLength))
 
-/** Effect's interface address: an address of a range that is one CIDR block, with the block's prefix length. */
+/**
+ * Effect's interface address: an address of a range that is one CIDR block, with the block's prefix length.
+ *
+ * ```ts
+ * import * as IpRange from "@effect-sockets/ipaddr/IpRange"
+ * import * as Ipaddr from "@effect-sockets/ipaddr/Ipaddr"
+ * import { Option } from "effect"
+ * import * as IpInterface from "effect/net/IpInterface"
+ * const home = IpRange.toInterface(IpRange.fromStringUnsafe("127.0.0.0/8"), Ipaddr.loopback)
+ * Option.map(home, IpInterface.format) // => Option.some("127.0.0.1/8")
+ * ```
+ */
 export const toInterface = (self: IpRange, address: AnyIpaddr.AnyIpaddr): Option.Option<IpInterface.IpInterface> =>
   contains(self, address)
     ? Option.map(prefixLength(self), (length) => IpInterface.makeUnsafe(AnyIpaddr.toAddress(address), length))
@@ -250,5 +453,13 @@ export const IpRange: Schema.declare<IpRange> = Schema.declare(isIpRange, {
     )
 })
 
-/** Text outside, an `IpRange` inside. */
+/**
+ * Text outside, an `IpRange` inside.
+ *
+ * ```ts
+ * import * as IpRange from "@effect-sockets/ipaddr/IpRange"
+ * import { Schema } from "effect"
+ * Schema.decodeSync(IpRange.FromString)("0.0.0.0/0") // => IpRange.all4
+ * ```
+ */
 export const FromString = TextSchema.textSchema(IpRange, fromString, format, "IpRangeFromString")

@@ -4,7 +4,10 @@
  * A mapped address (`::ffff:10.0.0.1`, the form in which a socket that listens on `::` reports IPv4 peers) is the IPv4
  * address, in a set and in a question. Apart from that the families are apart: `0.0.0.0/0` holds no IPv6 address and
  * `::/0` holds no IPv4 address, mapped or not.
+ *
+ * The file is long by its examples alone: without those of its thirty operations it has 300 lines.
  */
+// oxlint-disable max-lines -- see above
 import * as Equal from "effect/Equal"
 import { dual } from "effect/Function"
 import * as Hash from "effect/Hash"
@@ -31,7 +34,14 @@ import * as IpRange from "./IpRange.ts"
 const TypeId = "~@effect-sockets/ipaddr/IpSet"
 
 /** An immutable set of IPv4 and IPv6 addresses; 8 bytes of memory a stretch of IPv4, 32 a stretch of IPv6, and an
- * index of at most 512 KiB. */
+ * index of at most 512 KiB.
+ *
+ * ```ts
+ * import * as IpSet from "@effect-sockets/ipaddr/IpSet"
+ * const set: IpSet.IpSet = IpSet.fromCidrsUnsafe(["10.0.0.0/9", "10.128.0.0/9"])
+ * String(set) // => "IpSet(10.0.0.0/8)"
+ * ```
+ */
 export interface IpSet extends Equal.Equal, Inspectable.Inspectable {
   readonly [TypeId]: typeof TypeId
   /** Where membership changes, for the operations here; not to be written to. */
@@ -70,23 +80,61 @@ class IpSetImpl implements IpSet {
 
 const lists = (self: IpSet): DualStack.DualStack => ({ v4: self.v4.list, v6: self.v6.list })
 
-/** Whether a value is an `IpSet`. */
+/**
+ * Whether a value is an `IpSet`.
+ *
+ * ```ts
+ * import * as IpSet from "@effect-sockets/ipaddr/IpSet"
+ * IpSet.isIpSet(IpSet.empty) // => true
+ * ```
+ */
 export const isIpSet = (u: unknown): u is IpSet => hasProperty(u, TypeId)
 
-/** The set of no addresses. */
+/**
+ * The set of no addresses.
+ *
+ * ```ts
+ * import * as IpSet from "@effect-sockets/ipaddr/IpSet"
+ * IpSet.size(IpSet.empty) // => 0n
+ * ```
+ */
 export const empty: IpSet = new IpSetImpl({ v4: new Uint32Array(0), v6: new Uint32Array(0) })
 
-/** The set of all addresses of both families. */
+/**
+ * The set of all addresses of both families.
+ *
+ * ```ts
+ * import * as IpSet from "@effect-sockets/ipaddr/IpSet"
+ * IpSet.toCidrs(IpSet.all) // => ["0.0.0.0/0", "::/0"]
+ * ```
+ */
 export const all: IpSet = new IpSetImpl(DualStack.all)
 
-/** The set of the addresses of all ranges, which may come in any order and overlap. */
+/**
+ * The set of the addresses of all ranges, which may come in any order and overlap.
+ *
+ * ```ts
+ * import * as IpRange from "@effect-sockets/ipaddr/IpRange"
+ * import * as IpSet from "@effect-sockets/ipaddr/IpSet"
+ * const ranges = ["10.0.0.4-10.0.0.7", "10.0.0.0/30"].map(IpRange.fromStringUnsafe)
+ * IpSet.toCidrs(IpSet.fromRanges(ranges)) // => ["10.0.0.0/29"]
+ * ```
+ */
 export const fromRanges = (ranges: Iterable<IpRange.IpRange>): IpSet => {
   const collector = new DualStack.Collector()
   for (const range of ranges) collector.addRange(range)
   return new IpSetImpl(collector.dualStack())
 }
 
-/** The set of the addresses of Effect's networks. */
+/**
+ * The set of the addresses of Effect's networks.
+ *
+ * ```ts
+ * import * as IpSet from "@effect-sockets/ipaddr/IpSet"
+ * import * as IpNetwork from "effect/net/IpNetwork"
+ * IpSet.toCidrs(IpSet.fromNetworks([IpNetwork.fromStringUnsafe("10.0.0.0/8")])) // => ["10.0.0.0/8"]
+ * ```
+ */
 export const fromNetworks = (networks: Iterable<IpNetwork.IpNetwork>): IpSet =>
   fromRanges(Iterable_.map(networks, IpRange.fromNetwork))
 
@@ -94,6 +142,12 @@ export const fromNetworks = (networks: Iterable<IpNetwork.IpNetwork>): IpSet =>
  * The set of the addresses that texts name, each an address, a CIDR block or a range as `IpRange.fromString` reads it.
  *
  * **Errors**: `IpaddrError` for the first text that is wrong.
+ *
+ * ```ts
+ * import * as IpSet from "@effect-sockets/ipaddr/IpSet"
+ * import { Result } from "effect"
+ * Result.map(IpSet.fromCidrs(["10.0.0.0/8", "::1"]), IpSet.rangeCount) // => Result.succeed(2)
+ * ```
  */
 export const fromCidrs = (texts: Iterable<string>): Result.Result<IpSet, IpaddrError> => {
   const collector = new DualStack.Collector()
@@ -105,7 +159,14 @@ export const fromCidrs = (texts: Iterable<string>): Result.Result<IpSet, IpaddrE
   return Result.succeed(new IpSetImpl(collector.dualStack()))
 }
 
-/** As `fromCidrs`, for texts that are known to be right: throws the `IpaddrError`. */
+/**
+ * As `fromCidrs`, for texts that are known to be right: throws the `IpaddrError`.
+ *
+ * ```ts
+ * import * as IpSet from "@effect-sockets/ipaddr/IpSet"
+ * IpSet.toCidrs(IpSet.fromCidrsUnsafe(["10.0.0.0", "10.0.0.1"])) // => ["10.0.0.0/31"]
+ * ```
+ */
 export const fromCidrsUnsafe = (texts: Iterable<string>): IpSet => Result.getOrThrow(fromCidrs(texts))
 
 const isSpace = (code: number): boolean => code === 32 || (code >= 9 && code <= 13) || code === 0xfeff
@@ -115,6 +176,13 @@ const isSpace = (code: number): boolean => code === 32 || (code >= 9 && code <= 
  * follows `#` or `;` is a comment, blank lines are nothing.
  *
  * **Errors**: `AddressListError` with line, column and reason of every wrong line (the first 100, and their number).
+ *
+ * ```ts
+ * import * as IpSet from "@effect-sockets/ipaddr/IpSet"
+ * import { Result } from "effect"
+ * const list = "10.0.0.0/8 # the office\n192.0.2.0-192.0.2.1 ; the lab\n"
+ * Result.map(IpSet.fromString(list), IpSet.toCidrs) // => Result.succeed(["10.0.0.0/8", "192.0.2.0/31"])
+ * ```
  */
 export const fromString = (text: string): Result.Result<IpSet, AddressListError> => {
   const collector = new DualStack.Collector()
@@ -148,7 +216,14 @@ export const fromString = (text: string): Result.Result<IpSet, AddressListError>
     : Result.fail(new AddressListError({ problems, total }))
 }
 
-/** As `fromString`, for a list that is known to be right: throws the `AddressListError`. */
+/**
+ * As `fromString`, for a list that is known to be right: throws the `AddressListError`.
+ *
+ * ```ts
+ * import * as IpSet from "@effect-sockets/ipaddr/IpSet"
+ * IpSet.toCidrs(IpSet.fromStringUnsafe("10.0.0.0/8\n::1")) // => ["10.0.0.0/8", "::1/128"]
+ * ```
+ */
 export const fromStringUnsafe = (text: string): IpSet => Result.getOrThrow(fromString(text))
 
 const binary = (
@@ -158,28 +233,81 @@ const binary = (
   (self: IpSet, that: IpSet): IpSet
 } => dual(2, (self: IpSet, that: IpSet): IpSet => new IpSetImpl(DualStack.combine(lists(self), lists(that), keep)))
 
-/** The addresses that are in one of the sets or in both. */
+/**
+ * The addresses that are in one of the sets or in both.
+ *
+ * ```ts
+ * import * as IpSet from "@effect-sockets/ipaddr/IpSet"
+ * const [a, b] = [IpSet.fromCidrsUnsafe(["10.0.0.0/9"]), IpSet.fromCidrsUnsafe(["10.128.0.0/9"])]
+ * IpSet.toCidrs(IpSet.union(a, b)) // => ["10.0.0.0/8"]
+ * ```
+ */
 export const union = binary((a, b) => a || b)
 
-/** The addresses that are in both sets. */
+/**
+ * The addresses that are in both sets.
+ *
+ * ```ts
+ * import * as IpSet from "@effect-sockets/ipaddr/IpSet"
+ * const [a, b] = [IpSet.fromCidrsUnsafe(["10.0.0.0/8"]), IpSet.fromCidrsUnsafe(["10.66.0.0/16", "::1"])]
+ * IpSet.toCidrs(IpSet.intersection(a, b)) // => ["10.66.0.0/16"]
+ * ```
+ */
 export const intersection = binary((a, b) => a && b)
 
-/** The addresses that are in the first set and not in the second. */
+/**
+ * The addresses that are in the first set and not in the second.
+ *
+ * ```ts
+ * import * as IpSet from "@effect-sockets/ipaddr/IpSet"
+ * const [a, b] = [IpSet.fromCidrsUnsafe(["10.0.0.0/8"]), IpSet.fromCidrsUnsafe(["10.128.0.0/9"])]
+ * IpSet.toCidrs(IpSet.difference(a, b)) // => ["10.0.0.0/9"]
+ * ```
+ */
 export const difference = binary((a, b) => a && !b)
 
-/** All other addresses of both families. */
+/**
+ * All other addresses of both families.
+ *
+ * ```ts
+ * import * as IpSet from "@effect-sockets/ipaddr/IpSet"
+ * IpSet.toCidrs(IpSet.complement(IpSet.fromCidrsUnsafe(["0.0.0.0/1"]))) // => ["128.0.0.0/1", "::/0"]
+ * ```
+ */
 export const complement = (self: IpSet): IpSet => difference(all, self)
 
-/** Whether a set has no address. */
+/**
+ * Whether a set has no address.
+ *
+ * ```ts
+ * import * as IpSet from "@effect-sockets/ipaddr/IpSet"
+ * IpSet.isEmpty(IpSet.difference(IpSet.all, IpSet.all)) // => true
+ * ```
+ */
 export const isEmpty = (self: IpSet): boolean => self.v4.list.length === 0 && self.v6.list.length === 0
 
-/** Whether every address of the first set is in the second. */
+/**
+ * Whether every address of the first set is in the second.
+ *
+ * ```ts
+ * import * as IpSet from "@effect-sockets/ipaddr/IpSet"
+ * IpSet.isSubset(IpSet.fromCidrsUnsafe(["10.66.0.0/16"]), IpSet.fromCidrsUnsafe(["10.0.0.0/8"])) // => true
+ * ```
+ */
 export const isSubset: {
   (that: IpSet): (self: IpSet) => boolean
   (self: IpSet, that: IpSet): boolean
 } = dual(2, (self: IpSet, that: IpSet): boolean => isEmpty(difference(self, that)))
 
-/** Whether a number is in a set, as an IPv4 address. */
+/**
+ * Whether a number is in a set, as an IPv4 address.
+ *
+ * ```ts
+ * import * as IpSet from "@effect-sockets/ipaddr/IpSet"
+ * import * as Ipaddr from "@effect-sockets/ipaddr/Ipaddr"
+ * IpSet.containsIpaddr(IpSet.fromCidrsUnsafe(["127.0.0.0/8"]), Ipaddr.loopback) // => true
+ * ```
+ */
 export const containsIpaddr: {
   (address: Ipaddr.Ipaddr): (self: IpSet) => boolean
   (self: IpSet, address: Ipaddr.Ipaddr): boolean
@@ -202,7 +330,16 @@ const containsScratch = (self: IpSet): boolean => {
   )
 }
 
-/** Whether a bigint is in a set, as an IPv6 address, or as the IPv4 address if it is a mapped one. */
+/**
+ * Whether a bigint is in a set, as an IPv6 address, or as the IPv4 address if it is a mapped one.
+ *
+ * ```ts
+ * import * as IpSet from "@effect-sockets/ipaddr/IpSet"
+ * import * as Ipaddr from "@effect-sockets/ipaddr/Ipaddr"
+ * import * as Ipaddr6 from "@effect-sockets/ipaddr/Ipaddr6"
+ * IpSet.containsIpaddr6(IpSet.fromCidrsUnsafe(["127.0.0.0/8"]), Ipaddr6.fromIpaddr(Ipaddr.loopback)) // => true
+ * ```
+ */
 export const containsIpaddr6: {
   (address: Ipaddr6): (self: IpSet) => boolean
   (self: IpSet, address: Ipaddr6): boolean
@@ -212,7 +349,16 @@ export const containsIpaddr6: {
   return containsScratch(self)
 })
 
-/** Whether one of Effect's addresses is in a set; a mapped one as the IPv4 address. */
+/**
+ * Whether one of Effect's addresses is in a set; a mapped one as the IPv4 address.
+ *
+ * ```ts
+ * import * as IpSet from "@effect-sockets/ipaddr/IpSet"
+ * import * as NetAddress from "effect/net/NetAddress"
+ * const office = IpSet.fromCidrsUnsafe(["10.0.0.0/8"])
+ * IpSet.contains(office, NetAddress.ipFromStringUnsafe("::ffff:10.1.2.3")) // => true
+ * ```
+ */
 export const contains: {
   (address: NetAddress.IpAddress): (self: IpSet) => boolean
   (self: IpSet, address: NetAddress.IpAddress): boolean
@@ -222,13 +368,26 @@ export const contains: {
   return containsScratch(self)
 })
 
-/** How many stretches of addresses a set has: the number of its `ranges`. */
+/**
+ * How many stretches of addresses a set has: the number of its `ranges`.
+ *
+ * ```ts
+ * import * as IpSet from "@effect-sockets/ipaddr/IpSet"
+ * IpSet.rangeCount(IpSet.fromCidrsUnsafe(["10.0.0.1", "10.0.0.2", "10.0.0.9"])) // => 2
+ * ```
+ */
 export const rangeCount = (self: IpSet): number =>
   ((self.v4.list.length + 1) >>> 1) + (((self.v6.list.length >>> 2) + 1) >>> 1)
 
 /**
  * The stretches of addresses of a set, as few as there can be, IPv4 first and each family in order. An IPv6 stretch ends
  * before the mapped addresses, as these are IPv4.
+ *
+ * ```ts
+ * import * as IpRange from "@effect-sockets/ipaddr/IpRange"
+ * import * as IpSet from "@effect-sockets/ipaddr/IpSet"
+ * Array.from(IpSet.ranges(IpSet.fromCidrsUnsafe(["10.0.0.1", "10.0.0.2"])), IpRange.format) // => ["10.0.0.1-10.0.0.2"]
+ * ```
  */
 export const ranges = (self: IpSet): Iterable<IpRange.IpRange> => stretches(lists(self))
 
@@ -251,7 +410,14 @@ const toBigInt = (words: Uint32Array, index: number): bigint => {
   return Ipv6Text.getBigInt()
 }
 
-/** The number of addresses; a mapped address and its IPv4 address are one. */
+/**
+ * The number of addresses; a mapped address and its IPv4 address are one.
+ *
+ * ```ts
+ * import * as IpSet from "@effect-sockets/ipaddr/IpSet"
+ * IpSet.size(IpSet.fromCidrsUnsafe(["10.0.0.1", "::ffff:10.0.0.1"])) // => 1n
+ * ```
+ */
 export const size = (self: IpSet): bigint => {
   let total = 0n
   for (const range of ranges(self)) total += IpRange.size(range)
@@ -268,13 +434,32 @@ const blocks = <A>(self: IpSet, f: (range: IpRange.IpRange) => Array<A>): Array<
 /**
  * The fewest CIDR blocks that make up the set, IPv4 first and each family in order. An IPv6 block may reach over the
  * mapped addresses (`::/0` does) and has no IPv4 address by that, here as in `fromCidrs`.
+ *
+ * ```ts
+ * import * as IpSet from "@effect-sockets/ipaddr/IpSet"
+ * IpSet.toCidrs(IpSet.fromCidrsUnsafe(["10.0.0.1-10.0.0.3"])) // => ["10.0.0.1/32", "10.0.0.2/31"]
+ * ```
  */
 export const toCidrs = (self: IpSet): Array<string> => blocks(self, IpRange.toCidrs)
 
-/** As `toCidrs`, as Effect's values. */
+/**
+ * As `toCidrs`, as Effect's values.
+ *
+ * ```ts
+ * import * as IpSet from "@effect-sockets/ipaddr/IpSet"
+ * IpSet.toNetworks(IpSet.all).map(String) // => ["0.0.0.0/0", "::/0"]
+ * ```
+ */
 export const toNetworks = (self: IpSet): Array<IpNetwork.IpNetwork> => blocks(self, IpRange.toNetworks)
 
-/** A list that `fromString` reads back: the set's CIDR blocks, one a line. */
+/**
+ * A list that `fromString` reads back: the set's CIDR blocks, one a line.
+ *
+ * ```ts
+ * import * as IpSet from "@effect-sockets/ipaddr/IpSet"
+ * IpSet.format(IpSet.all) // => "0.0.0.0/0\n::/0\n"
+ * ```
+ */
 export const format = (self: IpSet): string =>
   toCidrs(self)
     .map((cidr) => `${cidr}\n`)
@@ -299,5 +484,13 @@ export const IpSet: Schema.declare<IpSet> = Schema.declare(isIpSet, {
     )
 })
 
-/** The text of a list outside, an `IpSet` inside. */
+/**
+ * The text of a list outside, an `IpSet` inside.
+ *
+ * ```ts
+ * import * as IpSet from "@effect-sockets/ipaddr/IpSet"
+ * import { Schema } from "effect"
+ * Schema.decodeSync(IpSet.FromString)("0.0.0.0/0\n::/0") // => IpSet.all
+ * ```
+ */
 export const FromString = TextSchema.textSchema(IpSet, fromString, format, "IpSetFromString")

@@ -32,6 +32,12 @@ const TypeId = "~@effect-sockets/ipaddr/IpTable"
 /**
  * An immutable table from CIDR blocks to values. Beside the values it takes at most 33 bytes of memory a block of IPv4
  * and 69 a block of IPv6, and an index of at most 512 KiB; while it is made three times that.
+ *
+ * ```ts
+ * import * as IpTable from "@effect-sockets/ipaddr/IpTable"
+ * const routes: IpTable.IpTable<string> = IpTable.fromCidrsUnsafe([["10.0.0.0/8", "office"]])
+ * String(routes) // => 'IpTable(10.0.0.0/8 => "office")'
+ * ```
  */
 export interface IpTable<out A> extends Inspectable.Inspectable {
   readonly [TypeId]: typeof TypeId
@@ -40,7 +46,14 @@ export interface IpTable<out A> extends Inspectable.Inspectable {
   readonly v6: PrefixTable.PrefixTable<A>
 }
 
-/** Whether a value is an `IpTable`. */
+/**
+ * Whether a value is an `IpTable`.
+ *
+ * ```ts
+ * import * as IpTable from "@effect-sockets/ipaddr/IpTable"
+ * IpTable.isIpTable(IpTable.fromCidrsUnsafe([])) // => true
+ * ```
+ */
 export const isIpTable = (u: unknown): u is IpTable<unknown> => hasProperty(u, TypeId)
 
 // A value may be anything, and stands in a log line.
@@ -95,6 +108,12 @@ class Builder<A> {
  * last counts.
  *
  * **Errors**: `IpaddrError` for the first text that is wrong.
+ *
+ * ```ts
+ * import * as IpTable from "@effect-sockets/ipaddr/IpTable"
+ * import { Result } from "effect"
+ * Result.map(IpTable.fromCidrs([["10.0.0.0/8", "office"], ["::1", "self"]]), IpTable.size) // => Result.succeed(2)
+ * ```
  */
 export const fromCidrs = <A>(
   entries: Iterable<readonly [cidr: string, value: A]>
@@ -108,11 +127,26 @@ export const fromCidrs = <A>(
   return Result.succeed(builder.table())
 }
 
-/** As `fromCidrs`, for texts that are known to be right: throws the `IpaddrError`. */
+/**
+ * As `fromCidrs`, for texts that are known to be right: throws the `IpaddrError`.
+ *
+ * ```ts
+ * import * as IpTable from "@effect-sockets/ipaddr/IpTable"
+ * IpTable.size(IpTable.fromCidrsUnsafe([["10.0.0.0/8", "office"]])) // => 1
+ * ```
+ */
 export const fromCidrsUnsafe = <A>(entries: Iterable<readonly [cidr: string, value: A]>): IpTable<A> =>
   Result.getOrThrow(fromCidrs(entries))
 
-/** The table of Effect's networks; of equal ones the last counts. */
+/**
+ * The table of Effect's networks; of equal ones the last counts.
+ *
+ * ```ts
+ * import * as IpTable from "@effect-sockets/ipaddr/IpTable"
+ * import * as IpNetwork from "effect/net/IpNetwork"
+ * IpTable.size(IpTable.fromNetworks([[IpNetwork.fromStringUnsafe("10.0.0.0/8"), "office"]])) // => 1
+ * ```
+ */
 export const fromNetworks = <A>(entries: Iterable<readonly [network: IpNetwork.IpNetwork, value: A]>): IpTable<A> => {
   const builder = new Builder<A>()
   for (const [{ address, prefixLength }, value] of entries) {
@@ -147,7 +181,17 @@ const valueAt = <A>(prefixes: PrefixTable.PrefixTable<A>, index: number): Option
 const lookupScratch = <A>(self: IpTable<A>): Option.Option<A> =>
   Ipv6Text.isMapped() ? valueAt(self.v4, find4(self, Ipv6Text.word(3))) : valueAt(self.v6, find6(self))
 
-/** The value of the longest block that has an IPv4 address given as a number. */
+/**
+ * The value of the longest block that has an IPv4 address given as a number.
+ *
+ * ```ts
+ * import * as IpTable from "@effect-sockets/ipaddr/IpTable"
+ * import * as Ipaddr from "@effect-sockets/ipaddr/Ipaddr"
+ * import { Option } from "effect"
+ * const routes = IpTable.fromCidrsUnsafe([["0.0.0.0/0", "upstream"], ["127.0.0.0/8", "self"]])
+ * IpTable.lookupIpaddr(routes, Ipaddr.loopback) // => Option.some("self")
+ * ```
+ */
 export const lookupIpaddr: {
   (address: Ipaddr.Ipaddr): <A>(self: IpTable<A>) => Option.Option<A>
   <A>(self: IpTable<A>, address: Ipaddr.Ipaddr): Option.Option<A>
@@ -155,7 +199,16 @@ export const lookupIpaddr: {
   Ipaddr.isIpaddr(address) ? valueAt(self.v4, find4(self, address)) : Option.none()
 )
 
-/** The value of the longest block that has an IPv6 address given as a bigint. */
+/**
+ * The value of the longest block that has an IPv6 address given as a bigint.
+ *
+ * ```ts
+ * import * as IpTable from "@effect-sockets/ipaddr/IpTable"
+ * import * as Ipaddr6 from "@effect-sockets/ipaddr/Ipaddr6"
+ * import { Option } from "effect"
+ * IpTable.lookupIpaddr6(IpTable.fromCidrsUnsafe([["::1", "self"]]), Ipaddr6.loopback) // => Option.some("self")
+ * ```
+ */
 export const lookupIpaddr6: {
   (address: Ipaddr6): <A>(self: IpTable<A>) => Option.Option<A>
   <A>(self: IpTable<A>, address: Ipaddr6): Option.Option<A>
@@ -165,7 +218,17 @@ export const lookupIpaddr6: {
   return lookupScratch(self)
 })
 
-/** The value of the longest block that has one of Effect's addresses; none if no block has it. */
+/**
+ * The value of the longest block that has one of Effect's addresses; none if no block has it.
+ *
+ * ```ts
+ * import * as IpTable from "@effect-sockets/ipaddr/IpTable"
+ * import { Option } from "effect"
+ * import * as NetAddress from "effect/net/NetAddress"
+ * const routes = IpTable.fromCidrsUnsafe([["10.0.0.0/8", "office"], ["10.66.0.0/16", "lab"]])
+ * IpTable.lookup(routes, NetAddress.ipFromStringUnsafe("10.66.1.1")) // => Option.some("lab")
+ * ```
+ */
 export const lookup: {
   (address: NetAddress.IpAddress): <A>(self: IpTable<A>) => Option.Option<A>
   <A>(self: IpTable<A>, address: NetAddress.IpAddress): Option.Option<A>
@@ -182,7 +245,16 @@ const networkAt = (prefixes: PrefixTable.PrefixTable<unknown>, stride: number, i
   return IpNetwork.makeUnsafe(toAddress(first), prefixes.lengths[index])
 }
 
-/** All blocks that have an address and their values, the longest block first. */
+/**
+ * All blocks that have an address and their values, the longest block first.
+ *
+ * ```ts
+ * import * as IpTable from "@effect-sockets/ipaddr/IpTable"
+ * import * as NetAddress from "effect/net/NetAddress"
+ * const routes = IpTable.fromCidrsUnsafe([["10.0.0.0/8", "office"], ["10.66.0.0/16", "lab"]])
+ * IpTable.matches(routes, NetAddress.ipFromStringUnsafe("10.66.1.1")).map(([, value]) => value) // => ["lab", "office"]
+ * ```
+ */
 export const matches: {
   (address: NetAddress.IpAddress): <A>(self: IpTable<A>) => Array<readonly [IpNetwork.IpNetwork, A]>
   <A>(self: IpTable<A>, address: NetAddress.IpAddress): Array<readonly [IpNetwork.IpNetwork, A]>
@@ -202,10 +274,25 @@ export const matches: {
   return out
 })
 
-/** The number of blocks. */
+/**
+ * The number of blocks.
+ *
+ * ```ts
+ * import * as IpTable from "@effect-sockets/ipaddr/IpTable"
+ * IpTable.size(IpTable.fromCidrsUnsafe([["10.0.0.0/8", 1], ["10.0.0.0/8", 2]])) // => 1
+ * ```
+ */
 export const size = (self: IpTable<unknown>): number => self.v4.values.length + self.v6.values.length
 
-/** All blocks and their values, IPv4 first, each family by address and then from shorter to longer. */
+/**
+ * All blocks and their values, IPv4 first, each family by address and then from shorter to longer.
+ *
+ * ```ts
+ * import * as IpTable from "@effect-sockets/ipaddr/IpTable"
+ * const routes = IpTable.fromCidrsUnsafe([["::1", "self"], ["10.0.0.0/8", "office"]])
+ * Array.from(IpTable.entries(routes), ([network]) => String(network)) // => ["10.0.0.0/8", "::1/128"]
+ * ```
+ */
 export const entries = <A>(self: IpTable<A>): Iterable<readonly [network: IpNetwork.IpNetwork, value: A]> => ({
   *[Symbol.iterator]() {
     for (const [prefixes, stride] of [

@@ -11,6 +11,16 @@ import * as Schema from "effect/Schema"
  * what stands before it can go on to a right text, with it that is impossible. It is the length of the input if
  * something is missing at the end, and 0 for a number that is out of bounds. Where bits are wrong, as those beyond a
  * prefix, it is that of the first decimal part or hexadecimal digit which has such a bit.
+ *
+ * ```ts
+ * import * as Ipaddr from "@effect-sockets/ipaddr/Ipaddr"
+ * import * as IpaddrError from "@effect-sockets/ipaddr/IpaddrError"
+ * import { Result } from "effect"
+ * const error = Result.getOrThrow(Result.flip(Ipaddr.fromDotted("10.0.0.256")))
+ * error instanceof IpaddrError.IpaddrError // => true
+ * error.position // => 9
+ * error.reason // => "a part is at most 255"
+ * ```
  */
 export class IpaddrError extends Schema.TaggedError<IpaddrError>()("IpaddrError", {
   expected: Schema.String,

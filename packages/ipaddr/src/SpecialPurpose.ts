@@ -12,7 +12,17 @@ import * as IpTable from "./IpTable.ts"
 
 const Flag = Schema.NullOr(Schema.Boolean)
 
-/** One row of a registry. A flag is null where the registry has none: "N/A", or a row that was terminated. */
+/**
+ * One row of a registry. A flag is null where the registry has none: "N/A", or a row that was terminated.
+ *
+ * ```ts
+ * import * as SpecialPurpose from "@effect-sockets/ipaddr/SpecialPurpose"
+ * const row: SpecialPurpose.SpecialPurpose = SpecialPurpose.ipv4[2]
+ * row.name // => "Private-Use"
+ * row.blocks // => ["10.0.0.0/8"]
+ * row.globallyReachable // => false
+ * ```
+ */
 export const SpecialPurpose = Schema.Struct({
   /** The CIDR blocks; one, but for one row. */
   blocks: Schema.Array(Schema.String),
@@ -67,7 +77,14 @@ const row = (
 
 const moreSpecific = { note: "Unless a more specific row says otherwise." }
 
-/** All rows of the IPv4 registry, in its order. */
+/**
+ * All rows of the IPv4 registry, in its order.
+ *
+ * ```ts
+ * import * as SpecialPurpose from "@effect-sockets/ipaddr/SpecialPurpose"
+ * SpecialPurpose.ipv4.filter((row) => row.globallyReachable === true).length // => 5
+ * ```
+ */
 export const ipv4: ReadonlyArray<SpecialPurpose> = [
   row("0.0.0.0/8", "This network", "RFC 791, section 3.2", "1981-09", "TFFFT"),
   row("0.0.0.0/32", "This host on this network", "RFC 1122, section 3.2.1.3", "1981-09", "TFFFT"),
@@ -100,7 +117,14 @@ export const ipv4: ReadonlyArray<SpecialPurpose> = [
 
 const mapped = row("::ffff:0:0/96", "IPv4-mapped Address", "RFC 4291", "2006-02", "FFFFT")
 
-/** All rows of the IPv6 registry, in its order. */
+/**
+ * All rows of the IPv6 registry, in its order.
+ *
+ * ```ts
+ * import * as SpecialPurpose from "@effect-sockets/ipaddr/SpecialPurpose"
+ * SpecialPurpose.ipv6.map((row) => row.name).includes("Unique-Local") // => true
+ * ```
+ */
 export const ipv6: ReadonlyArray<SpecialPurpose> = [
   row("::1/128", "Loopback Address", "RFC 4291", "2006-02", "FFFFT"),
   row("::/128", "Unspecified Address", "RFC 4291", "2006-02", "TFFFT"),
@@ -140,10 +164,28 @@ const table = IpTable.fromCidrsUnsafe(
     .flatMap((row) => row.blocks.map((block): [string, SpecialPurpose] => [block, row]))
 )
 
-/** The most specific row for an IPv4 address given as a number; none for an ordinary address. */
+/**
+ * The most specific row for an IPv4 address given as a number; none for an ordinary address.
+ *
+ * ```ts
+ * import * as Ipaddr from "@effect-sockets/ipaddr/Ipaddr"
+ * import * as SpecialPurpose from "@effect-sockets/ipaddr/SpecialPurpose"
+ * import { Option } from "effect"
+ * Option.map(SpecialPurpose.classifyIpaddr(Ipaddr.loopback), (row) => row.name) // => Option.some("Loopback")
+ * ```
+ */
 export const classifyIpaddr = (address: Ipaddr): Option.Option<SpecialPurpose> => IpTable.lookupIpaddr(table, address)
 
-/** As `classify`, for an IPv6 address given as a bigint. */
+/**
+ * As `classify`, for an IPv6 address given as a bigint.
+ *
+ * ```ts
+ * import * as Ipaddr6 from "@effect-sockets/ipaddr/Ipaddr6"
+ * import * as SpecialPurpose from "@effect-sockets/ipaddr/SpecialPurpose"
+ * import { Option } from "effect"
+ * Option.map(SpecialPurpose.classifyIpaddr6(Ipaddr6.loopback), (row) => row.name) // => Option.some("Loopback Address")
+ * ```
+ */
 export const classifyIpaddr6 = (address: Ipaddr6): Option.Option<SpecialPurpose> =>
   AnyIpaddr.isV4(AnyIpaddr.unmap(address)) ? Option.some(mapped) : IpTable.lookupIpaddr6(table, address)
 
@@ -153,6 +195,14 @@ export const classifyIpaddr6 = (address: Ipaddr6): Option.Option<SpecialPurpose>
  *
  * A mapped address is what the registry says of it, "IPv4-mapped Address" and not globally reachable. To ask what the
  * IPv4 address inside is for, ask with `NetAddress.toCanonical(address)`.
+ *
+ * ```ts
+ * import * as SpecialPurpose from "@effect-sockets/ipaddr/SpecialPurpose"
+ * import { Option } from "effect"
+ * import * as NetAddress from "effect/net/NetAddress"
+ * const purpose = SpecialPurpose.classify(NetAddress.ipFromStringUnsafe("100.64.0.1"))
+ * Option.map(purpose, (row) => row.name) // => Option.some("Shared Address Space")
+ * ```
  */
 export const classify = (address: NetAddress.IpAddress): Option.Option<SpecialPurpose> =>
   NetAddress.isIpv6Address(address) && NetAddress.isIpv4Mapped(address)

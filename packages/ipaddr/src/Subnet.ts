@@ -53,6 +53,14 @@ const isBetween = (value: number, least: number, most: number): boolean =>
  * may be gone through again.
  *
  * **Errors**: `IpaddrError` if the length is not an integer from the block's own to 32, for IPv6 to 128.
+ *
+ * ```ts
+ * import * as Subnet from "@effect-sockets/ipaddr/Subnet"
+ * import { Result } from "effect"
+ * import * as IpNetwork from "effect/net/IpNetwork"
+ * const halves = Subnet.subnets(IpNetwork.fromStringUnsafe("10.0.0.0/8"), 9)
+ * Array.from(Result.getOrThrow(halves), String) // => ["10.0.0.0/9", "10.128.0.0/9"]
+ * ```
  */
 export const subnets: {
   (
@@ -88,6 +96,13 @@ export const subnets: {
  * The block of a shorter prefix length around a block.
  *
  * **Errors**: `IpaddrError` if the length is not an integer from 0 to the block's own.
+ *
+ * ```ts
+ * import * as Subnet from "@effect-sockets/ipaddr/Subnet"
+ * import { Result } from "effect"
+ * import * as IpNetwork from "effect/net/IpNetwork"
+ * Result.map(Subnet.supernet(IpNetwork.fromStringUnsafe("10.66.0.0/16"), 8), String) // => Result.succeed("10.0.0.0/8")
+ * ```
  */
 export const supernet: {
   (
@@ -108,7 +123,16 @@ export const supernet: {
       : Result.fail(wrongLength(self, prefixLength, 0, self.prefixLength))
 )
 
-/** The block of the same length after a block; none after the last one of its family. */
+/**
+ * The block of the same length after a block; none after the last one of its family.
+ *
+ * ```ts
+ * import * as Subnet from "@effect-sockets/ipaddr/Subnet"
+ * import { Option } from "effect"
+ * import * as IpNetwork from "effect/net/IpNetwork"
+ * Option.map(Subnet.next(IpNetwork.fromStringUnsafe("10.0.0.0/24")), String) // => Option.some("10.0.1.0/24")
+ * ```
+ */
 export const next = <A extends Address>(
   self: IpNetwork.IpNetwork<A>
 ): Option.Option<IpNetwork.IpNetwork<Family<A>>> => {
@@ -116,7 +140,16 @@ export const next = <A extends Address>(
   return first < sizeOf(self, 0) ? Option.some(blockAt(self, first, self.prefixLength)) : Option.none()
 }
 
-/** The block of the same length before a block; none before the first one of its family. */
+/**
+ * The block of the same length before a block; none before the first one of its family.
+ *
+ * ```ts
+ * import * as Subnet from "@effect-sockets/ipaddr/Subnet"
+ * import { Option } from "effect"
+ * import * as IpNetwork from "effect/net/IpNetwork"
+ * Subnet.previous(IpNetwork.fromStringUnsafe("0.0.0.0/24")) // => Option.none()
+ * ```
+ */
 export const previous = <A extends Address>(
   self: IpNetwork.IpNetwork<A>
 ): Option.Option<IpNetwork.IpNetwork<Family<A>>> => {
@@ -139,6 +172,14 @@ const hostBounds = (self: IpNetwork.IpNetwork): readonly [first: bigint, last: b
  * In IPv4 these are all but the network's own address and the broadcast address; in IPv6, which has no broadcast, all but
  * the first, which is that of its routers (RFC 4291, section 2.6.1). A block of two addresses is a point-to-point link
  * and has two hosts (RFC 3021 for `/31`, RFC 6164 for `/127`); a single address is its own host.
+ *
+ * ```ts
+ * import * as Subnet from "@effect-sockets/ipaddr/Subnet"
+ * import * as IpNetwork from "effect/net/IpNetwork"
+ * const hosts = (text: string) => Array.from(Subnet.hosts(IpNetwork.fromStringUnsafe(text)), String)
+ * hosts("192.0.2.0/30") // => ["192.0.2.1", "192.0.2.2"]
+ * hosts("192.0.2.0/31") // => ["192.0.2.0", "192.0.2.1"]
+ * ```
  */
 export const hosts = <A extends Address>(self: IpNetwork.IpNetwork<A>): Iterable<Family<A>> => ({
   *[Symbol.iterator]() {
@@ -147,27 +188,67 @@ export const hosts = <A extends Address>(self: IpNetwork.IpNetwork<A>): Iterable
   }
 })
 
-/** How many addresses `hosts` has. */
+/**
+ * How many addresses `hosts` has.
+ *
+ * ```ts
+ * import * as Subnet from "@effect-sockets/ipaddr/Subnet"
+ * import * as IpNetwork from "effect/net/IpNetwork"
+ * Subnet.hostCount(IpNetwork.fromStringUnsafe("192.0.2.0/24")) // => 254n
+ * ```
+ */
 export const hostCount = (self: IpNetwork.IpNetwork): bigint => {
   const [first, last] = hostBounds(self)
   return last - first + 1n
 }
 
-/** The mask with a one for each bit of the prefix: `255.255.255.0` for a `/24`. */
+/**
+ * The mask with a one for each bit of the prefix: `255.255.255.0` for a `/24`.
+ *
+ * ```ts
+ * import * as Subnet from "@effect-sockets/ipaddr/Subnet"
+ * import * as IpNetwork from "effect/net/IpNetwork"
+ * String(Subnet.netmask(IpNetwork.fromStringUnsafe("192.0.2.0/24"))) // => "255.255.255.0"
+ * ```
+ */
 export const netmask = <A extends Address>(self: IpNetwork.IpNetwork<A>): Family<A> =>
   addressAt(self, sizeOf(self, 0) - sizeOf(self, self.prefixLength))
 
-/** The mask with a one for each bit beyond the prefix: `0.0.0.255` for a `/24`; routers call it a wildcard mask. */
+/**
+ * The mask with a one for each bit beyond the prefix: `0.0.0.255` for a `/24`; routers call it a wildcard mask.
+ *
+ * ```ts
+ * import * as Subnet from "@effect-sockets/ipaddr/Subnet"
+ * import * as IpNetwork from "effect/net/IpNetwork"
+ * String(Subnet.hostmask(IpNetwork.fromStringUnsafe("192.0.2.0/24"))) // => "0.0.0.255"
+ * ```
+ */
 export const hostmask = <A extends Address>(self: IpNetwork.IpNetwork<A>): Family<A> =>
   addressAt(self, sizeOf(self, self.prefixLength) - 1n)
 
 const withMask = (self: IpNetwork.IpNetwork, mask: Address): string =>
   `${NetAddress.formatIp(self.address)}/${NetAddress.formatIp(mask)}`
 
-/** The text of a block with its netmask in place of the prefix length. */
+/**
+ * The text of a block with its netmask in place of the prefix length.
+ *
+ * ```ts
+ * import * as Subnet from "@effect-sockets/ipaddr/Subnet"
+ * import * as IpNetwork from "effect/net/IpNetwork"
+ * Subnet.formatNetmask(IpNetwork.fromStringUnsafe("10.0.0.0/8")) // => "10.0.0.0/255.0.0.0"
+ * ```
+ */
 export const formatNetmask = (self: IpNetwork.IpNetwork): string => withMask(self, netmask(self))
 
-/** The text of a block with its hostmask in place of the prefix length. */
+/**
+ * The text of a block with its hostmask in place of the prefix length.
+ *
+ * ```ts
+ * import * as Subnet from "@effect-sockets/ipaddr/Subnet"
+ * import * as IpNetwork from "effect/net/IpNetwork"
+ * Subnet.formatHostmask(IpNetwork.fromStringUnsafe("10.0.0.0/8")) // => "10.0.0.0/0.255.255.255"
+ * ```
+ */
 export const formatHostmask = (self: IpNetwork.IpNetwork): string => withMask(self, hostmask(self))
 
 const fromMaskString =
@@ -183,6 +264,12 @@ const fromMaskString =
  * The block that an address, a slash and a netmask name. A hostmask is refused: `0.0.0.0` would have two meanings.
  *
  * **Errors**: `IpaddrError` with the position and the reason, also for bits beyond the prefix.
+ *
+ * ```ts
+ * import * as Subnet from "@effect-sockets/ipaddr/Subnet"
+ * import { Result } from "effect"
+ * Result.map(Subnet.fromNetmaskString("10.0.0.0/255.0.0.0"), String) // => Result.succeed("10.0.0.0/8")
+ * ```
  */
 export const fromNetmaskString: (text: string) => Result.Result<IpNetwork.IpNetwork, IpaddrError> = fromMaskString(
   false,
@@ -193,6 +280,12 @@ export const fromNetmaskString: (text: string) => Result.Result<IpNetwork.IpNetw
  * The block that an address, a slash and a hostmask name, as routers' access lists have it. A netmask is refused.
  *
  * **Errors**: `IpaddrError` with the position and the reason, also for bits beyond the prefix.
+ *
+ * ```ts
+ * import * as Subnet from "@effect-sockets/ipaddr/Subnet"
+ * import { Result } from "effect"
+ * Result.map(Subnet.fromHostmaskString("10.0.0.0/0.255.255.255"), String) // => Result.succeed("10.0.0.0/8")
+ * ```
  */
 export const fromHostmaskString: (text: string) => Result.Result<IpNetwork.IpNetwork, IpaddrError> = fromMaskString(
   true,

@@ -37,7 +37,15 @@ const withoutZeros = (zone: string): string => (digitsOnly.test(zone) ? zone.rep
 
 const isZone = (zone: string): boolean => zoneCode(zone, 0) === 0 && withoutZeros(zone) === zone
 
-/** An address and its zone: an interface's name, or its index as decimal digits without leading zeros. */
+/**
+ * An address and its zone: an interface's name, or its index as decimal digits without leading zeros.
+ *
+ * ```ts
+ * import * as ZonedIpaddr6 from "@effect-sockets/ipaddr/ZonedIpaddr6"
+ * const router: ZonedIpaddr6.ZonedIpaddr6 = ZonedIpaddr6.fromStringUnsafe("fe80::1%eth0")
+ * router.zone // => "eth0"
+ * ```
+ */
 export const ZonedIpaddr6 = Schema.Struct({
   address: Ipaddr6,
   zone: Schema.String.check(Schema.makeFilter(isZone, { expected: "a zone" }))
@@ -51,6 +59,13 @@ export interface ZonedIpaddr6 extends Schema.Schema.Type<typeof ZonedIpaddr6> {}
  * `%`, `/` or brackets. A zone of digits is an interface's index: at most 4294967295, its leading zeros are dropped.
  *
  * **Errors**: `IpaddrError` with the position and the reason; also where there is no zone.
+ *
+ * ```ts
+ * import * as ZonedIpaddr6 from "@effect-sockets/ipaddr/ZonedIpaddr6"
+ * import { Result } from "effect"
+ * Result.map(ZonedIpaddr6.fromString("::1%007"), ({ zone }) => zone) // => Result.succeed("7")
+ * Result.isFailure(ZonedIpaddr6.fromString("fe80::1")) // => true
+ * ```
  */
 export const fromString = (text: string): Result.Result<ZonedIpaddr6, IpaddrError> => {
   const percent = text.indexOf("%")
@@ -63,18 +78,63 @@ export const fromString = (text: string): Result.Result<ZonedIpaddr6, IpaddrErro
     : Result.succeed({ address: Ipv6Text.getBigInt() as Ipaddr6, zone: withoutZeros(zone) })
 }
 
-/** As `fromString`, for text that is known to be right: throws the `IpaddrError`. */
+/**
+ * As `fromString`, for text that is known to be right: throws the `IpaddrError`.
+ *
+ * ```ts
+ * import * as Ipaddr6 from "@effect-sockets/ipaddr/Ipaddr6"
+ * import * as ZonedIpaddr6 from "@effect-sockets/ipaddr/ZonedIpaddr6"
+ * ZonedIpaddr6.fromStringUnsafe("::1%lo") // => { address: Ipaddr6.loopback, zone: "lo" }
+ * ```
+ */
 export const fromStringUnsafe = (text: string): ZonedIpaddr6 => Result.getOrThrow(fromString(text))
 
-/** The address as RFC 5952 wants it, `%` and the zone. */
+/**
+ * The address as RFC 5952 wants it, `%` and the zone.
+ *
+ * ```ts
+ * import * as Ipaddr6 from "@effect-sockets/ipaddr/Ipaddr6"
+ * import * as ZonedIpaddr6 from "@effect-sockets/ipaddr/ZonedIpaddr6"
+ * ZonedIpaddr6.format({ address: Ipaddr6.loopback, zone: "lo" }) // => "::1%lo"
+ * ```
+ */
 export const format = (self: ZonedIpaddr6): string => `${addressText(self.address)}%${self.zone}`
 
-/** The address and the zone of Effect's value. */
+/**
+ * The address and the zone of Effect's value.
+ *
+ * ```ts
+ * import * as Ipaddr6 from "@effect-sockets/ipaddr/Ipaddr6"
+ * import * as ZonedIpaddr6 from "@effect-sockets/ipaddr/ZonedIpaddr6"
+ * import { Result } from "effect"
+ * import * as NetAddress from "effect/net/NetAddress"
+ * const literal = Result.getOrThrow(NetAddress.scopedIpv6LiteralFromString("::1%lo"))
+ * ZonedIpaddr6.fromLiteral(literal) // => { address: Ipaddr6.loopback, zone: "lo" }
+ * ```
+ */
 export const fromLiteral = (literal: NetAddress.ScopedIpv6Literal): ZonedIpaddr6 => fromStringUnsafe(literal)
 
-/** Effect's value, which is the text. */
+/**
+ * Effect's value, which is the text.
+ *
+ * ```ts
+ * import * as Ipaddr6 from "@effect-sockets/ipaddr/Ipaddr6"
+ * import * as ZonedIpaddr6 from "@effect-sockets/ipaddr/ZonedIpaddr6"
+ * import * as NetAddress from "effect/net/NetAddress"
+ * NetAddress.isScopedIpv6Literal(ZonedIpaddr6.toLiteral({ address: Ipaddr6.loopback, zone: "lo" })) // => true
+ * ```
+ */
 export const toLiteral = (self: ZonedIpaddr6): NetAddress.ScopedIpv6Literal =>
   format(self) as NetAddress.ScopedIpv6Literal
 
-/** Text outside (also in JSON), a `ZonedIpaddr6` inside. */
+/**
+ * Text outside (also in JSON), a `ZonedIpaddr6` inside.
+ *
+ * ```ts
+ * import * as Ipaddr6 from "@effect-sockets/ipaddr/Ipaddr6"
+ * import * as ZonedIpaddr6 from "@effect-sockets/ipaddr/ZonedIpaddr6"
+ * import { Schema } from "effect"
+ * Schema.decodeSync(ZonedIpaddr6.FromString)("::1%lo") // => { address: Ipaddr6.loopback, zone: "lo" }
+ * ```
+ */
 export const FromString = TextSchema.textSchema(ZonedIpaddr6, fromString, format, "ZonedIpaddr6FromString")

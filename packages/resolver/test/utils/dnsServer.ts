@@ -52,9 +52,9 @@ const encode = (question: packet.Packet, reply: Exclude<Reply, "silence">): Uint
         authorities: reply.authorities ?? []
       })
 
-const listen = <A extends net.Server | dgram.Socket>(socket: A, bind: () => void): Effect.Effect<A> =>
+const listen = <A extends net.Server | dgram.Socket>(socket: A, bind: () => void): Effect.Effect<A, Error> =>
   Effect.callback((resume) => {
-    socket.once("error", (error) => resume(Effect.die(error)))
+    socket.once("error", (error) => resume(Effect.fail(error)))
     socket.once("listening", () => resume(Effect.succeed(socket)))
     bind()
   })
@@ -64,6 +64,13 @@ export const make = (
   handler: (question: Question) => Reply,
   wantedPort = 0
 ): Effect.Effect<DnsServer, never, Scope.Scope> =>
+  // A port that is free for TCP may be somebody else's for UDP.
+  attempt(handler, wantedPort).pipe(Effect.retry({ times: 9 }), Effect.orDie)
+
+const attempt = (
+  handler: (question: Question) => Reply,
+  wantedPort: number
+): Effect.Effect<DnsServer, Error, Scope.Scope> =>
   Effect.gen(function* () {
     const queries: Array<string> = []
     const timers = new Set<NodeJS.Timeout>()

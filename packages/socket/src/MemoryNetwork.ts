@@ -7,7 +7,9 @@
  * the loopback, unless `runOn` or `layerHost` places them elsewhere. Give the same record of hosts to
  * `Resolver.layerStatic` and their names work in `open`.
  *
- * Not simulated: `noDelay` and `keepAlive` change nothing, window updates and acknowledgements take no time and are never
+ * Datagrams are lost, doubled and overtaken as `loss`, `duplication` and `jitter` say; a way that is cut loses them.
+ *
+ * Not simulated: multicast and broadcast; `noDelay` and `keepAlive` change nothing, window updates and acknowledgements take no time and are never
  * lost, closed ports are free again at once.
  */
 import * as Clock from "effect/Clock"
@@ -17,9 +19,11 @@ import { dual } from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import * as Result from "effect/Result"
+import { DatagramNetwork } from "./Datagram.ts"
 import { ClockTimers } from "./internal/ClockTimers.ts"
 import { deliver, guard, report } from "./internal/guard.ts"
 import type { Attempt, Draw, Fault } from "./internal/memory/Circuit.ts"
+import { Datagrams } from "./internal/memory/Datagrams.ts"
 import type { Endpoint } from "./internal/memory/Endpoint.ts"
 import { Host } from "./internal/memory/Host.ts"
 import {
@@ -53,6 +57,7 @@ export class MemoryNetwork extends Context.Service<
   MemoryNetwork,
   {
     readonly host: (name: string) => Network["Service"]
+    readonly datagrams: (name: string) => DatagramNetwork["Service"]
     readonly partition: (a: string, b: string) => Effect.Effect<void>
     readonly heal: (a?: string, b?: string) => Effect.Effect<void>
     readonly vanish: (place: string) => Effect.Effect<void>
@@ -144,32 +149,41 @@ const make = Effect.fnUntraced(function* (options: Options) {
     [[localhost, []] as const, ...addressesOf(options)].map(([name, addresses]) => [name, new Host(name, addresses)])
   )
   const topology = new Topology(hosts, natureOf(options), timers, new Trace(options.traceLimit ?? defaultTraceLimit))
+  const draws = drawsOf(options)
+  const datagrams = new Datagrams(topology, draws)
   yield* Effect.addFinalizer(() =>
     // Whoever still has a stream hears of the end before time stands still.
-    Effect.sync(() => topology.close()).pipe(
-      Effect.andThen(Effect.yieldNow),
-      Effect.andThen(Effect.sync(() => timers.clear()))
-    )
+    Effect.sync(() => {
+      topology.close()
+      datagrams.close()
+    }).pipe(Effect.andThen(Effect.yieldNow), Effect.andThen(Effect.sync(() => timers.clear())))
   )
-  const draws = drawsOf(options)
   const capacity = options.capacity ?? defaultCapacity
   const networks = new Map([...hosts].map(([name, host]) => [name, networkOf(topology, host, draws, capacity)]))
-  const networkAt = (name: string): Network["Service"] => {
-    const network = networks.get(name)
+  const at = <A>(network: A | undefined, name: string): A => {
     if (network === undefined) throw new Error(`MemoryNetwork: no host is named ${name}`)
     return network
+  }
+  const networkAt = (name: string): Network["Service"] => at(networks.get(name), name)
+  const datagramsAt = (name: string): DatagramNetwork["Service"] => {
+    const host = at(hosts.get(name), name)
+    return DatagramNetwork.of({ socket: (request) => datagrams.socket(host, request) })
   }
 
   const control = MemoryNetwork.of({
     host: networkAt,
+    datagrams: datagramsAt,
     partition: (a, b) => Effect.sync(() => topology.partition(a, b)),
     heal: (a, b) => Effect.sync(() => topology.heal(a, b)),
     vanish: (place) => Effect.sync(() => topology.vanish(place)),
     reset: (a, b) => Effect.sync(() => topology.reset(a, b)),
-    descriptors: Effect.sync(() => topology.descriptors),
+    descriptors: Effect.sync(() => topology.descriptors + datagrams.size),
     trace: Effect.sync(() => topology.events.latest())
   })
-  return Context.make(MemoryNetwork, control).pipe(Context.add(Network, networkAt(localhost)))
+  return Context.make(MemoryNetwork, control).pipe(
+    Context.add(Network, networkAt(localhost)),
+    Context.add(DatagramNetwork, datagramsAt(localhost))
+  )
 })
 
 /**
@@ -193,11 +207,11 @@ const make = Effect.fnUntraced(function* (options: Options) {
  * ```
  */
 export const layer: {
-  (): Layer.Layer<Network | MemoryNetwork>
-  (options: Options): Layer.Layer<Network | MemoryNetwork, NetworkError.NetworkError>
-} = (options: Options = {}): Layer.Layer<Network | MemoryNetwork> =>
+  (): Layer.Layer<Network | DatagramNetwork | MemoryNetwork>
+  (options: Options): Layer.Layer<Network | DatagramNetwork | MemoryNetwork, NetworkError.NetworkError>
+} = (options: Options = {}): Layer.Layer<Network | DatagramNetwork | MemoryNetwork> =>
   // Without options there are none that cannot be meant.
-  Layer.effectContext(make(options)) as Layer.Layer<Network | MemoryNetwork>
+  Layer.effectContext(make(options)) as Layer.Layer<Network | DatagramNetwork | MemoryNetwork>
 
 /**
  * `Network` for programs on a host. A name that is not among the network's `hosts` is a defect.
@@ -215,10 +229,11 @@ export const layer: {
  * error.message // => "connect 10.0.0.2:80: connection refused"
  * ```
  */
-export const layerHost = (name: string): Layer.Layer<Network, never, MemoryNetwork> =>
-  Layer.effect(
-    Network,
-    MemoryNetwork.useSync((network) => network.host(name))
+export const layerHost = (name: string): Layer.Layer<Network | DatagramNetwork, never, MemoryNetwork> =>
+  Layer.effectContext(
+    MemoryNetwork.useSync((network) =>
+      Context.make(Network, network.host(name)).pipe(Context.add(DatagramNetwork, network.datagrams(name)))
+    )
   )
 
 /**
@@ -237,15 +252,26 @@ export const layerHost = (name: string): Layer.Layer<Network, never, MemoryNetwo
  * ```
  */
 export const runOn: {
-  (host: string): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, Exclude<R, Network> | MemoryNetwork>
-  <A, E, R>(self: Effect.Effect<A, E, R>, host: string): Effect.Effect<A, E, Exclude<R, Network> | MemoryNetwork>
+  (
+    host: string
+  ): <A, E, R>(
+    self: Effect.Effect<A, E, R>
+  ) => Effect.Effect<A, E, Exclude<R, Network | DatagramNetwork> | MemoryNetwork>
+  <A, E, R>(
+    self: Effect.Effect<A, E, R>,
+    host: string
+  ): Effect.Effect<A, E, Exclude<R, Network | DatagramNetwork> | MemoryNetwork>
 } = dual(
   2,
-  <A, E, R>(self: Effect.Effect<A, E, R>, host: string): Effect.Effect<A, E, Exclude<R, Network> | MemoryNetwork> =>
-    Effect.provideServiceEffect(
-      self,
-      Network,
-      MemoryNetwork.useSync((network) => network.host(host))
+  <A, E, R>(
+    self: Effect.Effect<A, E, R>,
+    host: string
+  ): Effect.Effect<A, E, Exclude<R, Network | DatagramNetwork> | MemoryNetwork> =>
+    MemoryNetwork.use((network) =>
+      Effect.provideContext(
+        self,
+        Context.make(Network, network.host(host)).pipe(Context.add(DatagramNetwork, network.datagrams(host)))
+      )
     )
 )
 

@@ -25,6 +25,7 @@ const Count = Schema.Number
  * - `UnexpectedEof`: the input ended after `received` of `expected` bytes
  * - `LineTooLong`: no delimiter within `limit` bytes
  * - `InputTooLong`: the input did not end within `limit` bytes
+ * - `MessageTooLong`: a datagram is longer than the way takes (EMSGSIZE)
  * - `InvalidAddress`: the address cannot be used; `detail` says why
  * - `InvalidOption`: an option has a value that cannot be meant: its name, the value, and what it must be
  * - `Resolution`: the name could not be resolved; `error` says why
@@ -46,6 +47,7 @@ export const Reason = Schema.TaggedUnion({
   UnexpectedEof: { expected: Count, received: Count },
   LineTooLong: { limit: Count },
   InputTooLong: { limit: Count },
+  MessageTooLong: {},
   InvalidAddress: { detail: Schema.String },
   InvalidOption: { option: Schema.String, value: Schema.String, mustBe: Schema.String },
   Resolution: { error: ResolverError },
@@ -77,6 +79,7 @@ const words: { readonly [K in Reason["_tag"]]: (reason: Extract<Reason, { _tag: 
   UnexpectedEof: ({ expected, received }) => `input ended after ${received} of ${expected} bytes`,
   LineTooLong: ({ limit }) => `no end of line within ${limit} bytes`,
   InputTooLong: ({ limit }) => `input is longer than ${limit} bytes`,
+  MessageTooLong: () => "message too long",
   InvalidAddress: ({ detail }) => `invalid address: ${detail}`,
   InvalidOption: describeOption,
   Resolution: ({ error }) => error.message,
@@ -162,6 +165,7 @@ const byCode: { readonly [code: string]: Reason | ((detail: string) => Reason) }
   ENETDOWN: { _tag: "NetworkUnreachable" },
   EMFILE: { _tag: "OutOfDescriptors" },
   ENFILE: { _tag: "OutOfDescriptors" },
+  EMSGSIZE: { _tag: "MessageTooLong" },
   EAFNOSUPPORT: { _tag: "Unsupported", detail: "this address family" },
   ERR_SOCKET_BAD_PORT: badArgument,
   ERR_INVALID_IP_ADDRESS: badArgument,

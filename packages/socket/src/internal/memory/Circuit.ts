@@ -64,10 +64,22 @@ export interface Attempt {
 /** From 0 to 1, 1 excluded. */
 export type Draw = () => number
 
+/** How one direction between two addresses is, for connections and for datagrams. */
+export interface Way extends WireShape {
+  /** The part of all datagrams that is lost. */
+  readonly loss: number
+  /** The part of those that arrive which arrives twice. */
+  readonly duplication: number
+  /** The longest payload of a datagram that passes. */
+  readonly mtu: number
+}
+
 /** How a network behaves. Times in milliseconds. */
 export interface Nature {
   /** What becomes of an attempt, unless an option for it cannot be meant. A user's callback may throw in it. */
   readonly plan: (attempt: Attempt, draw: Draw) => Result.Result<Plan, Reason>
+  /** How a way is in one direction. A user's callback may throw in it. */
+  readonly way: (from: NetAddress.SocketAddress, to: NetAddress.SocketAddress) => Result.Result<Way, Reason>
   readonly acceptDelay: number
   readonly retransmitTimeout: number
 }

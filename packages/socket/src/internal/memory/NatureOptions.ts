@@ -3,8 +3,7 @@ import * as InvalidOption from "@effect-sockets/resolver/InvalidOption"
 import type * as Duration from "effect/Duration"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
-import type { Attempt, Draw, Fault, Nature, Plan } from "./Circuit.ts"
-import type { WireShape } from "./Wire.ts"
+import type { Attempt, Draw, Fault, Nature, Plan, Way } from "./Circuit.ts"
 
 /**
  * How a way between two hosts behaves, in each direction.
@@ -26,7 +25,7 @@ import type { WireShape } from "./Wire.ts"
 export interface LinkOptions {
   /** How long a segment is under way. Default 0: it arrives in a later turn, with the clock standing still. */
   readonly latency?: Duration.Input | undefined
-  /** Up to so much longer, drawn for each segment; none overtakes another. Default 0. */
+  /** Up to so much longer, drawn for each segment; none overtakes another, but datagrams do. Default 0. */
   readonly jitter?: Duration.Input | undefined
   /** Bytes per second, above 0. Default: no limit. */
   readonly bandwidth?: number | undefined
@@ -36,6 +35,12 @@ export interface LinkOptions {
   readonly receiveBuffer?: number | undefined
   /** Bytes travel in pieces of 1 to so many, drawn for each. Default: as they were written, if the window allows. */
   readonly maxChunk?: number | undefined
+  /** The part of all datagrams that is lost, from 0 to 1. Default 0. Connections mend their losses themselves. */
+  readonly loss?: number | undefined
+  /** The part of all datagrams, of those not lost, that arrives twice, from 0 to 1. Default 0. */
+  readonly duplication?: number | undefined
+  /** The longest datagram that passes, in bytes of its payload, at least 1: a longer one fails. Default 65,507, UDP's own. */
+  readonly mtu?: number | undefined
 }
 
 /**
@@ -125,7 +130,10 @@ const linkChecks = {
   bandwidth: positive,
   sendBuffer: integer(1),
   receiveBuffer: integer(1),
-  maxChunk: integerOrInfinity(1)
+  maxChunk: integerOrInfinity(1),
+  loss: rate,
+  duplication: rate,
+  mtu: integerOrInfinity(1)
 } as const
 
 const faultsCheck: InvalidOption.Check = (value) =>
@@ -182,13 +190,16 @@ const defaultBuffer = 64 * 1024
 const defaultWithin = 4096
 const defaultRetransmitTimeout = 120_000
 
-const shapeOf = (options: LinkOptions): WireShape => ({
+const shapeOf = (options: LinkOptions): Way => ({
   latency: InvalidOption.toMillis(options.latency, 0),
   jitter: InvalidOption.toMillis(options.jitter, 0),
   bandwidth: options.bandwidth ?? Infinity,
   sendBuffer: options.sendBuffer ?? defaultBuffer,
   receiveBuffer: options.receiveBuffer ?? defaultBuffer,
-  maxChunk: options.maxChunk ?? Infinity
+  maxChunk: options.maxChunk ?? Infinity,
+  loss: options.loss ?? 0,
+  duplication: options.duplication ?? 0,
+  mtu: options.mtu ?? Infinity
 })
 
 const faultBy =
@@ -214,8 +225,8 @@ const findFault = (fault: Fault | undefined): InvalidOption.InvalidOption | unde
       )
 
 /** Whether anything is left to chance. */
-export const usesChance = ({ faults, jitter, link, maxChunk }: Options): boolean =>
-  [faults, jitter, link, maxChunk].some((option) => option !== undefined)
+export const usesChance = ({ duplication, faults, jitter, link, loss, maxChunk }: Options): boolean =>
+  [duplication, faults, jitter, link, loss, maxChunk].some((option) => option !== undefined)
 
 /** The network's behaviour, from options that were looked at. What its callbacks give is looked at each time. */
 export const natureOf = (options: Options): Nature => {
@@ -225,7 +236,7 @@ export const natureOf = (options: Options): Nature => {
   const shapeFor = (
     from: NetAddress.SocketAddress,
     to: NetAddress.SocketAddress
-  ): Result.Result<WireShape, InvalidOption.InvalidOption> => {
+  ): Result.Result<Way, InvalidOption.InvalidOption> => {
     const own = link?.(from, to)
     if (own === undefined) return Result.succeed(shape)
     const invalid = InvalidOption.find(own, linkChecks, "link().")
@@ -234,6 +245,7 @@ export const natureOf = (options: Options): Nature => {
   return {
     acceptDelay: InvalidOption.toMillis(options.acceptDelay, 0),
     retransmitTimeout: InvalidOption.toMillis(options.retransmitTimeout, defaultRetransmitTimeout),
+    way: shapeFor,
     plan: (attempt, draw): Result.Result<Plan, InvalidOption.InvalidOption> => {
       const { from, to } = attempt
       const out = shapeFor(from, to)

@@ -79,7 +79,7 @@ export class Topology implements Surroundings {
   }
 
   /** The host that has the address. */
-  private route(from: Host, to: NetAddress.SocketAddress): Host | undefined {
+  route(from: Host, to: NetAddress.SocketAddress): Host | undefined {
     if (!NetAddress.isInetAddress(to) || from.owns(to.address)) return from
     for (const host of this.hosts.values()) if (host.owns(to.address)) return host
     return undefined

@@ -85,11 +85,11 @@ export interface SocketOptions {
    * counts. Default, and `Infinity`: never.
    */
   readonly keepAlive?: Duration.Input | undefined
-  /** How long to wait for the answer to a probe. Default: the system's, 75 seconds on Linux. From Node 26.4 on. */
+  /** How long to wait for the answer to a probe. Default: the system's, 75 seconds on Linux. Needs Node 24.21 or 26.4. */
   readonly keepAliveInterval?: Duration.Input | undefined
-  /** Probes without an answer until the connection breaks, 1 to 127. Default: the system's, 9 on Linux. From Node 26.4 on. */
+  /** Probes without an answer until the connection breaks, 1 to 127. Default: the system's, 9 on Linux. Needs Node 24.21 or 26.4. */
   readonly keepAliveCount?: number | undefined
-  /** The type of service of IPv4, the traffic class of IPv6, 0 to 255. Default: the system's, 0. From Node 25.6 on. */
+  /** The type of service of IPv4, the traffic class of IPv6, 0 to 255. Default: the system's, 0. Needs Node 24.21 or 25.6. */
   readonly typeOfService?: number | undefined
 }
 

@@ -146,15 +146,13 @@ describe("keep-alive", () => {
   }
 })
 
-describe("options that only later versions of Node have", () => {
-  const [has24, has26] = [25.06, 26.04].map((least) => {
-    const [major, minor] = process.versions.node.split(".").map(Number)
-    return major + minor / 100 >= least
-  })
+describe("options that not every version of Node has", () => {
+  const hasTypeOfService = typeof Net.Socket.prototype.setTypeOfService === "function"
+  const hasProbes = Net.Socket.prototype.setKeepAlive.length >= 4
 
   for (const [options, has] of [
-    [{ typeOfService: 0x10 }, has24],
-    [{ keepAlive: "10 seconds", keepAliveInterval: "2 seconds", keepAliveCount: 3 }, has26]
+    [{ typeOfService: 0x10 }, hasTypeOfService],
+    [{ keepAlive: "10 seconds", keepAliveInterval: "2 seconds", keepAliveCount: 3 }, hasProbes]
   ] as const) {
     live(
       `${Object.keys(options).join(", ")}: ${has ? "are set at both ends, at the start and later" : "are Unsupported"}`,

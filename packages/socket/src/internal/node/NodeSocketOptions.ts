@@ -4,10 +4,10 @@ import type { Reason } from "../../NetworkError.ts"
 import type { SocketOptions } from "../../Connection.ts"
 import { toMillis } from "@effect-sockets/resolver/InvalidOption"
 
-/** Node 26.4 and later pass on the interval and the count. */
+/** Newer versions pass on the interval and the count: 24.21 and 26.4 do. */
 const hasProbes = Net.Socket.prototype.setKeepAlive.length >= 4
 
-/** Node 25.6 and later. */
+/** Newer versions have it: 24.21 and 25.6 do. */
 const hasTypeOfService = typeof Net.Socket.prototype.setTypeOfService === "function"
 
 /** The longest time that Linux takes for a probe, in seconds (TCP_KEEPIDLE, TCP_KEEPINTVL). */
@@ -19,14 +19,11 @@ const seconds = (millis: number): number => Math.min(longestProbe, Math.max(1, M
 /** What this version of Node cannot do of what is asked for. */
 export const unsupported = (options: SocketOptions): Reason | undefined => {
   const probes = options.keepAliveInterval !== undefined || options.keepAliveCount !== undefined
-  if (probes && !hasProbes) return missing("keepAliveInterval and keepAliveCount", "26.4")
-  return options.typeOfService !== undefined && !hasTypeOfService ? missing("typeOfService", "25.6") : undefined
+  if (probes && !hasProbes) return missing("keepAliveInterval and keepAliveCount")
+  return options.typeOfService !== undefined && !hasTypeOfService ? missing("typeOfService") : undefined
 }
 
-const missing = (name: string, version: string): Reason => ({
-  _tag: "Unsupported",
-  detail: `${name} before Node ${version}`
-})
+const missing = (name: string): Reason => ({ _tag: "Unsupported", detail: `${name} in Node ${process.versions.node}` })
 
 /** The part that Node sets by itself when it makes a socket. Without it, a socket costs no further calls. */
 export const atStart = (options: SocketOptions) => {

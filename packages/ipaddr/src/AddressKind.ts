@@ -40,12 +40,22 @@ const hasPrefix = (address: AnyIpaddr.AnyIpaddr, v4: readonly [value: number, bi
 
 type Prefix6 = readonly [value: bigint, bits: number]
 
-const hasName =
-  (...names: ReadonlyArray<string>) =>
-  (address: Input): boolean => {
-    const row = rowOf(toAny(address))
-    return row !== undefined && names.some((name) => row.name.startsWith(name))
+/** A question about kinds. A number that is no address is of no kind, so that none passes for an ordinary one. */
+const kind =
+  (test: (address: AnyIpaddr.AnyIpaddr, row: SpecialPurpose.SpecialPurpose | undefined) => boolean) =>
+  (input: Input): boolean => {
+    const address = toAny(input)
+    return AnyIpaddr.isAnyIpaddr(address) && test(address, rowOf(address))
   }
+
+const hasName = (...names: ReadonlyArray<string>) =>
+  kind((_, row) => row !== undefined && names.some((name) => row.name.startsWith(name)))
+
+const isGroup = (address: AnyIpaddr.AnyIpaddr): boolean => hasPrefix(address, [0xe, 4], [0xffn, 8])
+
+const isGlobalUnicast6 = (address: AnyIpaddr.AnyIpaddr): boolean => hasPrefix(address, undefined, [1n, 3])
+
+const isSiteLocal = (address: AnyIpaddr.AnyIpaddr): boolean => hasPrefix(address, undefined, [0x3fbn, 10])
 
 /**
  * Whether it is `0.0.0.0` or `::`, which stands for no address.
@@ -56,7 +66,7 @@ const hasName =
  * AddressKind.isUnspecified(AnyIpaddr.fromStringUnsafe("::")) // => true
  * ```
  */
-export const isUnspecified = (address: Input): boolean => BigInt(toAny(address)) === 0n
+export const isUnspecified: (address: Input) => boolean = kind((address) => BigInt(address) === 0n)
 
 /**
  * Whether it never leaves its host: `127.0.0.0/8` and `::1`.
@@ -123,7 +133,7 @@ export const isDocumentation: (address: Input) => boolean = hasName("Documentati
  * AddressKind.isMulticast(AnyIpaddr.fromStringUnsafe("ff02::1")) // => true
  * ```
  */
-export const isMulticast = (address: Input): boolean => hasPrefix(toAny(address), [0xe, 4], [0xffn, 8])
+export const isMulticast: (address: Input) => boolean = kind(isGroup)
 
 /**
  * Whether it is the limited broadcast, `255.255.255.255`.
@@ -147,14 +157,11 @@ export const isBroadcast: (address: Input) => boolean = hasName("Limited Broadca
  * ["240.0.0.1", "4000::1", "255.255.255.255"].map(AnyIpaddr.fromStringUnsafe).map(AddressKind.isReserved) // => [true, true, false]
  * ```
  */
-export const isReserved = (address: Input): boolean => {
-  const any = toAny(address)
-  const row = rowOf(any)
-  if (AnyIpaddr.isV4(any)) return row?.name === "Reserved"
-  return row === undefined && !hasPrefix(any, undefined, [1n, 3]) && !isMulticast(any) && !isSiteLocal(any)
-}
-
-const isSiteLocal = (address: AnyIpaddr.AnyIpaddr): boolean => hasPrefix(address, undefined, [0x3fbn, 10])
+export const isReserved: (address: Input) => boolean = kind((address, row) =>
+  AnyIpaddr.isV4(address)
+    ? row?.name === "Reserved"
+    : row === undefined && !isGlobalUnicast6(address) && !isGroup(address) && !isSiteLocal(address)
+)
 
 /**
  * Whether an ordinary host on the Internet can have it: it is unicast, not kept for later, and either without a row in
@@ -168,10 +175,7 @@ const isSiteLocal = (address: AnyIpaddr.AnyIpaddr): boolean => hasPrefix(address
  * // => [true, false, false, false]
  * ```
  */
-export const isGlobal = (address: Input): boolean => {
-  const any = toAny(address)
-  const row = rowOf(any)
+export const isGlobal: (address: Input) => boolean = kind((address, row) => {
   if (row !== undefined) return row.globallyReachable === true
-  if (isMulticast(any)) return false
-  return AnyIpaddr.isV4(any) || hasPrefix(any, undefined, [1n, 3])
-}
+  return AnyIpaddr.isV4(address) ? !isGroup(address) : isGlobalUnicast6(address)
+})

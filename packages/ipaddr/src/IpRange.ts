@@ -322,7 +322,10 @@ export const contains: {
 } = dual(
   2,
   (self: IpRange, address: AnyIpaddr.AnyIpaddr): boolean =>
-    typeof address === typeof self.first && address >= self.first && address <= self.last
+    typeof address === typeof self.first &&
+    AnyIpaddr.isAnyIpaddr(address) &&
+    address >= self.first &&
+    address <= self.last
 )
 
 /**

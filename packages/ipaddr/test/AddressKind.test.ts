@@ -108,3 +108,12 @@ describe("kinds of addresses", () => {
       assert.deepStrictEqual(kindsOf(AnyIpaddr.fromStringUnsafe(text)), expected))
   }
 })
+
+describe("a number that is no address", () => {
+  it("is of no kind, in particular not global", () => {
+    for (const value of [Number.NaN, -1, 0.5, 4294967296, 8 * 2 ** 32 + 0x08080808, Infinity, -1n, 1n << 128n]) {
+      const kinds = Object.entries(predicates).filter(([, predicate]) => predicate(value as AnyIpaddr.AnyIpaddr))
+      assert.deepStrictEqual(kinds, [], String(value))
+    }
+  })
+})

@@ -149,11 +149,22 @@ describe("CIDR blocks", () => {
     )
   })
 
+  it("there is no block and no range of a number that is no address", () => {
+    for (const value of [Number.NaN, -1, 0.5, 4294967296, Infinity, -1n, 1n << 128n]) {
+      const address = value as AnyIpaddr.AnyIpaddr
+      assert.isTrue(Result.isFailure(IpRange.block(address, 8)), String(value))
+      assert.isTrue(Result.isFailure(IpRange.make(address, address)), String(value))
+      assert.isFalse(IpRange.contains(typeof value === "number" ? IpRange.all4 : IpRange.all6, address), String(value))
+    }
+  })
+
   it("a prefix length outside the width of the family is refused", () => {
     for (const [address, length] of [
       ["1.2.3.4", 33],
       ["1.2.3.4", -1],
       ["1.2.3.4", 1.5],
+      ["1.2.3.4", Number.NaN],
+      ["1.2.3.4", Infinity],
       ["::", 129]
     ] as const) {
       assert.isTrue(
@@ -226,6 +237,11 @@ describe("AnyIpaddr", () => {
     },
     runs
   )
+
+  it("a text whose first dot comes before a colon is read as IPv4, so that a port is what is wrong with it", () => {
+    const error = Result.getOrThrow(Result.flip(AnyIpaddr.fromString("1.2.3.4:80")))
+    assert.deepStrictEqual([error.position, error.reason], [7, "nothing may follow the fourth part"])
+  })
 
   it("unmap makes the IPv4 address of a mapped one and leaves all others", () => {
     for (const [text, expected] of [

@@ -6,6 +6,8 @@ import * as Schema from "effect/Schema"
 import { BlockList } from "node:net"
 import * as AnyIpaddr from "../src/AnyIpaddr.ts"
 import * as Arbitraries from "../src/Arbitraries.ts"
+import type * as Ipaddr from "../src/Ipaddr.ts"
+import type * as Ipaddr6 from "../src/Ipaddr6.ts"
 import * as IpRange from "../src/IpRange.ts"
 import * as IpSet from "../src/IpSet.ts"
 import { around, key, keys, minimalBlocks, smallRange, universe } from "./utils/model.ts"
@@ -215,4 +217,17 @@ describe("the two families", () => {
       }
     }
   )
+})
+
+describe("a number that is no address", () => {
+  it("is in no set, also where the set goes on to the top of the space", () => {
+    for (const self of [IpSet.all, set(["10.0.0.0/8", "::/1"])]) {
+      for (const value of [Number.NaN, -1, 167772160.5, 4294967296, 4294967296 + 167772160, Infinity]) {
+        assert.isFalse(IpSet.containsIpaddr(self, value as Ipaddr.Ipaddr), String(value))
+      }
+      for (const value of [-1n, 1n << 128n, (1n << 128n) + 1n]) {
+        assert.isFalse(IpSet.containsIpaddr6(self, value as Ipaddr6.Ipaddr6), String(value))
+      }
+    }
+  })
 })

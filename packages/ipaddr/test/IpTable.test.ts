@@ -8,6 +8,8 @@ import * as Schema from "effect/Schema"
 import { inspect } from "node:util"
 import * as AnyIpaddr from "../src/AnyIpaddr.ts"
 import * as Arbitraries from "../src/Arbitraries.ts"
+import type * as Ipaddr from "../src/Ipaddr.ts"
+import type * as Ipaddr6 from "../src/Ipaddr6.ts"
 import * as IpRange from "../src/IpRange.ts"
 import * as IpTable from "../src/IpTable.ts"
 import { around, smallRange, universe } from "./utils/model.ts"
@@ -180,5 +182,20 @@ describe("a table in a log", () => {
 
   it("is in JSON the list of all its blocks and values", () => {
     assert.deepStrictEqual(JSON.parse(JSON.stringify(IpTable.fromCidrsUnsafe(entries))), entries)
+  })
+})
+
+describe("a number that is no address", () => {
+  it("has no value in a table of everything", () => {
+    const self = IpTable.fromCidrsUnsafe([
+      ["0.0.0.0/0", 4],
+      ["::/0", 6]
+    ])
+    for (const value of [Number.NaN, -1, 0.5, 4294967296, Infinity]) {
+      assert.deepStrictEqual(IpTable.lookupIpaddr(self, value as Ipaddr.Ipaddr), Option.none(), String(value))
+    }
+    for (const value of [-1n, 1n << 128n]) {
+      assert.deepStrictEqual(IpTable.lookupIpaddr6(self, value as Ipaddr6.Ipaddr6), Option.none(), String(value))
+    }
   })
 })

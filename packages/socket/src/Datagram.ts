@@ -291,12 +291,12 @@ const anyLocal = (peer: NetAddress.InetAddress): NetAddress.InetAddress =>
  * import * as Resolver from "@effect-sockets/resolver/Resolver"
  * import * as Datagram from "@effect-sockets/socket/Datagram"
  * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
- * import { Effect } from "effect"
+ * import { Effect, Layer } from "effect"
  * const hosts = { "time.test": ["127.0.0.1"] }
  * const asked = Effect.tap(Datagram.connect("time.test", 13), (socket) => Datagram.send(socket, ""))
  * const error = Effect.scoped(Effect.flip(Effect.flatMap(asked, Datagram.receive)))
- * const layers = [MemoryNetwork.layer(), Resolver.layerStatic({ hosts })] as const
- * const { reason } = await Effect.runPromise(Effect.provide(error, layers))
+ * const layer = Layer.merge(MemoryNetwork.layer(), Resolver.layerStatic({ hosts }))
+ * const { reason } = await Effect.runPromise(Effect.provide(error, layer))
  * reason._tag // => "ConnectionRefused"
  * ```
  */

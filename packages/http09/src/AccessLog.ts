@@ -8,7 +8,7 @@ import { isNetworkError } from "@effect-sockets/socket/NetworkError"
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import * as NetAddress from "effect/net/NetAddress"
-import type { Ended, Event } from "./Http09Server.ts"
+import type { Ended, Event } from "./Http09Handler.ts"
 
 /**
  * How lines look: the book's (`human`), the Common Log Format that log readers know (`common`), or one JSON object each

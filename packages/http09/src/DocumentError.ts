@@ -1,6 +1,7 @@
 /**
  * Why a document could not be had, or not to its end.
  */
+import * as InvalidOption from "@effect-sockets/resolver/InvalidOption"
 import * as Schema from "effect/Schema"
 
 /**
@@ -11,6 +12,7 @@ import * as Schema from "effect/Schema"
  * - `NotAFolder`: the root is something else
  * - `OutOfDescriptors`: the process or the system has no file descriptor left (EMFILE, ENFILE)
  * - `Truncated`: it became shorter while it was read, `received` of `expected` bytes came
+ * - `InvalidOption`: an option of the root has a value that cannot be meant
  * - `Unknown`: any other `code`
  */
 export const Reason = Schema.TaggedUnion({
@@ -19,6 +21,7 @@ export const Reason = Schema.TaggedUnion({
   NotAFolder: {},
   OutOfDescriptors: {},
   Truncated: { expected: Schema.Int, received: Schema.Int },
+  InvalidOption: { option: Schema.String, value: Schema.String, mustBe: Schema.String },
   Unknown: { code: Schema.String, detail: Schema.String }
 })
 
@@ -31,6 +34,7 @@ const describe = Reason.match({
   NotAFolder: () => "not a folder",
   OutOfDescriptors: () => "out of file descriptors",
   Truncated: ({ expected, received }) => `ended after ${received} of ${expected} bytes`,
+  InvalidOption: InvalidOption.describe,
   Unknown: ({ code, detail }) => (detail.includes(code) ? detail : `${detail} (${code})`)
 })
 

@@ -1,6 +1,7 @@
 /**
  * Why a document could not be got from a server that could be reached.
  */
+import * as InvalidOption from "@effect-sockets/resolver/InvalidOption"
 import * as Schema from "effect/Schema"
 import * as Http09Url from "./Http09Url.ts"
 import * as RequestLine from "./RequestLine.ts"
@@ -23,6 +24,7 @@ export type Deadline = keyof typeof deadlines
  *
  * - `InvalidUrl`: what was given is no `http://` URL; nothing was sent
  * - `InvalidPath`: the path cannot be asked for; nothing was sent
+ * - `InvalidOption`: an option has a value that cannot be meant; nothing was sent
  * - `StatusLine`: the server answered with a line instead, for example 401 `Not found.`
  * - `TimedOut`: a deadline passed, after `millis`
  * - `InputTooLong`: the document has more than `limit` bytes
@@ -30,6 +32,7 @@ export type Deadline = keyof typeof deadlines
 export const Reason = Schema.TaggedUnion({
   InvalidUrl: { refusal: literals(Http09Url.refusals) },
   InvalidPath: { refusal: literals(RequestLine.refusals) },
+  InvalidOption: { option: Schema.String, value: Schema.String, mustBe: Schema.String },
   StatusLine: { version: Schema.String, code: Schema.Int, text: Schema.String },
   TimedOut: { deadline: literals(deadlines), millis: Schema.Finite },
   InputTooLong: { limit: Schema.Finite }
@@ -41,6 +44,7 @@ export type Reason = typeof Reason.Type
 const describe = Reason.match({
   InvalidUrl: ({ refusal }) => Http09Url.refusals[refusal],
   InvalidPath: ({ refusal }) => RequestLine.refusals[refusal],
+  InvalidOption: InvalidOption.describe,
   StatusLine: ({ version, code, text }) =>
     `the server answered ${code} ${text}${version === "0.9" ? "" : ` in HTTP/${version}`}`,
   TimedOut: ({ deadline, millis }) => `${deadlines[deadline]} after ${millis} ms`,

@@ -1,83 +1,23 @@
 /**
- * The HTTP/0.9 server: one request line in, one document out, and the end of the connection.
+ * The HTTP/0.9 server as a layer: a port, and `Http09Handler` for each connection.
  */
+import * as InvalidOption from "@effect-sockets/resolver/InvalidOption"
+import type { Network } from "@effect-sockets/socket/Network"
+import * as NetworkError from "@effect-sockets/socket/NetworkError"
 import * as Server from "@effect-sockets/socket/Server"
 import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
-import type { Network } from "@effect-sockets/socket/Network"
-import type { NetworkError } from "@effect-sockets/socket/NetworkError"
-import * as SocketStream from "@effect-sockets/socket/SocketStream"
+import * as Config from "effect/Config"
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
-import type * as NetAddress from "effect/net/NetAddress"
-import * as Option from "effect/Option"
+import * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
-import type * as Scope from "effect/Scope"
-import type { DocumentError } from "./DocumentError.ts"
-import { type Document, DocumentRoot } from "./DocumentRoot.ts"
-import { errorTexts } from "./ErrorText.ts"
-import { CrLf } from "./internal/CrLf.ts"
-import * as RequestLine from "./RequestLine.ts"
-
-/** What a request is answered with. A handler tells it once, before it answers. */
-export type Answer =
-  /** The document was found and is sent now. */
-  | { readonly _tag: "Serving"; readonly stream: SocketStream.SocketStream; readonly document: Document }
-  /** The document is not there; the client is told so. */
-  | { readonly _tag: "NotFound"; readonly stream: SocketStream.SocketStream; readonly error: DocumentError }
-  /** The line was no request; the client is told so. */
-  | { readonly _tag: "Refused"; readonly stream: SocketStream.SocketStream; readonly refusal: RequestLine.Refusal }
-
-/** How a request ended. A handler tells it once for every line that came, after its answer. */
-export interface Ended {
-  readonly _tag: "Ended"
-  readonly stream: SocketStream.SocketStream
-  /** The request line as it came, without its LF; empty if it was too long. */
-  readonly line: Uint8Array
-  /** When the line was there, in milliseconds since 1970. */
-  readonly startedAt: number
-  /** When the answer had ended. */
-  readonly endedAt: number
-  /** What it was answered with; undefined if that never became clear, because the document could not be opened. */
-  readonly answer: Answer | undefined
-  /** The bytes of the answer that left: all of them after a success. */
-  readonly bytes: number
-  /** The length of the whole answer, where it is known: not for text that was cut short. */
-  readonly size: number | undefined
-  /** How the handler ended. A success is a whole answer. */
-  readonly exit: Exit.Exit<void, NetworkError | DocumentError>
-}
-
-/** What a handler tells. `AccessLog` makes lines of it. */
-export type Event = Answer | Ended
-
-/** How requests are answered. */
-export interface HandlerOptions {
-  /**
-   * Sends documents as text, as the book's server does: every line ended by CR LF, the last one too. Default `false`:
-   * documents are sent byte by byte.
-   */
-  readonly text?: boolean | undefined
-  /**
-   * How errors are told: with the book's status lines (`"book"`, the default), or in short HTML texts (`"1991"`), as
-   * the original document asks. Requests are understood in both forms either way.
-   */
-  readonly dialect?: RequestLine.Dialect | undefined
-  /** The longest request line in bytes, without its line end. Default 8,192, what nginx and Apache httpd take. */
-  readonly maxLineBytes?: number | undefined
-  /** Hears of every request, in the connection's fiber. Default: nobody does. */
-  readonly observe?: ((event: Event) => Effect.Effect<void>) | undefined
-}
-
-/** Answers one connection. */
-export type Handler = (
-  stream: SocketStream.SocketStream
-) => Effect.Effect<void, NetworkError | DocumentError, DocumentRoot | Scope.Scope>
+import { DocumentRoot } from "./DocumentRoot.ts"
+import * as Http09Handler from "./Http09Handler.ts"
 
 /** How a server is run. */
-export interface Options extends HandlerOptions, ServerSocket.Options, Server.Options {
+export interface Options extends Http09Handler.HandlerOptions, ServerSocket.Options, Server.Options {
   /** What to listen on. A number is a port of 127.0.0.1; 0 takes a free one. */
   readonly address: number | NetAddress.SocketAddress
   /** How long a client may take for its whole request line; then it is reset. Default 15 seconds. */
@@ -89,146 +29,6 @@ export interface Options extends HandlerOptions, ServerSocket.Options, Server.Op
   readonly maxAge?: Duration.Input | undefined
 }
 
-/**
- * How long a client may take for its request line: for `Server.serve` with `handler`, which reads one line and leaves
- * the time to its server.
- */
-export const readTimeout: Duration.Duration = Duration.seconds(15)
-
-/** How long a connection may last: for `Server.serve` with `handler`. */
-export const maxAge: Duration.Duration = Duration.hours(1)
-
-const lineFeed = Uint8Array.of(10)
-const empty = new Uint8Array(0)
-
-/**
- * Answers one connection: reads its request line and writes the document, or the line that says why there is none.
- *
- * It succeeds when everything is written, so that `Server` ends the connection with FIN; and fails when the document
- * could not be sent whole, so that `Server` resets it and the client can tell.
- *
- * **Errors**: `NetworkError` when the client is gone, silent or stalled; `DocumentError` when reading failed.
- */
-export const handler = (options: HandlerOptions = {}): Handler => {
-  const answer = answerer(options)
-  return (stream) => Effect.flatMap(DocumentRoot, (root) => answer(stream, root))
-}
-
-type Reply = Effect.Effect<void, NetworkError | DocumentError, Scope.Scope>
-
-/** One connection with its line, and what is known so far of the answer. */
-interface Exchange {
-  readonly stream: SocketStream.SocketStream
-  readonly line: Uint8Array
-  answer: Answer | undefined
-  size: number | undefined
-}
-
-/** Few effects and no generator: they are a tenth of what a small document costs. */
-const answerer = (options: HandlerOptions) => {
-  const { text = false, dialect = "book", maxLineBytes = RequestLine.maxBytes, observe } = options
-  const { invalidRequest, notFound } = errorTexts[dialect]
-  // One more than a line may have, for its CR.
-  const lineLimit = { maxBytes: maxLineBytes + 1 }
-  const send = text ? sendText : sendBytes
-
-  const tell = (exchange: Exchange, answer: Answer, size: number | undefined, then: Reply): Reply => {
-    if (observe === undefined) return then
-    exchange.answer = answer
-    exchange.size = size
-    return Effect.andThen(observe(answer), then)
-  }
-
-  const say = (exchange: Exchange, answer: Answer, text: Uint8Array): Reply =>
-    tell(exchange, answer, text.length, SocketStream.write(exchange.stream, text))
-
-  const refuse = (exchange: Exchange, refusal: RequestLine.Refusal): Reply =>
-    say(exchange, { _tag: "Refused", stream: exchange.stream, refusal }, invalidRequest)
-
-  const serve = (exchange: Exchange, root: DocumentRoot["Service"], path: string): Reply => {
-    const { stream } = exchange
-    return Effect.matchEffect(root.open(path), {
-      onSuccess: (document) => {
-        const size = text ? undefined : sizeOf(document)
-        return tell(exchange, { _tag: "Serving", stream, document }, size, send(exchange, document))
-      },
-      onFailure: (error) =>
-        error.isNotThere ? say(exchange, { _tag: "NotFound", stream, error }, notFound) : Effect.fail(error)
-    })
-  }
-
-  const reply = (exchange: Exchange, root: DocumentRoot["Service"]): Reply => {
-    const request = RequestLine.decode(exchange.line, maxLineBytes)
-    return Result.isSuccess(request) ? serve(exchange, root, request.success.path) : refuse(exchange, request.failure)
-  }
-
-  /** Tells how it ended, too. */
-  const observed = (
-    stream: SocketStream.SocketStream,
-    line: Uint8Array,
-    answer: (exchange: Exchange) => Reply
-  ): Reply => {
-    const exchange: Exchange = { stream, line, answer: undefined, size: undefined }
-    if (observe === undefined) return answer(exchange)
-    return Effect.clockWith((clock) => {
-      const startedAt = clock.currentTimeMillisUnsafe()
-      return Effect.onExit(answer(exchange), (exit) => {
-        const bytes = Exit.isSuccess(exit) ? exchange.size : undefined
-        const endedAt = clock.currentTimeMillisUnsafe()
-        return observe({ _tag: "Ended", ...exchange, startedAt, endedAt, bytes: bytes ?? stream.bytesWritten, exit })
-      })
-    })
-  }
-
-  // The answer starts when the line is there: nobody waits for the blank line.
-  return (stream: SocketStream.SocketStream, root: DocumentRoot["Service"]): Reply =>
-    Effect.matchEffect(SocketStream.readUntil(stream, lineFeed, lineLimit), {
-      onSuccess: (line) =>
-        observed(
-          stream,
-          Option.getOrElse(line, () => empty),
-          (exchange) => reply(exchange, root)
-        ),
-      onFailure: (error) =>
-        error.reason._tag === "LineTooLong"
-          ? observed(stream, empty, (exchange) => refuse(exchange, "TooLong"))
-          : Effect.fail(error)
-    })
-}
-
-const sizeOf = (document: Document): number => (document._tag === "Whole" ? document.bytes.length : document.size)
-
-const sendBytes = ({ stream }: Exchange, document: Document): Reply =>
-  document._tag === "Chunked" ? document.forEach((chunk) => writeNow(stream, chunk)) : writeNow(stream, document.bytes)
-
-/**
- * Writes and waits until the kernel has it: a chunk is only lent, and whoever logs a document as sent should be right.
- */
-const writeNow = (stream: SocketStream.SocketStream, chunk: Uint8Array) =>
-  Effect.andThen(SocketStream.write(stream, chunk), SocketStream.flush(stream))
-
-const sendText = (exchange: Exchange, document: Document): Reply =>
-  Effect.suspend(() => {
-    const lines = new CrLf()
-    let size = 0
-    const write = (bytes: Uint8Array) => {
-      size += bytes.length
-      return writeNow(exchange.stream, bytes)
-    }
-    const body =
-      document._tag === "Whole"
-        ? write(lines.push(document.bytes))
-        : document.forEach((chunk) => write(lines.push(chunk)))
-    return Effect.andThen(
-      body,
-      Effect.suspend(() => {
-        const end = write(lines.end())
-        exchange.size = size
-        return end
-      })
-    )
-  })
-
 /** The running server: its `address`, `connections`, `stop` and `await`. */
 export class Http09Server extends Context.Service<Http09Server, Server.Server>()(
   "@effect-sockets/http09/Http09Server"
@@ -238,16 +38,81 @@ export class Http09Server extends Context.Service<Http09Server, Server.Server>()
  * Listens and serves the document root until the layer is released, which is the graceful stop: the port closes at
  * once, downloads get `drainTimeout`, the rest are reset.
  *
- * **Errors**: `AddressInUse`, `PermissionDenied` (a privileged port), `AddressNotAvailable`, `InvalidAddress`.
+ * **Errors**: `AddressInUse`, `PermissionDenied` (a privileged port), `AddressNotAvailable`, `InvalidAddress`;
+ * `InvalidOption` for what cannot be meant, before the port is opened.
+ *
+ * **Interruption** while it starts leaves no port open.
  */
-export const layer = (options: Options): Layer.Layer<Http09Server, NetworkError, Network | DocumentRoot> =>
+export const layer = (options: Options): Layer.Layer<Http09Server, NetworkError.NetworkError, Network | DocumentRoot> =>
+  Layer.effect(Http09Server, start(options))
+
+const start = Effect.fnUntraced(function* (options: Options) {
+  const { address } = options
+  const invalid = InvalidOption.find<Options>(options, deadlines) ?? Http09Handler.invalidOption(options)
+  if (invalid !== undefined) {
+    return yield* NetworkError.make("listen", typeof address === "number" ? `127.0.0.1:${address}` : address, invalid)
+  }
+  const limits = {
+    ...options,
+    readTimeout: options.readTimeout ?? Http09Handler.readTimeout,
+    maxAge: options.maxAge ?? Http09Handler.maxAge
+  }
+  const handler = Http09Handler.handlerFor(yield* DocumentRoot, options)
+  const socket = yield* ServerSocket.listen(address, limits)
+  return yield* Server.start(socket, handler, limits)
+})
+
+const deadlines = {
+  readTimeout: InvalidOption.positiveDuration,
+  writeTimeout: InvalidOption.positiveDuration,
+  maxAge: InvalidOption.positiveDuration
+}
+
+/** What `layerConfig` reads; what is not configured is what the program gives it. */
+const configured = (options: Omit<Options, "address">) =>
+  Config.all({
+    host: Config.withDefault(Config.String("HOST"), "127.0.0.1"),
+    port: Config.withDefault(Config.Int("PORT"), 8080),
+    text: Config.withDefault(Config.Boolean("TEXT"), options.text),
+    dialect: Config.withDefault(Config.Literals(["book", "1991"], "DIALECT"), options.dialect),
+    maxConnections: Config.withDefault(Config.Int("MAX_CONNECTIONS"), options.maxConnections),
+    maxPerPeer: Config.withDefault(Config.Int("MAX_PER_PEER"), options.maxPerPeer),
+    readTimeout: Config.withDefault(Config.Duration("READ_TIMEOUT"), options.readTimeout),
+    writeTimeout: Config.withDefault(Config.Duration("WRITE_TIMEOUT"), options.writeTimeout),
+    maxAge: Config.withDefault(Config.Duration("MAX_AGE"), options.maxAge),
+    drainTimeout: Config.withDefault(Config.Duration("DRAIN_TIMEOUT"), options.drainTimeout)
+  }).pipe(Config.nested("HTTP09"))
+
+/**
+ * As `layer`, with what operators decide read from effect's `Config`: from the environment, unless the program has
+ * another provider. `options` are the program's own: what is configured goes before them, and what is not is as they say, or as `layer` has it.
+ *
+ * | name | default |
+ * |---|---|
+ * | `HTTP09_HOST` | `127.0.0.1`; an address, not a name |
+ * | `HTTP09_PORT` | 8080; 0 takes a free one |
+ * | `HTTP09_TEXT` | `false` |
+ * | `HTTP09_DIALECT` | `book` |
+ * | `HTTP09_MAX_CONNECTIONS`, `HTTP09_MAX_PER_PEER` | as `Server` has them |
+ * | `HTTP09_READ_TIMEOUT` | `15 seconds` |
+ * | `HTTP09_WRITE_TIMEOUT`, `HTTP09_DRAIN_TIMEOUT` | as `Server` has them |
+ * | `HTTP09_MAX_AGE` | `1 hour` |
+ *
+ * **Errors** as `layer`; `ConfigError` for a value that cannot be read; `InvalidAddress` for a host that is no address.
+ */
+export const layerConfig = (
+  options: Omit<Options, "address"> = {}
+): Layer.Layer<Http09Server, NetworkError.NetworkError | Config.ConfigError, Network | DocumentRoot> =>
   Layer.effect(
     Http09Server,
     Effect.gen(function* () {
-      const limits = { ...options, readTimeout: options.readTimeout ?? readTimeout, maxAge: options.maxAge ?? maxAge }
-      const root = yield* DocumentRoot
-      const answer = answerer(options)
-      const socket = yield* ServerSocket.listen(options.address, limits)
-      return yield* Server.start(socket, (stream) => answer(stream, root), limits)
+      const { host, port, ...settings } = yield* configured(options)
+      const ip = NetAddress.ipFromString(host)
+      const address = Result.flatMap(ip, (ip) => NetAddress.inetAddress(ip, port))
+      if (Result.isFailure(address)) {
+        const detail = "HTTP09_HOST and HTTP09_PORT are no address"
+        return yield* NetworkError.make("listen", `${host}:${port}`, { _tag: "InvalidAddress", detail })
+      }
+      return yield* start({ ...options, ...settings, address: address.success })
     })
   )

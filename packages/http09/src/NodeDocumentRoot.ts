@@ -8,10 +8,11 @@
  * Linux's /proc says where a descriptor is. Where there is none (macOS), the name is looked up once more instead, which
  * a local user who may change the folder can outrun: there, serve only what nobody else writes to.
  */
+import * as InvalidOption from "@effect-sockets/resolver/InvalidOption"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as fs from "node:fs"
-import { type DocumentError, fromCause } from "./DocumentError.ts"
+import { DocumentError, fromCause } from "./DocumentError.ts"
 import { DocumentRoot, type Options as RootOptions } from "./DocumentRoot.ts"
 import * as NodeFolder from "./internal/folder/NodeFolder.ts"
 
@@ -43,21 +44,37 @@ export interface Options extends RootOptions {
  *
  * A symbolic link is followed if its target is inside the root.
  *
- * **Errors**: `NotFound`, `NotAFolder` or `PermissionDenied` if the folder cannot be used.
+ * **Errors**: `NotFound`, `NotAFolder` or `PermissionDenied` if the folder cannot be used; `InvalidOption` for
+ * what cannot be meant.
  */
 export const layer = (root: string, options: Options = {}): Layer.Layer<DocumentRoot, DocumentError> =>
   Layer.effect(
     DocumentRoot,
-    Effect.try({
-      try: () =>
-        NodeFolder.make(root, {
-          wholeBytes: options.wholeBytes ?? 65_536,
-          chunkBytes: options.chunkBytes ?? 131_072,
-          cacheBytes: options.cacheBytes ?? 8_388_608,
-          listing: options.listing ?? false,
-          dotfiles: options.dotfiles ?? false,
-          proc: fs.existsSync("/proc/self/fd")
-        }),
-      catch: (cause) => fromCause(root, cause)
+    Effect.suspend(() => {
+      const reason = InvalidOption.find<Options>(options, checks)
+      if (reason !== undefined) return Effect.fail(new DocumentError({ path: root, reason }))
+      return Effect.try({
+        try: () =>
+          NodeFolder.make(root, {
+            wholeBytes: options.wholeBytes ?? 65_536,
+            chunkBytes: options.chunkBytes ?? 131_072,
+            cacheBytes: options.cacheBytes ?? 8_388_608,
+            listing: options.listing ?? false,
+            dotfiles: options.dotfiles ?? false,
+            proc: fs.existsSync("/proc/self/fd")
+          }),
+        catch: (cause) => fromCause(root, cause)
+      })
     })
   )
+
+/** A buffer's length: more than 1 GiB is nothing that can be meant. */
+const mostBytes = 2 ** 30
+
+const checks = {
+  wholeBytes: InvalidOption.integer(0, mostBytes),
+  chunkBytes: InvalidOption.integer(1, mostBytes),
+  cacheBytes: InvalidOption.integer(0),
+  listing: InvalidOption.boolean,
+  dotfiles: InvalidOption.boolean
+}

@@ -6,7 +6,7 @@ import * as NetAddress from "effect/net/NetAddress"
 import * as Schema from "effect/Schema"
 import * as AccessLog from "../src/AccessLog.ts"
 import { notFound, truncated } from "../src/DocumentError.ts"
-import type { Answer, Ended } from "../src/Http09Server.ts"
+import type { Answer, Ended } from "../src/Http09Handler.ts"
 import { utf8 } from "./utils/requestLines.ts"
 
 const from = (address: NetAddress.SocketAddress) => ({ remoteAddress: address, bytesWritten: 0 }) as SocketStream

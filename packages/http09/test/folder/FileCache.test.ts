@@ -1,12 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { Whole } from "../../src/DocumentRoot.ts"
-import { SmallFiles, type Stamp } from "../../src/internal/folder/FileCache.ts"
+import { FileCache, type Stamp } from "../../src/internal/folder/FileCache.ts"
 
 const now = 1_000_000
 let turn = 0
 
 /** Asks in a turn of its own. */
-const get = (files: SmallFiles, path: string, stampOf: () => Stamp | undefined): Whole | undefined =>
+const get = (files: FileCache, path: string, stampOf: () => Stamp | undefined): Whole | undefined =>
   files.get(path, turn++, now, stampOf)
 
 const rested: Stamp = { dev: 1, ino: 2, size: 3, mtimeMs: now - 5000, ctimeMs: now - 5000 }
@@ -14,7 +14,7 @@ const document = (name: string, size = 3): Whole => ({ _tag: "Whole", name, byte
 
 describe("a small file", () => {
   it("is kept as long as its stamp stays the same", () => {
-    const files = new SmallFiles(10_000)
+    const files = new FileCache(10_000)
     files.set("/a", document("a"), rested, now)
     assert.strictEqual(get(files, "/a", () => rested)?.name, "a")
     assert.strictEqual(get(files, "/a", () => ({ ...rested }))?.name, "a")
@@ -26,7 +26,7 @@ describe("a small file", () => {
 
   it("is dropped when any part of its stamp changes, or it is gone", () => {
     for (const key of ["dev", "ino", "size", "mtimeMs", "ctimeMs"] as const) {
-      const files = new SmallFiles(10_000)
+      const files = new FileCache(10_000)
       files.set("/a", document("a"), rested, now)
       assert.strictEqual(
         get(files, "/a", () => ({ ...rested, [key]: rested[key] + 0.001 })),
@@ -37,7 +37,7 @@ describe("a small file", () => {
         undefined
       )
     }
-    const files = new SmallFiles(10_000)
+    const files = new FileCache(10_000)
     files.set("/a", document("a"), rested, now)
     assert.strictEqual(
       get(files, "/a", () => undefined),
@@ -48,7 +48,7 @@ describe("a small file", () => {
   it("is not kept before it has rested, nor from the future", () => {
     for (const age of [-1000, 0, 1999]) {
       for (const key of ["mtimeMs", "ctimeMs"] as const) {
-        const files = new SmallFiles(10_000)
+        const files = new FileCache(10_000)
         files.set("/a", document("a"), { ...rested, [key]: now - age }, now)
         assert.strictEqual(
           get(files, "/a", () => ({ ...rested, [key]: now - age })),
@@ -65,14 +65,14 @@ describe("a small file", () => {
       [10_000, undefined],
       [-1, undefined]
     ] as const) {
-      const files = new SmallFiles(10_000)
+      const files = new FileCache(10_000)
       files.set("/a", document("a"), rested, now)
       assert.strictEqual(files.get("/a", turn++, now + later, () => rested)?.name, name)
     }
   })
 
   it("is asked about once in a turn of the event loop", () => {
-    const files = new SmallFiles(10_000)
+    const files = new FileCache(10_000)
     files.set("/a", document("a"), rested, now)
     let asked = 0
     const stampOf = () => {
@@ -88,7 +88,7 @@ describe("a small file", () => {
   })
 
   it("makes room by leaving first if it was not asked for longest", () => {
-    const files = new SmallFiles(4000)
+    const files = new FileCache(4000)
     for (const path of ["/a", "/b", "/c"]) files.set(path, document(path, 600), rested, now)
     get(files, "/a", () => rested)
     files.set("/d", document("/d", 600), rested, now)
@@ -97,13 +97,13 @@ describe("a small file", () => {
   })
 
   it("is not kept if it is larger than all the room, and nothing is with no room", () => {
-    const small = new SmallFiles(4000)
+    const small = new FileCache(4000)
     small.set("/large", document("large", 5000), rested, now)
     assert.strictEqual(
       get(small, "/large", () => rested),
       undefined
     )
-    const none = new SmallFiles(0)
+    const none = new FileCache(0)
     none.set("/empty", document("empty", 0), rested, now)
     assert.strictEqual(
       get(none, "/empty", () => rested),

@@ -8,6 +8,7 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as DocumentError from "../../src/DocumentError.ts"
 import * as DocumentRoot from "../../src/DocumentRoot.ts"
+import type * as Http09Handler from "../../src/Http09Handler.ts"
 import * as Http09Server from "../../src/Http09Server.ts"
 import { collect, connect, exchange } from "../utils/raw.ts"
 import { hostile } from "../utils/requestLines.ts"
@@ -147,7 +148,7 @@ describe("a document", () => {
 describe("a server", () => {
   it.live("tells of every request before it answers, and how it ended", () =>
     Effect.gen(function* () {
-      const events: Array<Http09Server.Event> = []
+      const events: Array<Http09Handler.Event> = []
       const port = yield* listening(root, { observe: (event) => Effect.sync(() => events.push(event)) })
       for (const line of ["GET /", "GET /missing", "POST /", `GET /${"x".repeat(9000)}`]) {
         yield* exchange(port, `${line}\r\n`)
@@ -156,7 +157,7 @@ describe("a server", () => {
         events.map(({ _tag }) => _tag),
         ["Serving", "Ended", "NotFound", "Ended", "Refused", "Ended", "Refused", "Ended"]
       )
-      const ended = events.filter(({ _tag }) => _tag === "Ended") as ReadonlyArray<Http09Server.Ended>
+      const ended = events.filter(({ _tag }) => _tag === "Ended") as ReadonlyArray<Http09Handler.Ended>
       assert.deepStrictEqual(
         ended.map(({ answer, bytes, exit, line, size }) => [
           Buffer.from(line).toString(),

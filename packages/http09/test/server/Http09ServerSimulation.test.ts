@@ -16,6 +16,7 @@ import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as AccessLog from "../../src/AccessLog.ts"
 import { errorTexts } from "../../src/ErrorText.ts"
+import type * as Http09Handler from "../../src/Http09Handler.ts"
 import * as Http09Server from "../../src/Http09Server.ts"
 import * as RequestLine from "../../src/RequestLine.ts"
 import { bytes, Dice, documents, FlakyRoot } from "../utils/flakyRoot.ts"
@@ -103,7 +104,7 @@ const limits = {
 } as const
 
 /** The server with a log that tells all, and what it is stopped with after a while. */
-const serve = (dice: Dice, root: FlakyRoot, events: Array<Http09Server.Event>) =>
+const serve = (dice: Dice, root: FlakyRoot, events: Array<Http09Handler.Event>) =>
   Http09Server.layer({
     ...limits,
     address: port80,
@@ -125,7 +126,7 @@ const stopAfter = Effect.fnUntraced(function* (server: Http09Server.Http09Server
 const program = Effect.fnUntraced(function* (seed: number) {
   const dice = (name: string) => new Dice(`${seed}/${name}`)
   const root = new FlakyRoot(dice("disk"))
-  const events: Array<Http09Server.Event> = []
+  const events: Array<Http09Handler.Event> = []
   const stops = dice("stop")
   const seen = yield* Effect.gen(function* () {
     const server = yield* Http09Server.Http09Server
@@ -154,9 +155,9 @@ const check = ({
   seen
 }: {
   readonly seen: ReadonlyArray<Seen>
-  readonly events: ReadonlyArray<Http09Server.Event>
+  readonly events: ReadonlyArray<Http09Handler.Event>
 }) => {
-  const ended = new Map<string, Http09Server.Ended>()
+  const ended = new Map<string, Http09Handler.Ended>()
   for (const event of events) {
     if (event._tag !== "Ended") continue
     const address = NetAddress.formatSocketAddress(event.stream.remoteAddress)

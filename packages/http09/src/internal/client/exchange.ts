@@ -1,6 +1,7 @@
 /**
  * One request and its answer, under the client's deadlines and limits.
  */
+import * as InvalidOption from "@effect-sockets/resolver/InvalidOption"
 import type { Resolver } from "@effect-sockets/resolver/Resolver"
 import type { Network } from "@effect-sockets/socket/Network"
 import type { NetworkError } from "@effect-sockets/socket/NetworkError"
@@ -8,7 +9,6 @@ import * as SocketStream from "@effect-sockets/socket/SocketStream"
 import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
@@ -16,7 +16,7 @@ import type * as Pull from "effect/Pull"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { Options, Target } from "../../Http09Client.ts"
+import type { Options, Target } from "./ClientOptions.ts"
 import { type Deadline, Http09Error, type Reason } from "../../Http09Error.ts"
 import * as Http09Url from "../../Http09Url.ts"
 import * as RequestLine from "../../RequestLine.ts"
@@ -34,8 +34,16 @@ const label = (target: Target): string => {
   return `${path} from ${Http09Url.authority({ host: name, port })}`
 }
 
-const millis = (input: Duration.Input | undefined, otherwise: number): number =>
-  input === undefined ? otherwise : Duration.toMillis(input)
+const checks = {
+  dialect: InvalidOption.oneOf("book", "1991"),
+  raw: InvalidOption.boolean,
+  connectTimeout: InvalidOption.positiveDuration,
+  firstByteTimeout: InvalidOption.positiveDuration,
+  idleTimeout: InvalidOption.positiveDuration,
+  timeout: InvalidOption.positiveDuration,
+  maxBytes: InvalidOption.integerOrInfinity(0),
+  observe: InvalidOption.callback
+}
 
 /** A deadline of ours, not the kernel's own. */
 const isOurTimeout = ({ reason }: NetworkError): boolean => reason._tag === "TimedOut" && reason.millis !== undefined
@@ -46,11 +54,13 @@ export const exchange = Effect.fnUntraced(function* (
   options: Options
 ): Effect.fn.Return<Stream.Stream<Uint8Array, Failure>, Failure, Network | Resolver | Scope.Scope> {
   const { dialect = "book", raw = false, maxBytes = Infinity, observe = () => Effect.void } = options
+  const invalid = InvalidOption.find<Options>(options, checks)
+  if (invalid !== undefined) return yield* new Http09Error({ target: label(target), reason: invalid })
   const within = {
-    connect: millis(options.connectTimeout, 30_000),
-    firstByte: millis(options.firstByteTimeout, 60_000),
-    idle: millis(options.idleTimeout, 60_000),
-    total: millis(options.timeout, Infinity)
+    connect: InvalidOption.toMillis(options.connectTimeout, 30_000),
+    firstByte: InvalidOption.toMillis(options.firstByteTimeout, 60_000),
+    idle: InvalidOption.toMillis(options.idleTimeout, 60_000),
+    total: InvalidOption.toMillis(options.timeout, Infinity)
   }
   const fail = (reason: Reason, cause?: NetworkError) =>
     new Http09Error({ target: label(target), reason, ...(cause === undefined ? {} : { cause }) })

@@ -41,7 +41,7 @@ interface Entry {
 const overhead = 512
 
 /** Keeps `maxBytes` of memory at most; the document that was not asked for longest goes first. */
-export class SmallFiles {
+export class FileCache {
   private readonly entries = new Map<string, Entry>()
   private bytes = 0
   private readonly maxBytes: number

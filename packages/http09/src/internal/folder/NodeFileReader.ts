@@ -7,7 +7,7 @@ import { type DocumentError, fromCause, truncated } from "../../DocumentError.ts
 import type { Chunked } from "../../DocumentRoot.ts"
 
 /** A descriptor that somebody owns until `close`. */
-export interface NodeOpenFile {
+export interface FileReader {
   readonly forEach: Chunked["forEach"]
   /** Gives the descriptor back, after a read that is still under way. Run it once. */
   readonly close: Effect.Effect<void>
@@ -20,7 +20,7 @@ export interface NodeOpenFile {
 export const make = (
   fd: number,
   options: { readonly path: string; readonly size: number; readonly chunkBytes: number }
-): NodeOpenFile => {
+): FileReader => {
   const { path, size, chunkBytes } = options
   // The descriptor's number may be another file's as soon as it is closed: never while a read is under way.
   let reads = 0

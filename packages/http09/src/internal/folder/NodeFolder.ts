@@ -8,10 +8,10 @@ import * as fs from "node:fs"
 import { type DocumentError, fromCause, notFound, truncated } from "../../DocumentError.ts"
 import * as DocumentRoot from "../../DocumentRoot.ts"
 import * as Listing from "../../Listing.ts"
-import * as NodeListing from "./NodeFolderEntries.ts"
-import * as NodeOpenFile from "./NodeFileReader.ts"
-import * as NodePlace from "./NodeRootBoundary.ts"
-import { SmallFiles, type Stamp } from "./FileCache.ts"
+import * as NodeFolderEntries from "./NodeFolderEntries.ts"
+import * as NodeFileReader from "./NodeFileReader.ts"
+import * as NodeRootBoundary from "./NodeRootBoundary.ts"
+import { FileCache, type Stamp } from "./FileCache.ts"
 
 /** How files are found and read. */
 export interface Options {
@@ -32,12 +32,12 @@ export interface Options {
 /** The service for a folder. Throws if the folder cannot be used. */
 export const make = (root: string, options: Options): DocumentRoot.DocumentRoot["Service"] => {
   const { chunkBytes, cacheBytes } = options
-  const cache = new SmallFiles(cacheBytes)
-  const place = NodePlace.make(root, options.proc)
-  const open = opener(place, options, cache)
+  const cache = new FileCache(cacheBytes)
+  const boundary = NodeRootBoundary.make(root, options.proc)
+  const open = opener(boundary, options, cache)
   const listings = Semaphore.makeUnsafe(1)
   const list = (path: string, name: string): Effect.Effect<DocumentRoot.Whole, DocumentError> =>
-    NodeListing.read(place, path, name).pipe(
+    NodeFolderEntries.read(boundary, path, name).pipe(
       listings.withPermit,
       Effect.map(({ entries, isWhole }) => ({
         _tag: "Whole",
@@ -53,7 +53,7 @@ export const make = (root: string, options: Options): DocumentRoot.DocumentRoot[
     if (found._tag === "Whole") return Effect.succeed(found)
     if (found._tag === "Folder") return restore(list(path, found.name))
     const { name, fd, size } = found
-    const { forEach, close } = NodeOpenFile.make(fd, { path, size, chunkBytes })
+    const { forEach, close } = NodeFileReader.make(fd, { path, size, chunkBytes })
     return Effect.as(
       Effect.addFinalizer(() => close),
       { _tag: "Chunked", name, size, forEach }
@@ -117,9 +117,9 @@ const flags = O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY
 const linkCodes: ReadonlySet<unknown> = new Set(["ELOOP", "EMLINK"])
 
 const opener = (
-  place: NodePlace.NodePlace,
+  boundary: NodeRootBoundary.RootBoundary,
   { wholeBytes, dotfiles, listing }: Options,
-  cache: SmallFiles
+  cache: FileCache
 ): ((path: string) => DocumentRoot.Whole | Opened | Folder) => {
   const openFile = (path: string, file: string): number => {
     try {
@@ -127,14 +127,14 @@ const opener = (
     } catch (cause) {
       if (!(cause instanceof Error && "code" in cause && linkCodes.has(cause.code))) throw cause
       const real = fs.realpathSync.native(file)
-      if (!place.isInside(real)) throw notFound(path, "outside the root")
+      if (!boundary.isInside(real)) throw notFound(path, "outside the root")
       return fs.openSync(real, flags)
     }
   }
 
   return (path) => {
     if (!dotfiles && DocumentRoot.isHidden(path)) throw notFound(path, "hidden")
-    const name = locate(path, place.prefix, listing)
+    const name = locate(path, boundary.prefix, listing)
     if (name.endsWith("/")) return { _tag: "Folder", name }
     const fd = openFile(path, name)
     let kept = false
@@ -142,7 +142,7 @@ const opener = (
       const now = Date.now()
       const stats = fs.fstatSync(fd)
       if (!stats.isFile()) throw notFound(path, "not a regular file")
-      if (!place.isInside(place.where(fd, name, stats))) throw notFound(path, "outside the root")
+      if (!boundary.isInside(boundary.where(fd, name, stats))) throw notFound(path, "outside the root")
       if (stats.size <= wholeBytes) {
         const document = { _tag: "Whole", name, bytes: readWhole(path, fd, stats.size) } as const
         cache.set(path, document, stats, now)

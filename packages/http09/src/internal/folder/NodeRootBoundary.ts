@@ -6,7 +6,7 @@ import * as Path from "node:path"
 import { DocumentError } from "../../DocumentError.ts"
 
 /** Where documents come from. */
-export interface NodePlace {
+export interface RootBoundary {
   /** What stands before a request's path to make it a file's name. */
   readonly prefix: string
   /** Whether Linux's /proc says where an open file is. */
@@ -18,7 +18,7 @@ export interface NodePlace {
 }
 
 /** The folder `root`. Throws if it is none. */
-export const make = (root: string, proc: boolean): NodePlace => {
+export const make = (root: string, proc: boolean): RootBoundary => {
   const prefix = Path.resolve(root).replace(/^\/$/, "")
   let realPrefix = realFolder(root, prefix)
   const contains = (real: string): boolean => `${real}/`.startsWith(`${realPrefix}/`)

@@ -10,9 +10,9 @@ import type * as net from "node:net"
 import * as path from "node:path"
 import * as AccessLog from "../../../src/AccessLog.ts"
 import { DocumentRoot } from "../../../src/DocumentRoot.ts"
-import type { Ended } from "../../../src/Http09Server.ts"
+import type { Ended } from "../../../src/Http09Handler.ts"
 import type * as Http09Server from "../../../src/Http09Server.ts"
-import * as NodeOpenFile from "../../../src/internal/folder/NodeFileReader.ts"
+import * as NodeFileReader from "../../../src/internal/folder/NodeFileReader.ts"
 import * as NodeDocumentRoot from "../../../src/NodeDocumentRoot.ts"
 import { descriptors, temporary, write } from "../../utils/folders.ts"
 import { collect, connect } from "../../utils/raw.ts"
@@ -90,7 +90,7 @@ describe("a download", () => {
           open: (name) =>
             Effect.sync(() => {
               const fd = fs.openSync(path.join(folder, name), fs.constants.O_WRONLY)
-              return NodeOpenFile.make(fd, { path: name, size, chunkBytes: 1000 })
+              return NodeFileReader.make(fd, { path: name, size, chunkBytes: 1000 })
             }).pipe(
               Effect.tap(({ close }) => Effect.addFinalizer(() => close)),
               Effect.map(({ forEach }) => ({ _tag: "Chunked", name, size, forEach }))

@@ -1,0 +1,239 @@
+/**
+ * Answers one HTTP/0.9 connection: its request line in, the document out. `Http09Server` is the server made of it.
+ */
+import * as InvalidOption from "@effect-sockets/resolver/InvalidOption"
+import * as NetworkError from "@effect-sockets/socket/NetworkError"
+import * as SocketStream from "@effect-sockets/socket/SocketStream"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import type * as Scope from "effect/Scope"
+import type { DocumentError } from "./DocumentError.ts"
+import { type Document, DocumentRoot } from "./DocumentRoot.ts"
+import { errorTexts } from "./ErrorText.ts"
+import { CrLf } from "./internal/CrLf.ts"
+import * as RequestLine from "./RequestLine.ts"
+
+/** What a request is answered with. A handler tells it once, before it answers. */
+export type Answer =
+  /** The document was found and is sent now. */
+  | { readonly _tag: "Serving"; readonly stream: SocketStream.SocketStream; readonly document: Document }
+  /** The document is not there; the client is told so. */
+  | { readonly _tag: "NotFound"; readonly stream: SocketStream.SocketStream; readonly error: DocumentError }
+  /** The line was no request; the client is told so. */
+  | { readonly _tag: "Refused"; readonly stream: SocketStream.SocketStream; readonly refusal: RequestLine.Refusal }
+
+/** How a request ended. A handler tells it once for every line that came, after its answer. */
+export interface Ended {
+  readonly _tag: "Ended"
+  readonly stream: SocketStream.SocketStream
+  /** The request line as it came, without its LF; empty if it was too long. */
+  readonly line: Uint8Array
+  /** When the line was there, in milliseconds since 1970. */
+  readonly startedAt: number
+  /** When the answer had ended. */
+  readonly endedAt: number
+  /** What it was answered with; undefined if that never became clear, because the document could not be opened. */
+  readonly answer: Answer | undefined
+  /** The bytes of the answer that left: all of them after a success. */
+  readonly bytes: number
+  /** The length of the whole answer, where it is known: not for text that was cut short. */
+  readonly size: number | undefined
+  /** How the handler ended. A success is a whole answer. */
+  readonly exit: Exit.Exit<void, NetworkError.NetworkError | DocumentError>
+}
+
+/** What a handler tells. `AccessLog` makes lines of it. */
+export type Event = Answer | Ended
+
+/** How requests are answered. */
+export interface HandlerOptions {
+  /**
+   * Sends documents as text, as the book's server does: every line ended by CR LF, the last one too. Default `false`:
+   * documents are sent byte by byte.
+   */
+  readonly text?: boolean | undefined
+  /**
+   * How errors are told: with the book's status lines (`"book"`, the default), or in short HTML texts (`"1991"`), as
+   * the original document asks. Requests are understood in both forms either way.
+   */
+  readonly dialect?: RequestLine.Dialect | undefined
+  /** The longest request line in bytes, without its line end. Default 8,192, what nginx and Apache httpd take. */
+  readonly maxLineBytes?: number | undefined
+  /** Hears of every request, in the connection's fiber. Default: nobody does. */
+  readonly observe?: ((event: Event) => Effect.Effect<void>) | undefined
+}
+
+/** Answers one connection. */
+export type Handler = (
+  stream: SocketStream.SocketStream
+) => Effect.Effect<void, NetworkError.NetworkError | DocumentError, DocumentRoot | Scope.Scope>
+
+/**
+ * How long a client may take for its request line: for `Server.serve` with `handler`, which reads one line and leaves
+ * the time to its server.
+ */
+export const readTimeout: Duration.Duration = Duration.seconds(15)
+
+/** How long a connection may last: for `Server.serve` with `handler`. */
+export const maxAge: Duration.Duration = Duration.hours(1)
+
+const lineFeed = Uint8Array.of(10)
+const empty = new Uint8Array(0)
+
+/**
+ * Answers one connection: reads its request line and writes the document, or the line that says why there is none.
+ *
+ * It succeeds when everything is written, so that `Server` ends the connection with FIN; and fails when the document
+ * could not be sent whole, so that `Server` resets it and the client can tell.
+ *
+ * **Errors**: `NetworkError` when the client is gone, silent or stalled, and with the reason `InvalidOption` for every
+ * connection if an option cannot be meant; `DocumentError` when reading failed.
+ *
+ * **Interruption**: the document is cut, and the connection is reset when its scope ends.
+ */
+export const handler = (options: HandlerOptions = {}): Handler => {
+  const answer = answerer(options)
+  return (stream) => Effect.flatMap(DocumentRoot, (root) => answer(stream, root))
+}
+
+/** As `handler`, over a root that is at hand: nothing is looked up for a connection. */
+export const handlerFor = (
+  root: DocumentRoot["Service"],
+  options: HandlerOptions = {}
+): ((
+  stream: SocketStream.SocketStream
+) => Effect.Effect<void, NetworkError.NetworkError | DocumentError, Scope.Scope>) => {
+  const answer = answerer(options)
+  return (stream) => answer(stream, root)
+}
+
+/** The first of the options that cannot be meant: what a server looks at before it listens. */
+export const invalidOption = (options: HandlerOptions): InvalidOption.InvalidOption | undefined =>
+  InvalidOption.find<HandlerOptions>(options, {
+    text: InvalidOption.boolean,
+    dialect: InvalidOption.oneOf("book", "1991"),
+    maxLineBytes: InvalidOption.integer(1),
+    observe: InvalidOption.callback
+  })
+
+type Reply = Effect.Effect<void, NetworkError.NetworkError | DocumentError, Scope.Scope>
+
+/** One connection with its line, and what is known so far of the answer. */
+interface Exchange {
+  readonly stream: SocketStream.SocketStream
+  readonly line: Uint8Array
+  answer: Answer | undefined
+  size: number | undefined
+}
+
+type Answerer = (stream: SocketStream.SocketStream, root: DocumentRoot["Service"]) => Reply
+
+/** Few effects and no generator: they are a tenth of what a small document costs. */
+const answerer = (options: HandlerOptions): Answerer => {
+  const invalid = invalidOption(options)
+  if (invalid !== undefined) return (stream) => Effect.fail(NetworkError.make("read", stream.remoteAddress, invalid))
+  const { text = false, dialect = "book", maxLineBytes = RequestLine.maxBytes, observe } = options
+  const { invalidRequest, notFound } = errorTexts[dialect]
+  // One more than a line may have, for its CR.
+  const lineLimit = { maxBytes: maxLineBytes + 1 }
+  const send = text ? sendText : sendBytes
+
+  const tell = (exchange: Exchange, answer: Answer, size: number | undefined, then: Reply): Reply => {
+    if (observe === undefined) return then
+    exchange.answer = answer
+    exchange.size = size
+    return Effect.andThen(observe(answer), then)
+  }
+
+  const say = (exchange: Exchange, answer: Answer, text: Uint8Array): Reply =>
+    tell(exchange, answer, text.length, SocketStream.write(exchange.stream, text))
+
+  const refuse = (exchange: Exchange, refusal: RequestLine.Refusal): Reply =>
+    say(exchange, { _tag: "Refused", stream: exchange.stream, refusal }, invalidRequest)
+
+  const serve = (exchange: Exchange, root: DocumentRoot["Service"], path: string): Reply => {
+    const { stream } = exchange
+    return Effect.matchEffect(root.open(path), {
+      onSuccess: (document) => {
+        const size = text ? undefined : sizeOf(document)
+        return tell(exchange, { _tag: "Serving", stream, document }, size, send(exchange, document))
+      },
+      onFailure: (error) =>
+        error.isNotThere ? say(exchange, { _tag: "NotFound", stream, error }, notFound) : Effect.fail(error)
+    })
+  }
+
+  const reply = (exchange: Exchange, root: DocumentRoot["Service"]): Reply => {
+    const request = RequestLine.decode(exchange.line, maxLineBytes)
+    return Result.isSuccess(request) ? serve(exchange, root, request.success.path) : refuse(exchange, request.failure)
+  }
+
+  /** Tells how it ended, too. */
+  const observed = (
+    stream: SocketStream.SocketStream,
+    line: Uint8Array,
+    answer: (exchange: Exchange) => Reply
+  ): Reply => {
+    const exchange: Exchange = { stream, line, answer: undefined, size: undefined }
+    if (observe === undefined) return answer(exchange)
+    return Effect.clockWith((clock) => {
+      const startedAt = clock.currentTimeMillisUnsafe()
+      return Effect.onExit(answer(exchange), (exit) => {
+        const bytes = Exit.isSuccess(exit) ? exchange.size : undefined
+        const endedAt = clock.currentTimeMillisUnsafe()
+        return observe({ _tag: "Ended", ...exchange, startedAt, endedAt, bytes: bytes ?? stream.bytesWritten, exit })
+      })
+    })
+  }
+
+  // The answer starts when the line is there: nobody waits for the blank line.
+  return (stream: SocketStream.SocketStream, root: DocumentRoot["Service"]): Reply =>
+    Effect.matchEffect(SocketStream.readUntil(stream, lineFeed, lineLimit), {
+      onSuccess: (line) =>
+        observed(
+          stream,
+          Option.getOrElse(line, () => empty),
+          (exchange) => reply(exchange, root)
+        ),
+      onFailure: (error) =>
+        error.reason._tag === "LineTooLong"
+          ? observed(stream, empty, (exchange) => refuse(exchange, "TooLong"))
+          : Effect.fail(error)
+    })
+}
+
+const sizeOf = (document: Document): number => (document._tag === "Whole" ? document.bytes.length : document.size)
+
+const sendBytes = ({ stream }: Exchange, document: Document): Reply =>
+  document._tag === "Chunked" ? document.forEach((chunk) => writeNow(stream, chunk)) : writeNow(stream, document.bytes)
+
+/**
+ * Writes and waits until the kernel has it: a chunk is only lent, and whoever logs a document as sent should be right.
+ */
+const writeNow = (stream: SocketStream.SocketStream, chunk: Uint8Array) =>
+  Effect.andThen(SocketStream.write(stream, chunk), SocketStream.flush(stream))
+
+const sendText = (exchange: Exchange, document: Document): Reply =>
+  Effect.suspend(() => {
+    const lines = new CrLf()
+    let size = 0
+    const write = (bytes: Uint8Array) => {
+      size += bytes.length
+      return writeNow(exchange.stream, bytes)
+    }
+    const body =
+      document._tag === "Whole"
+        ? write(lines.push(document.bytes))
+        : document.forEach((chunk) => write(lines.push(chunk)))
+    return Effect.andThen(
+      body,
+      Effect.suspend(() => {
+        const end = write(lines.end())
+        exchange.size = size
+        return end
+      })
+    )
+  })

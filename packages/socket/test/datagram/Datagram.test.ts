@@ -2,9 +2,10 @@
 import { describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
-import { checks } from "../../src/internal/conformance/Datagrams.ts"
+import type { DatagramNetwork } from "../../src/Datagram.ts"
 import * as MemoryNetwork from "../../src/MemoryNetwork.ts"
 import * as NodeDatagram from "../../src/NodeDatagram.ts"
+import { cases } from "../../src/testing/DatagramConformance.ts"
 import * as Simulation from "../../src/testing/Simulation.ts"
 import { leavesNothing } from "../utils/leaks.ts"
 
@@ -19,16 +20,14 @@ const networks = {
 } satisfies {
   readonly [name: string]: readonly [
     address: string,
-    run: (
-      check: Effect.Effect<void, unknown, import("../../src/Datagram.ts").DatagramNetwork>
-    ) => Effect.Effect<void, unknown>
+    run: (check: Effect.Effect<void, unknown, DatagramNetwork>) => Effect.Effect<void, unknown>
   ]
 }
 
 for (const [network, [address, run]] of Object.entries(networks)) {
   describe(`over ${network}`, () => {
-    for (const [name, check] of Object.entries(checks)) {
-      it.live(name, () => run(Effect.scoped(check(NetAddress.inetAddressFromStringUnsafe(address)))))
+    for (const { name, run: check } of cases(NetAddress.inetAddressFromStringUnsafe(address))) {
+      it.live(name, () => run(check))
     }
   })
 }

@@ -13,6 +13,7 @@ import * as Schema from "effect/Schema"
 import type { Decoded, Header, Proxied } from "./internal/proxy/Header.ts"
 import * as V1 from "./internal/proxy/V1.ts"
 import * as V2 from "./internal/proxy/V2.ts"
+import * as InvalidOption from "@effect-sockets/resolver/InvalidOption"
 import type { ReadAttempt, StreamCore } from "./internal/stream/StreamState.ts"
 import type { NetworkError } from "./NetworkError.ts"
 import { isSocketStream, type SocketStream } from "./SocketStream.ts"
@@ -48,14 +49,15 @@ export const proxied = (source: NetAddress.SocketAddress, destination: NetAddres
 /** What is taken for a header. */
 export interface Options {
   /**
-   * Bytes of a whole header of version 2, at most 65,551. Default 536: both versions are designed to fit the smallest
-   * segment that every host must take (576 - 40 bytes, section 2). Raise it for proxies that send client certificates.
-   * Version 1 has 107 bytes at most, always.
+   * Bytes of a whole header of version 2, from 16 to 65,551. Default 4096: room for a client's certificate, which has 1
+   * to 2 KB. Version 1 has 107 bytes at most, always.
    */
   readonly maxBytes?: number | undefined
 }
 
-const defaultMaxBytes = 536
+const checks = { maxBytes: InvalidOption.integer(16, 65_551) }
+
+const defaultMaxBytes = 4096
 
 /** `PROXY` (section 2.2, "identifying the protocol version"). */
 const v1Signature = Uint8Array.of(0x50, 0x52, 0x4f, 0x58, 0x59)
@@ -66,8 +68,12 @@ const v1Signature = Uint8Array.of(0x50, 0x52, 0x4f, 0x58, 0x59)
  *
  * Version 1 is taken strictly: addresses and ports without leading zeros, single spaces, CR LF. Of version 2, TLVs are
  * data and not judged, but for their lengths and a checksum. `LOCAL` and `UNSPEC` are accepted with whatever they carry.
+ *
+ * With a `maxBytes` that cannot be meant every header is `Invalid`, and says so.
  */
 export const decode = (bytes: Uint8Array, options: Options = {}): Decoded => {
+  const invalid = InvalidOption.find(options, checks)
+  if (invalid !== undefined) return { _tag: "Invalid", at: 0, why: InvalidOption.describe(invalid) }
   const isV2 = bytes[0] === V2.signature[0]
   const signature = isV2 ? V2.signature : v1Signature
   for (let i = 0; i < signature.length && i < bytes.length; i++) {
@@ -163,13 +169,18 @@ const standard = attempt({})
  * `readTimeout`, for which section 2 advises a few seconds, not less than 3.
  *
  * **Errors**: `ProxyProtocolError`, as soon as it is clear; `UnexpectedEof` if the input ends before; `TimedOut`,
- * `ConnectionReset`, `Closed`. What came stays readable. **Interruption** loses no byte.
+ * `ConnectionReset`, `Closed`; `InvalidOption`. What came stays readable. **Interruption** loses no byte.
  */
 export const read: {
   (options?: Options): (self: SocketStream) => Effect.Effect<Header, NetworkError | ProxyProtocolError>
   (self: SocketStream, options?: Options): Effect.Effect<Header, NetworkError | ProxyProtocolError>
 } = dual(
   (args) => isSocketStream(args[0]),
-  (self: SocketStream, options?: Options): Effect.Effect<Header, NetworkError | ProxyProtocolError> =>
-    (self as StreamCore).read(options === undefined ? standard : attempt(options))
+  (self: SocketStream, options?: Options): Effect.Effect<Header, NetworkError | ProxyProtocolError> => {
+    if (options === undefined) return (self as StreamCore).read(standard)
+    const invalid = InvalidOption.find(options, checks)
+    return invalid === undefined
+      ? (self as StreamCore).read(attempt(options))
+      : Effect.fail((self as StreamCore).error("read", invalid))
+  }
 )

@@ -146,14 +146,25 @@ describe("a header at the start of a stream", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.effect("a limit that cannot be meant is InvalidOption, and takes nothing", () =>
+    Effect.gen(function* () {
+      const [self, { events }] = yield* stream()
+      events.data(ProxyProtocol.encodeUnsafe(header))
+      for (const maxBytes of [NaN, 0, 1.5, Infinity]) {
+        assert.strictEqual((yield* Effect.flip(ProxyProtocol.read(self, { maxBytes }))).reason._tag, "InvalidOption")
+      }
+      assert.deepStrictEqual(yield* ProxyProtocol.read(self), header)
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("the limit is the caller's, and megabytes behind the header change nothing", () =>
     Effect.gen(function* () {
       const [self, { events }] = yield* stream()
-      const long = ProxyProtocol.encodeUnsafe({ ...header, version: 2, tlvs: [{ _tag: "Noop", length: 600 }] })
+      const long = ProxyProtocol.encodeUnsafe({ ...header, version: 2, tlvs: [{ _tag: "Noop", length: 4100 }] })
       events.data(long)
       events.data(new Uint8Array(4_000_000))
       assert.strictEqual((yield* Effect.flip(ProxyProtocol.read(self))).reason._tag, "Invalid")
-      const read = yield* pipe(self, ProxyProtocol.read({ maxBytes: 1000 }))
+      const read = yield* pipe(self, ProxyProtocol.read({ maxBytes: 5000 }))
       assert.strictEqual(read.tlvs.length, 1)
     }).pipe(Effect.scoped)
   )

@@ -126,7 +126,7 @@ describe("which bytes are taken", () => {
     ["21 11 000B", 14, "the length leaves no room for the addresses"],
     ["21 21 0023", 14, "the length leaves no room for the addresses"],
     ["21 31 00D7", 14, "the length leaves no room for the addresses"],
-    ["21 11 0209", 14, "the header has 537 bytes, more than 536"],
+    ["21 11 0ff1", 14, "the header has 4097 bytes, more than 4096"],
     [`21 31 00D8 ${"FF".repeat(216)}`, 16, "a path is not UTF-8"],
     [`21 11 000D ${v4} 04`, 28, "a TLV reaches past the end of the header"],
     [`21 11 000F ${v4} 040001`, 28, "a TLV reaches past the end of the header"],
@@ -139,11 +139,37 @@ describe("which bytes are taken", () => {
     })
   }
 
-  it("a header of 536 bytes is taken, a longer one only with a higher limit, and 65551 bytes are the most", () => {
+  it("a client's certificate of 1, 2 and 4 KB fits, the last one with a higher limit", () => {
+    const withCertificate = (size: number) =>
+      encodeUnsafe(
+        withTlvs({
+          _tag: "Ssl",
+          tls: true,
+          certificate: true,
+          sessionCertificate: true,
+          verify: 0,
+          tlvs: [{ _tag: "Certificate", value: new Uint8Array(size) }]
+        })
+      )
+    for (const size of [1000, 2000, 4000]) assert.strictEqual(decode(withCertificate(size))._tag, "Complete")
+    assert.strictEqual(decode(withCertificate(4096), { maxBytes: 8192 })._tag, "Complete")
+  })
+
+  it("a limit that cannot be meant is no limit, and makes every header invalid in so many words", () => {
+    for (const maxBytes of [NaN, -1, 0, 1.5, Infinity, 65_552]) {
+      const decoded = decode(encodeUnsafe(withTlvs()), { maxBytes })
+      assert.strictEqual(
+        decoded._tag === "Invalid" && decoded.why,
+        `maxBytes is ${maxBytes}, and must be an integer from 16 to 65551`
+      )
+    }
+  })
+
+  it("a header of 4096 bytes is taken, a longer one only with a higher limit, and 65551 bytes are the most", () => {
     const noop = (length: number) => encodeUnsafe(withTlvs({ _tag: "Noop", length: length - 31 }))
-    assert.strictEqual(decode(noop(536))._tag, "Complete")
-    assert.strictEqual(decode(noop(537))._tag, "Invalid")
-    assert.strictEqual(decode(noop(537), { maxBytes: 537 })._tag, "Complete")
+    assert.strictEqual(decode(noop(4096))._tag, "Complete")
+    assert.strictEqual(decode(noop(4097))._tag, "Invalid")
+    assert.strictEqual(decode(noop(4097), { maxBytes: 4097 })._tag, "Complete")
     assert.strictEqual(decode(noop(65_551), { maxBytes: 65_551 })._tag, "Complete")
     assert.isTrue(Result.isFailure(ProxyProtocol.encode(withTlvs({ _tag: "Noop", length: 65_521 }))))
   })

@@ -1,0 +1,279 @@
+/**
+ * Ways to reach a host: directly, or through proxies. A dialer is a function from a host and a port to a stream, and so
+ * whatever stands between is a function from one dialer to another: they compose.
+ *
+ * Names are not looked up here but by whoever connects last: the proxy at the far end of the chain.
+ *
+ * **Interruption** of a dial leaves no connection, at whatever point of the way it is.
+ */
+import type { HostInput, Resolver } from "@effect-sockets/resolver/Resolver"
+import * as InvalidOption from "@effect-sockets/resolver/InvalidOption"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as NetAddress from "effect/net/NetAddress"
+import * as Result from "effect/Result"
+import type * as Scope from "effect/Scope"
+import * as HttpConnect from "./internal/dialer/HttpConnect.ts"
+import * as ProxyTarget from "./internal/dialer/ProxyTarget.ts"
+import * as Socks5 from "./internal/dialer/Socks5.ts"
+import type { Network } from "./Network.ts"
+import { make as makeError, type NetworkError, type Reason } from "./NetworkError.ts"
+import { encode, type Header } from "./ProxyProtocol.ts"
+import * as SocketStream from "./SocketStream.ts"
+import type * as Tls from "./Tls.ts"
+
+/**
+ * From a host and a port to an open stream, which the scope owns.
+ *
+ * ```ts
+ * import * as Dialer from "@effect-sockets/socket/Dialer"
+ * import { Effect } from "effect"
+ *
+ * const careful: Dialer.Dialer = (host, port) => Effect.timeoutOrElse(Dialer.direct()(host, port), {
+ *   duration: "5 seconds", orElse: () => Dialer.direct()("backup.test", port)
+ * })
+ * typeof careful // => "function"
+ * ```
+ */
+export type Dialer = (
+  host: HostInput,
+  port: number
+) => Effect.Effect<SocketStream.SocketStream, NetworkError, Network | Resolver | Scope.Scope>
+
+/**
+ * The dialer that has nothing between: `SocketStream.open`, with its options.
+ *
+ * ```ts
+ * import * as Dialer from "@effect-sockets/socket/Dialer"
+ *
+ * const dial = Dialer.direct({ connectTimeout: "3 seconds" })
+ * dial.length // => 2
+ * ```
+ */
+export const direct =
+  (options?: SocketStream.OpenOptions): Dialer =>
+  (host, port) =>
+    SocketStream.open(host, port, options)
+
+/**
+ * What a proxy is told and how long it may take.
+ *
+ * ```ts
+ * import type * as Dialer from "@effect-sockets/socket/Dialer"
+ *
+ * const options: Dialer.ProxyOptions = { credentials: { user: "ada", password: "secret" }, timeout: "5 seconds" }
+ * options.credentials?.user // => "ada"
+ * ```
+ */
+export interface ProxyOptions {
+  /** Who asks. Sent in clear, unless TLS stands between. SOCKS5: 1 to 255 bytes each; HTTP: no colon in `user`. */
+  readonly credentials?: Socks5.Credentials | undefined
+  /** How long the proxy may take from when it is reached until it has answered. Default 30 seconds. */
+  readonly timeout?: Duration.Input | undefined
+}
+
+const checks = { timeout: InvalidOption.positiveDuration }
+
+const defaultTimeout = 30_000
+
+/** Bytes of the head of an answer to CONNECT, and interim answers before it. */
+const maxHead = 16_384
+const maxInterim = 8
+
+type Step = Effect.Effect<void, NetworkError>
+
+interface Protocol {
+  readonly name: string
+  readonly isSendable: (credentials: Socks5.Credentials) => boolean
+  readonly talk: (
+    stream: SocketStream.SocketStream,
+    target: ProxyTarget.ProxyTarget,
+    credentials: Socks5.Credentials | undefined,
+    fail: (reason: Reason) => NetworkError
+  ) => Step
+}
+
+const invalidOptions = (protocol: Protocol, options: ProxyOptions): Reason | undefined =>
+  InvalidOption.find(options, checks) ??
+  (options.credentials === undefined || protocol.isSendable(options.credentials)
+    ? undefined
+    : // The value is not told: messages end in logs.
+      { _tag: "InvalidOption", option: "credentials", value: "…", mustBe: `what ${protocol.name} can carry` })
+
+/** The step after the connection: whatever ends it early ends the connection. */
+const after = (
+  dialed: ReturnType<Dialer>,
+  step: (stream: SocketStream.SocketStream) => Effect.Effect<unknown, NetworkError>
+): ReturnType<Dialer> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.tap(restore(dialed), (stream) => Effect.onError(restore(step(stream)), () => SocketStream.reset(stream)))
+  )
+
+const through =
+  (protocol: Protocol, proxyHost: HostInput, proxyPort: number, options: ProxyOptions) =>
+  (via: Dialer): Dialer =>
+  (host, port) =>
+    Effect.suspend(() => {
+      const target = ProxyTarget.make(host, port)
+      if (Result.isFailure(target)) return Effect.fail(makeError("open", `${String(host)}:${port}`, target.failure))
+      const fail = (reason: Reason) => makeError("open", ProxyTarget.format(target.success), reason)
+      const invalid = invalidOptions(protocol, options)
+      if (invalid !== undefined) return Effect.fail(fail(invalid))
+      const millis = InvalidOption.toMillis(options.timeout, defaultTimeout)
+      return after(via(proxyHost, proxyPort), (stream) => {
+        const talk = protocol.talk(stream, target.success, options.credentials, fail)
+        return millis === Infinity
+          ? talk
+          : Effect.timeoutOrElse(talk, {
+              duration: millis,
+              orElse: () => Effect.fail(fail({ _tag: "TimedOut", millis }))
+            })
+      })
+    })
+
+const socks: Protocol = {
+  name: "SOCKS5",
+  isSendable: Socks5.isSendable,
+  talk: (stream, target, credentials, fail) =>
+    Effect.gen(function* () {
+      const told = <A>(result: Result.Result<A, Reason>) => Effect.mapError(Effect.fromResult(result), fail)
+      yield* SocketStream.write(stream, Socks5.greeting(credentials))
+      const choice = yield* SocketStream.readExactly(stream, Socks5.choiceSize)
+      if ((yield* told(Socks5.decodeChoice(choice, credentials !== undefined))) && credentials !== undefined) {
+        yield* SocketStream.write(stream, Socks5.encodeCredentials(credentials))
+        yield* told(Socks5.decodeVerdict(yield* SocketStream.readExactly(stream, Socks5.choiceSize)))
+      }
+      yield* SocketStream.write(stream, Socks5.encodeConnect(target))
+      // The shortest reply has ten bytes, so five may be awaited.
+      const rest = yield* told(Socks5.decodeHead(yield* SocketStream.readExactly(stream, Socks5.headSize)))
+      yield* SocketStream.readExactly(stream, rest)
+    })
+}
+
+/**
+ * Through a SOCKS5 proxy (RFC 1928), which looks names up itself.
+ *
+ * **Errors**: those of the dialer that reaches the proxy; then of `open` and the target's address: `ConnectionRefused`,
+ * `HostUnreachable`, `NetworkUnreachable` and `PermissionDenied` as the proxy says, also for credentials that it does not
+ * take or asks for; `TimedOut` after `timeout`; `Unknown` with `BAD_REPLY` for what is no SOCKS5; `InvalidOption`,
+ * `InvalidAddress`. `UnexpectedEof` and `ConnectionReset` are the proxy's. **Interruption** leaves no connection.
+ *
+ * ```ts
+ * import * as Dialer from "@effect-sockets/socket/Dialer"
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import { Effect, pipe } from "effect"
+ *
+ * const dial = pipe(Dialer.direct(), Dialer.socks5("127.0.0.1", 1080))
+ * const error = await dial("hidden.test", 80).pipe(
+ *   Effect.flip, Effect.scoped, Effect.provide([MemoryNetwork.layer(), Resolver.layerStatic({})]), Effect.runPromise)
+ * error.message // => "connect 127.0.0.1:1080: connection refused"
+ * ```
+ */
+export const socks5 = (proxyHost: HostInput, proxyPort: number, options: ProxyOptions = {}) =>
+  through(socks, proxyHost, proxyPort, options)
+
+const http: Protocol = {
+  name: "Basic authentication",
+  isSendable: HttpConnect.isSendable,
+  talk: (stream, target, credentials, fail) =>
+    Effect.gen(function* () {
+      yield* SocketStream.write(stream, HttpConnect.encodeRequest(target, credentials))
+      for (let heads = 0; heads <= maxInterim; heads++) {
+        const head = yield* SocketStream.readUntil(stream, HttpConnect.beforeHeadEnd, { maxBytes: maxHead })
+        // At the end of input `readUntil` gives what there is: only this byte tells that the head is whole.
+        const [last] = yield* SocketStream.readExactly(stream, 1)
+        const whole = head._tag === "Some" && last === HttpConnect.headEnd ? head.value : new Uint8Array(0)
+        const said = yield* Effect.mapError(Effect.fromResult(HttpConnect.decodeHead(whole)), fail)
+        if (said === "open") return
+      }
+      return yield* Effect.fail(fail(ProxyTarget.badReply("the proxy gives no final answer")))
+    })
+}
+
+/**
+ * Through an HTTP proxy by CONNECT (RFC 9110, section 9.3.6), which looks names up itself. Most proxies allow port 443
+ * only.
+ *
+ * **Errors**: as `socks5`: `PermissionDenied` for 401, 403 and 407, `Unknown` with `HTTP_502` and the like otherwise;
+ * `LineTooLong` for an answer whose head is longer than 16 KiB. **Interruption** leaves no connection.
+ *
+ * ```ts
+ * import * as Dialer from "@effect-sockets/socket/Dialer"
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
+ * import * as Server from "@effect-sockets/socket/Server"
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import { Effect } from "effect"
+ *
+ * const never = (stream: SocketStream.SocketStream) => SocketStream.write(stream, "HTTP/1.1 403 No\r\n\r\n")
+ * const error = await Effect.gen(function* () {
+ *   yield* Server.start(yield* ServerSocket.listen(3128), never)
+ *   return yield* Effect.flip(Dialer.httpConnect("127.0.0.1", 3128)(Dialer.direct())("hidden.test", 443))
+ * }).pipe(Effect.scoped, Effect.provide([MemoryNetwork.layer(), Resolver.layerStatic({})]), Effect.runPromise)
+ * error.message // => "open hidden.test:443: permission denied"
+ * ```
+ */
+export const httpConnect = (proxyHost: HostInput, proxyPort: number, options: ProxyOptions = {}) =>
+  through(http, proxyHost, proxyPort, options)
+
+/**
+ * Sends a PROXY header first: `header` of the new stream's own ends unless it is given.
+ *
+ * **Errors**: `Unsupported` for a header that has no such form. **Interruption** leaves no connection.
+ *
+ * ```ts
+ * import * as Dialer from "@effect-sockets/socket/Dialer"
+ * import { pipe } from "effect"
+ *
+ * const dial = pipe(Dialer.direct(), Dialer.proxyHeader({ _tag: "Local", version: 2, tlvs: [] }))
+ * dial.length // => 2
+ * ```
+ */
+export const proxyHeader =
+  (header?: Header | ((stream: SocketStream.SocketStream) => Header)) =>
+  (via: Dialer): Dialer =>
+  (host, port) =>
+    after(via(host, port), (stream) =>
+      Effect.suspend(() => {
+        const { localAddress, remoteAddress } = stream
+        const said = typeof header === "function" ? header(stream) : header
+        const bytes = encode(
+          said ?? {
+            _tag: "Proxied",
+            version: 2,
+            transport: "stream",
+            source: localAddress,
+            destination: remoteAddress,
+            tlvs: []
+          }
+        )
+        return Result.isSuccess(bytes)
+          ? SocketStream.write(stream, bytes.success)
+          : Effect.fail(makeError("open", remoteAddress, { _tag: "Unsupported", detail: bytes.failure.message }))
+      })
+    )
+
+/**
+ * Takes a TLS handshake as the client, with whoever is at the far end. `servername` is the dialed host, if it is a name.
+ *
+ * **Errors**: as `SocketStream.upgradeTls`. **Interruption** leaves no connection.
+ *
+ * ```ts
+ * import * as Dialer from "@effect-sockets/socket/Dialer"
+ * import { pipe } from "effect"
+ *
+ * const dial = pipe(Dialer.direct(), Dialer.socks5("127.0.0.1", 1080), Dialer.tls({ alpnProtocols: ["h2"] }))
+ * dial.length // => 2
+ * ```
+ */
+export const tls =
+  (options: Tls.ClientOptions = {}) =>
+  (via: Dialer): Dialer =>
+  (host, port) =>
+    after(via(host, port), (stream) => {
+      const isName = typeof host === "string" && Result.isFailure(NetAddress.ipFromString(host))
+      const servername = options.servername ?? (isName ? host : undefined)
+      return SocketStream.upgradeTls(stream, { side: "client", options: { ...options, servername } })
+    })

@@ -10,8 +10,8 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
-import type { DocumentError } from "./DocumentError.ts"
-import { type Document, DocumentRoot } from "./DocumentRoot.ts"
+import { type DocumentError, truncated } from "./DocumentError.ts"
+import { type Chunked, type Document, DocumentRoot } from "./DocumentRoot.ts"
 import { errorTexts } from "./ErrorText.ts"
 import { CrLf } from "./internal/CrLf.ts"
 import * as RequestLine from "./RequestLine.ts"
@@ -208,7 +208,29 @@ const answerer = (options: HandlerOptions): Answerer => {
 const sizeOf = (document: Document): number => (document._tag === "Whole" ? document.bytes.length : document.size)
 
 const sendBytes = ({ stream }: Exchange, document: Document): Reply =>
-  document._tag === "Chunked" ? document.forEach((chunk) => writeNow(stream, chunk)) : writeNow(stream, document.bytes)
+  document._tag === "Chunked"
+    ? forEachChunk(document, (chunk) => writeNow(stream, chunk))
+    : writeNow(stream, document.bytes)
+
+/**
+ * As the document's own `forEach`, and fails where that succeeds without having given all: the end of the connection
+ * says that the document was whole, so no root is taken at its word.
+ */
+const forEachChunk = <E, R>(
+  { forEach, name, size }: Chunked,
+  f: (chunk: Uint8Array) => Effect.Effect<unknown, E, R>
+): Effect.Effect<void, DocumentError | E, R> =>
+  Effect.suspend(() => {
+    let given = 0
+    const whole = forEach((chunk) => {
+      given += chunk.length
+      return f(chunk)
+    })
+    return Effect.andThen(
+      whole,
+      Effect.suspend(() => (given === size ? Effect.void : Effect.fail(truncated(name, size, given))))
+    )
+  })
 
 /**
  * Writes and waits until the kernel has it: a chunk is only lent, and whoever logs a document as sent should be right.
@@ -227,7 +249,7 @@ const sendText = (exchange: Exchange, document: Document): Reply =>
     const body =
       document._tag === "Whole"
         ? write(lines.push(document.bytes))
-        : document.forEach((chunk) => write(lines.push(chunk)))
+        : forEachChunk(document, (chunk) => write(lines.push(chunk)))
     return Effect.andThen(
       body,
       Effect.suspend(() => {

@@ -74,10 +74,24 @@ export type Handler = (
 /**
  * How long a client may take for its request line: for `Server.serve` with `handler`, which reads one line and leaves
  * the time to its server.
+ *
+ * ```ts
+ * import * as Http09Handler from "@effect-sockets/http09/Http09Handler"
+ * import { Duration } from "effect"
+ * Duration.toSeconds(Http09Handler.readTimeout) // => 15
+ * ```
  */
 export const readTimeout: Duration.Duration = Duration.seconds(15)
 
-/** How long a connection may last: for `Server.serve` with `handler`. */
+/**
+ * How long a connection may last: for `Server.serve` with `handler`.
+ *
+ * ```ts
+ * import * as Http09Handler from "@effect-sockets/http09/Http09Handler"
+ * import { Duration } from "effect"
+ * Duration.toHours(Http09Handler.maxAge) // => 1
+ * ```
+ */
 export const maxAge: Duration.Duration = Duration.hours(1)
 
 const lineFeed = Uint8Array.of(10)
@@ -110,7 +124,14 @@ export const handlerFor = (
   return (stream) => answer(stream, root)
 }
 
-/** The first of the options that cannot be meant: what a server looks at before it listens. */
+/**
+ * The first of the options that cannot be meant: what a server looks at before it listens.
+ *
+ * ```ts
+ * import * as Http09Handler from "@effect-sockets/http09/Http09Handler"
+ * Http09Handler.invalidOption({ maxLineBytes: 0 })?.mustBe // => "an integer of at least 1"
+ * ```
+ */
 export const invalidOption = (options: HandlerOptions): InvalidOption.InvalidOption | undefined =>
   InvalidOption.find<HandlerOptions>(options, {
     text: InvalidOption.boolean,

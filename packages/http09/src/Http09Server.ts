@@ -42,6 +42,17 @@ export class Http09Server extends Context.Service<Http09Server, Server.Server>()
  * `InvalidOption` for what cannot be meant, before the port is opened.
  *
  * **Interruption** while it starts leaves no port open.
+ *
+ * ```ts
+ * import * as DocumentRoot from "@effect-sockets/http09/DocumentRoot"
+ * import * as Http09Server from "@effect-sockets/http09/Http09Server"
+ * import * as NodeNetwork from "@effect-sockets/socket/NodeNetwork"
+ * import { Effect, Layer } from "effect"
+ * const root = DocumentRoot.layerMemory({ "/index.html": "<h1>Hello</h1>" })
+ * const server = Http09Server.layer({ address: 0 }).pipe(Layer.provide([NodeNetwork.layer, root]))
+ * const address = Http09Server.Http09Server.pipe(Effect.map((server) => server.address), Effect.provide(server))
+ * ;(await Effect.runPromise(address))._tag // => "InetAddressV4"
+ * ```
  */
 export const layer = (options: Options): Layer.Layer<Http09Server, NetworkError.NetworkError, Network | DocumentRoot> =>
   Layer.effect(Http09Server, start(options))

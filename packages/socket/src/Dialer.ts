@@ -167,7 +167,7 @@ const socks: Protocol = {
  * const dial = pipe(Dialer.direct(), Dialer.socks5("127.0.0.1", 1080))
  * const error = await dial("hidden.test", 80).pipe(
  *   Effect.flip, Effect.scoped, Effect.provide([MemoryNetwork.layer(), Resolver.layerStatic({})]), Effect.runPromise)
- * error.message // => "connect 127.0.0.1:1080: connection refused"
+ * error.message // => "open 127.0.0.1:1080: connection refused"
  * ```
  */
 export const socks5 = (proxyHost: HostInput, proxyPort: number, options: ProxyOptions = {}) =>

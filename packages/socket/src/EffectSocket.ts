@@ -75,8 +75,18 @@ export const streamOf = (socket: Socket.Socket): Option.Option<SocketStream.Sock
  * **Errors**: `SocketOpenError` with ours as the cause, of kind `Timeout` for `TimedOut`. **Interruption** of the
  * acquisition leaves no connection.
  *
- * @example
- * const socket = EffectSocket.make(SocketStream.open("localhost", 4141))
+ * ```ts
+ * import * as EffectSocket from "@effect-sockets/socket/EffectSocket"
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.flatMap(EffectSocket.make(SocketStream.open("127.0.0.1", 4141)), ({ reader }) => Effect.flip(reader))
+ * const live = [MemoryNetwork.layer(), Resolver.layerStatic({})] as const
+ * const error = await program.pipe(Effect.scoped, Effect.provide(live), Effect.runPromise)
+ * error.reason._tag // => "SocketOpenError"
+ * ```
  */
 export const make = <R>(
   open: Effect.Effect<SocketStream.SocketStream, NetworkError, R>

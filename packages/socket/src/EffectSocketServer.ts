@@ -140,7 +140,7 @@ export const make = Effect.fnUntraced(function* (
  * import * as SocketServer from "effect/socket/SocketServer"
  *
  * const live = Layer.provide(EffectSocketServer.layer(4141), MemoryNetwork.layer())
- * await SocketServer.SocketServer.useSync(({ address }) => address._tag).pipe(Effect.provide(live), Effect.runPromise) // => "InetAddress"
+ * await SocketServer.SocketServer.useSync(({ address }) => address._tag).pipe(Effect.provide(live), Effect.runPromise) // => "InetAddressV4"
  * ```
  */
 export const layer = (

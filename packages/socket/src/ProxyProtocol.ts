@@ -70,6 +70,14 @@ const v1Signature = Uint8Array.of(0x50, 0x52, 0x4f, 0x58, 0x59)
  * data and not judged, but for their lengths and a checksum. `LOCAL` and `UNSPEC` are accepted with whatever they carry.
  *
  * With a `maxBytes` that cannot be meant every header is `Invalid`, and says so.
+ *
+ * ```ts
+ * import * as ProxyProtocol from "@effect-sockets/socket/ProxyProtocol"
+ *
+ * const line = new TextEncoder().encode("PROXY UNKNOWN\r\nGET /")
+ * ProxyProtocol.decode(line) // => { _tag: "Complete", length: 15, header: { _tag: "Unknown", version: 1, tlvs: [] } }
+ * ProxyProtocol.decode(line.subarray(0, 8)) // => { _tag: "NeedMore", atLeast: 15 }
+ * ```
  */
 export const decode = (bytes: Uint8Array, options: Options = {}): Decoded => {
   const invalid = InvalidOption.find(options, checks)
@@ -122,6 +130,14 @@ export const isProxyProtocolError = Schema.is(ProxyProtocolError)
  *
  * **Errors**: `Unencodable`: in version 1 TLVs, datagrams and paths; addresses of two kinds; a path of more than 108
  * bytes; a TLV that does not fit.
+ *
+ * ```ts
+ * import * as ProxyProtocol from "@effect-sockets/socket/ProxyProtocol"
+ * import { Result } from "effect"
+ *
+ * const bytes = ProxyProtocol.encode({ _tag: "Local", version: 2, tlvs: [] })
+ * Result.isSuccess(bytes) && bytes.success.length // => 16
+ * ```
  */
 export const encode = (header: Header): Result.Result<Uint8Array, ProxyProtocolError> => {
   const bytes = header.version === 1 ? V1.encode(header) : V2.encode(header)
@@ -170,6 +186,23 @@ const standard = attempt({})
  *
  * **Errors**: `ProxyProtocolError`, as soon as it is clear; `UnexpectedEof` if the input ends before; `TimedOut`,
  * `ConnectionReset`, `Closed`; `InvalidOption`. What came stays readable. **Interruption** loses no byte.
+ *
+ * ```ts
+ * import * as ProxyProtocol from "@effect-sockets/socket/ProxyProtocol"
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function* () {
+ *   const port = yield* ServerSocket.listen(4141)
+ *   yield* SocketStream.write(yield* SocketStream.open(port.address), "PROXY UNKNOWN\r\nhello")
+ *   return yield* ProxyProtocol.read(yield* ServerSocket.accept(port))
+ * })
+ * const live = [MemoryNetwork.layer(), Resolver.layerStatic({})] as const
+ * await program.pipe(Effect.scoped, Effect.provide(live), Effect.runPromise) // => { _tag: "Unknown", version: 1, tlvs: [] }
+ * ```
  */
 export const read: {
   (options?: Options): (self: SocketStream) => Effect.Effect<Header, NetworkError | ProxyProtocolError>

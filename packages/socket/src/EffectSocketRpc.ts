@@ -81,7 +81,8 @@ const defaultDrain = "10 seconds"
  * A protocol for effect's `RpcServer` on a port that is open until the scope closes.
  *
  * The interruption of `RpcServer` (the release of its layer) is the graceful stop: the port closes, calls that were
- * taken get `drainTimeout` (default 10 seconds) to be answered, then the server stops as `Server.serve` does. All that
+ * taken get `drainTimeout` (default 10 seconds) to be answered, then the server stops as `Server.serve` does, which gives
+ * what is still in use as long again. All that
  * `RpcServer` was given is still there meanwhile.
  *
  * **Errors**: `SocketServerOpenError` where `ServerSocket.listen` fails. **Interruption** leaves the port closed.

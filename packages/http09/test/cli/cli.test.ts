@@ -130,7 +130,7 @@ describe("http09 serve", () => {
   )
 })
 
-describe("every failure is one line on standard error and exit status 1", () => {
+describe("every failure is one line on standard error and exit status 1, or 2 where the command line cannot be meant", () => {
   const fails = (name: string, args: Effect.Effect<ReadonlyArray<string>, never, never>, line: string | RegExp) =>
     it.live(
       name,
@@ -141,11 +141,17 @@ describe("every failure is one line on standard error and exit status 1", () => 
           if (typeof line === "string") assert.strictEqual(ended.errors[0], `http09: ${line}`)
           else assert.match(ended.errors[0], line)
           assert.strictEqual(ended.stdout.toString(), "")
-          assert.strictEqual(ended.status, 1)
+          assert.strictEqual(ended.status, /\(see http09.* --help\)$/.test(ended.errors[0]) ? 2 : 1)
         }),
       limit
     )
 
+  fails(
+    "a URL that would move the terminal",
+    just("get", "http://localhost:x\u001b[2J\n\u202e/"),
+    /^http09: [ -~]*\\u001b\[2J[ -~]*\\u202e[ -~]* \(see http09 get --help\)$/
+  )
+  fails("a word of any length", just("x".repeat(50_000)), /^http09: .{1,500}… \(see http09 --help\)$/)
   fails("no command", just(), "a subcommand is missing (see http09 --help)")
   fails("a command that does not exist", just("fetch"), /^http09: .*fetch.* \(see http09 --help\)$/)
   fails("an unknown flag", just("serve", "--prot", "1"), /^http09: .*--prot.* \(see http09 serve --help\)$/)
@@ -209,62 +215,6 @@ describe("every failure is one line on standard error and exit status 1", () => 
 })
 
 it.live(
-  "keeps compiled code in the user's own cache, and works where that cannot be written",
-  () =>
-    Effect.gen(function* () {
-      const folder = yield* temporary
-      const taken = path.join(folder, "file")
-      fs.writeFileSync(taken, "")
-      for (const cache of [folder, taken]) {
-        const ended = yield* http09(["--version"], {
-          env: { XDG_CACHE_HOME: cache, NODE_COMPILE_CACHE: undefined, NODE_DISABLE_COMPILE_CACHE: undefined }
-        })
-        assert.deepStrictEqual([ended.status, ended.stderr], [0, ""])
-        assert.deepStrictEqual(fs.readdirSync(folder), ["file", "http09"])
-      }
-    }).pipe(Effect.scoped),
-  limit
-)
-
-it.live(
-  "keeps it nowhere for a user without a folder, and never where the user just stands",
-  () =>
-    Effect.gen(function* () {
-      const folder = yield* temporary
-      for (const env of [
-        { HOME: "", XDG_CACHE_HOME: "" },
-        { HOME: "", XDG_CACHE_HOME: "cache" }
-      ]) {
-        const ended = yield* http09(["--version"], { cwd: folder, env: { ...env, NODE_COMPILE_CACHE: undefined } })
-        assert.deepStrictEqual([ended.status, ended.stderr], [0, ""])
-        assert.deepStrictEqual(fs.readdirSync(folder), [])
-      }
-    }).pipe(Effect.scoped),
-  limit
-)
-
-it.live(
-  "works for a user that the system does not know",
-  () =>
-    Effect.gen(function* () {
-      // What node:os does for one, without becoming one.
-      const script = `
-        import { syncBuiltinESMExports } from "node:module"
-        import os from "node:os"
-        os.homedir = () => { throw new Error("ENOENT") }
-        syncBuiltinESMExports()
-        await import(process.argv[1])
-      `
-      const running = yield* start(process.execPath, ["--input-type=module", "-e", script, cli, "--version"], {
-        env: { XDG_CACHE_HOME: undefined, NODE_COMPILE_CACHE: undefined }
-      })
-      const ended = yield* running.ended
-      assert.deepStrictEqual([ended.status, ended.stderr], [0, ""])
-    }).pipe(Effect.scoped),
-  limit
-)
-
-it.live(
   "--help and --version print on standard output and exit with 0",
   () =>
     Effect.gen(function* () {
@@ -274,5 +224,42 @@ it.live(
         assert.match(ended.stdout.toString(), /http09/)
       }
     }),
+  limit
+)
+
+it.live(
+  "what is printed into a closed pipe ends quietly, into a full disk with an error",
+  () =>
+    Effect.gen(function* () {
+      for (const args of [["--help"], ["--version"], ["--completions", "bash"]]) {
+        const run = `"$0" "$@"`
+        const closed = yield* start("bash", [
+          "-c",
+          `${run} | true; exit \${PIPESTATUS[0]}`,
+          process.execPath,
+          cli,
+          ...args
+        ])
+        const quiet = yield* closed.ended
+        assert.deepStrictEqual([quiet.status, quiet.stderr], [0, ""])
+        const full = yield* start("bash", ["-c", `${run} > /dev/full`, process.execPath, cli, ...args])
+        const said = yield* full.ended
+        assert.deepStrictEqual([said.status, said.errors.length], [1, 1], said.stderr)
+        assert.match(said.stderr, /^http09: write: .*no space left/)
+      }
+    }).pipe(Effect.scoped),
+  limit
+)
+
+it.live(
+  "--completions prints a script that the shell takes, with the commands and their flags",
+  () =>
+    Effect.gen(function* () {
+      const script = (yield* http09(["--completions", "bash"])).stdout.toString()
+      for (const word of ["serve", "get", "--port", "--max-size"]) assert.include(script, word)
+      assert.notInclude(script, "worker-of-serve")
+      const checked = yield* start("bash", ["-n", "-c", script])
+      assert.deepStrictEqual([(yield* checked.ended).status], [0])
+    }).pipe(Effect.scoped),
   limit
 )

@@ -52,6 +52,54 @@ describe("a stream is saved", () => {
     }).pipe(Effect.provide(NodeFileSystem.layer))
   )
 
+  it.live("where a link leads that leads nowhere yet, and the link stays", () =>
+    Effect.gen(function* () {
+      const folder = yield* temporary
+      fs.mkdirSync(path.join(folder, "real"))
+      fs.symlinkSync("real/new", path.join(folder, "relative"))
+      fs.symlinkSync(path.join(folder, "relative"), path.join(folder, "absolute"))
+      yield* saveAs(path.join(folder, "absolute"))(document)
+      for (const link of ["relative", "absolute"]) {
+        assert.isTrue(fs.lstatSync(path.join(folder, link)).isSymbolicLink())
+      }
+      assert.deepStrictEqual(contents(path.join(folder, "real")), { new: "one two three" })
+      fs.symlinkSync("circle", path.join(folder, "circle"))
+      assert.strictEqual((yield* Effect.flip(saveAs(path.join(folder, "circle"))(document)))._tag, "PlatformError")
+    }).pipe(Effect.provide(NodeFileSystem.layer))
+  )
+
+  it.live("with the permissions of what it replaces, and never wider on the way", () =>
+    Effect.gen(function* () {
+      const folder = yield* temporary
+      const file = path.join(folder, "secret")
+      for (const mode of [0o600, 0o640, 0o666, 0o755]) {
+        fs.writeFileSync(file, "old")
+        fs.chmodSync(file, mode)
+        const modes: Array<number> = []
+        const watched = Stream.tap(document, () =>
+          Effect.sync(() => {
+            for (const name of fs.readdirSync(folder)) modes.push(fs.statSync(path.join(folder, name)).mode & 0o777)
+          })
+        )
+        yield* saveAs(file)(watched)
+        assert.strictEqual(fs.statSync(file).mode & 0o777, mode)
+        for (const seen of modes) assert.strictEqual(seen & ~mode, 0)
+      }
+    }).pipe(Effect.provide(NodeFileSystem.layer))
+  )
+
+  it.live("under every name that the file system takes", () =>
+    Effect.gen(function* () {
+      const folder = yield* temporary
+      const names = [...[200, 242, 243, 245, 250, 255].map((length) => "x".repeat(length)), "𝄞".repeat(63)]
+      for (const name of names) yield* saveAs(path.join(folder, name))(document)
+      assert.deepStrictEqual(fs.readdirSync(folder).toSorted(), names.toSorted())
+      const longer = yield* Effect.flip(saveAs(path.join(folder, "x".repeat(256)))(document))
+      assert.include(String(longer.reason.cause), "ENAMETOOLONG")
+      assert.strictEqual(fs.readdirSync(folder).length, names.length)
+    }).pipe(Effect.provide(NodeFileSystem.layer))
+  )
+
   it.live("through a pipe and a device, which stay what they are", () =>
     Effect.gen(function* () {
       const folder = yield* temporary

@@ -7,20 +7,12 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
 import * as NodeOutput from "../output.ts"
+import * as Signal from "../signal.ts"
+import { complain } from "../complaints.ts"
 import * as Metrics from "./metrics.ts"
 import { parameters, type Settings } from "./settings.ts"
 import * as Site from "./site.ts"
 import * as Workers from "./supervisor.ts"
-
-/** The next SIGINT or SIGTERM. A second one, while the server drains, ends the process at once. */
-const signal: Effect.Effect<void> = Effect.callback((resume) => {
-  const names = ["SIGINT", "SIGTERM"] as const
-  const stop = (): void => {
-    for (const name of names) process.off(name, stop)
-    resume(Effect.void)
-  }
-  for (const name of names) process.on(name, stop)
-})
 
 /** Settings that do not go together. */
 class SettingsError extends Data.TaggedError("SettingsError")<{ readonly message: string }> {}
@@ -39,7 +31,7 @@ const addressOf = Effect.fnUntraced(function* ({ host, port, unix, workers }: Se
 const run = Effect.fnUntraced(function* (settings: Settings) {
   // Told in the log as the book does; a log that programs read has only requests in it.
   const say = settings.logFormat === "human" ? NodeOutput.log : NodeOutput.tell
-  const warn = ({ message }: Error): Effect.Effect<void> => NodeOutput.tell(`http09: ${message}`)
+  const warn = ({ message }: Error): Effect.Effect<void> => complain(message)
   const started = (address: NetAddress.SocketAddress) => say(`> Started server on ${Site.nameOf(address)}`)
   const expose = (text: Effect.Effect<string>) =>
     settings.metrics === undefined
@@ -49,14 +41,22 @@ const run = Effect.fnUntraced(function* (settings: Settings) {
         )
   const address = yield* addressOf(settings)
   yield* NodeOutput.keepLogging
-  const place = { started, stop: signal }
+  const { stop, urgent, isUrgent } = yield* Signal.requests
+  const place = { started, stop: Effect.asVoid(stop) }
+  /** Whoever will not wait gets an end at once; but no client shall take a part for a whole document. */
+  const orCut = <A, E, R>(self: Effect.Effect<A, E, R>, cut: Effect.Effect<void>) =>
+    Effect.raceFirst(
+      // What was cut ends it as well, and is not its own end.
+      Effect.tap(self, () => (isUrgent() ? Effect.never : Effect.void)),
+      Effect.flatMap(urgent, (name) => Effect.andThen(cut, Signal.dieOf(name)))
+    )
   if (settings.workers > 1 && NetAddress.isInetAddress(address)) {
     const workers = Workers.make(settings, { ...place, address })
     yield* expose(workers.metrics)
-    return yield* workers.serve
+    return yield* orCut(workers.serve, workers.cut)
   }
   yield* expose(Metrics.format)
-  return yield* Site.serve(settings, { ...place, address })
+  return yield* orCut(Site.serve(settings, { ...place, address }), Site.resetAll)
 })
 
 /** `http09 serve`. */

@@ -4,6 +4,7 @@
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import { randomUUID } from "node:crypto"
 import * as fs from "node:fs/promises"
 import * as http from "node:http"
 import type * as net from "node:net"
@@ -39,14 +40,33 @@ export const merge = (texts: ReadonlyArray<string>): string => {
 
 const contentType = "text/plain; version=0.0.4; charset=utf-8"
 
-/** Scrapers are few; more than so many connections are a mistake. */
+/** Scrapers are few: of more connections than that the oldest is reset, which is the likeliest to stand still. */
 const maxScrapers = 16
+
+/** How long a scraper may take for everything, in milliseconds: Prometheus's own default is 10 seconds. */
+const scrapeTime = 10_000
+
+/** Lets no scraper stay, so that slow ones shut nobody out. */
+const boundScrapers = (server: http.Server): void => {
+  const open = new Set<net.Socket>()
+  server.on("connection", (socket: net.Socket) => {
+    const [oldest] = open
+    if (open.size >= maxScrapers) oldest.resetAndDestroy()
+    open.add(socket)
+    const timer = setTimeout(() => socket.resetAndDestroy(), scrapeTime)
+    socket.on("close", () => {
+      clearTimeout(timer)
+      open.delete(socket)
+    })
+  })
+}
 
 /** Answers `GET /metrics` on 127.0.0.1 until the scope closes: the port. */
 const onPort = (port: number, text: Effect.Effect<string>): Effect.Effect<number, MetricsError, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.callback<http.Server, MetricsError>((resume) => {
       const server = http.createServer((request, response) => {
+        response.shouldKeepAlive = false
         const isRead = request.method === "GET" || request.method === "HEAD"
         if (!isRead || request.url !== "/metrics") {
           response.writeHead(isRead ? 404 : 405, { "content-type": "text/plain" }).end("GET /metrics\n")
@@ -59,7 +79,7 @@ const onPort = (port: number, text: Effect.Effect<string>): Effect.Effect<number
           })
         )
       })
-      server.maxConnections = maxScrapers
+      boundScrapers(server)
       const fail = (error: NodeJS.ErrnoException): void => {
         const why = error.code === "EADDRINUSE" ? "address already in use" : error.message
         resume(Effect.fail(new MetricsError({ message: `metrics: listen 127.0.0.1:${port}: ${why}` })))
@@ -79,13 +99,21 @@ const onPort = (port: number, text: Effect.Effect<string>): Effect.Effect<number
 
 const interval = "10 seconds"
 
-/** Written beside and renamed: a reader sees all of one time. */
+/**
+ * Written beside and renamed: a reader sees all of one time. The file beside is new, under a name that nobody can guess:
+ * whoever else may write in the folder could have put a link there, to any file of this user's.
+ */
 const writeFile = (file: string, text: string): Effect.Effect<void, MetricsError> =>
   Effect.tryPromise({
     try: async () => {
-      const beside = `${file}.${process.pid}`
-      await fs.writeFile(beside, text)
-      await fs.rename(beside, file)
+      const beside = `${file}.${randomUUID()}`
+      try {
+        await fs.writeFile(beside, text, { flag: "wx" })
+        await fs.rename(beside, file)
+      } catch (error) {
+        await fs.rm(beside, { force: true }).catch(() => {})
+        throw error
+      }
     },
     catch: (cause) =>
       new MetricsError({ message: `metrics: ${cause instanceof Error ? cause.message : String(cause)}` })

@@ -42,6 +42,8 @@ export interface Workers {
   readonly metrics: Effect.Effect<string>
   /** Serves until it is told to stop, and drains all: how many connections they had to cut. */
   readonly serve: Effect.Effect<number, NetworkError | WorkerError>
+  /** Has all reset what is open and end, now. */
+  readonly cut: Effect.Effect<void>
 }
 
 /**
@@ -70,7 +72,7 @@ export const make = (
   const numbers = Array.from({ length: settings.workers }, (_, index) => index + 1)
   const listening = numbers.map(() => Deferred.makeUnsafe<void>())
   const current = new Map<number, Worker>()
-  let cut = 0
+  let cutAtStop = 0
 
   /** One worker's life: how it ended, after how many milliseconds. */
   const life = (worker: number, port: number) =>
@@ -79,7 +81,7 @@ export const make = (
         start: { _tag: "Start", worker, settings, host: NetAddress.formatIp(address.address), port },
         drain: settings.drainTimeout,
         onCut: (connections) => {
-          cut += connections
+          cutAtStop += connections
         }
       })
       yield* process.listening
@@ -101,7 +103,7 @@ export const make = (
       yield* NodeOutput.tell(`http09: worker ${worker} ${how}; another takes its place`)
       yield* Metric.update(replaced, 1)
       const next = life(worker, port)
-      ;({ how, lived } = yield* Effect.catch(next, ({ message }) => Effect.succeed({ how: message, lived: 0 })))
+      ;({ how, lived } = yield* Effect.catch(next, ({ how }) => Effect.succeed({ how, lived: 0 })))
     }
   })
 
@@ -125,8 +127,12 @@ export const make = (
       // Waits until every worker has drained and ended.
       Effect.ensuring(Fiber.interrupt(kept))
     )
-    return cut
+    return cutAtStop
   }).pipe(Effect.scoped)
 
-  return { metrics, serve }
+  const cut = Effect.suspend(() =>
+    Effect.forEach(current.values(), (worker) => worker.cut, { concurrency: "unbounded", discard: true })
+  )
+
+  return { metrics, serve, cut }
 }

@@ -10,7 +10,7 @@ import * as Exit from "effect/Exit"
 import * as Metric from "effect/Metric"
 import * as Runtime from "effect/Runtime"
 import * as NodeOutput from "../output.ts"
-import { report } from "../common.ts"
+import { report } from "../complaints.ts"
 import { addressOf, type News, type Order } from "./workerMessages.ts"
 import * as Metrics from "./metrics.ts"
 import { share } from "./settings.ts"
@@ -23,6 +23,16 @@ const stop = (): void => {
   Deferred.doneUnsafe(stops, Exit.void)
 }
 
+/** Resets what is open, so that nobody takes a part for a whole document, and ends. */
+const cut = (): void => {
+  Effect.runFork(
+    Effect.andThen(
+      Site.resetAll,
+      Effect.sync(() => process.exit(1))
+    )
+  )
+}
+
 /** Ends when the message has left, or nobody is there to hear it. */
 const tell = (news: News): Effect.Effect<void> =>
   Effect.callback((resume) => {
@@ -33,14 +43,17 @@ const tell = (news: News): Effect.Effect<void> =>
 process.on("message", (order: Order) => {
   if (order._tag === "Start") Deferred.doneUnsafe(starts, Exit.succeed(order))
   else if (order._tag === "Stop") stop()
+  else if (order._tag === "Cut") cut()
   else Effect.runFork(Effect.flatMap(Metrics.format, (text) => tell({ _tag: "Metrics", id: order.id, text })))
 })
-// A terminal's Ctrl-C reaches all processes; the first one tells the others. A service manager may send SIGTERM to all.
+// What comes from a terminal reaches all processes; the first one tells the others. A service manager may send SIGTERM to all.
 process.on("SIGINT", () => {})
+process.on("SIGHUP", () => {})
 process.on("SIGTERM", stop)
+process.on("SIGQUIT", cut)
 process.on("disconnect", () => {
   // The one that started it did not wait for the end of its downloads.
-  if (Deferred.isDoneUnsafe(stops)) process.exit(1)
+  if (Deferred.isDoneUnsafe(stops)) cut()
   stop()
 })
 
@@ -75,7 +88,10 @@ const main = Effect.gen(function* () {
     }
   ).pipe(Effect.provideService(Metric.CurrentMetricAttributes, { worker: String(worker) }))
   yield* tell({ _tag: "Stopped", cut })
-}).pipe(Effect.tapCause((cause) => (isListening ? report(cause) : tell({ _tag: "Failed", message: messageOf(cause) }))))
+}).pipe(
+  Effect.scoped,
+  Effect.tapCause((cause) => (isListening ? report(cause) : tell({ _tag: "Failed", message: messageOf(cause) })))
+)
 
 Runtime.makeRunMain(({ fiber }) => {
   fiber.addObserver((exit) => process.exit(Exit.isSuccess(exit) ? 0 : 1))

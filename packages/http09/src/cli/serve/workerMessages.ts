@@ -4,6 +4,12 @@
 import * as NetAddress from "effect/net/NetAddress"
 import type { Settings } from "./settings.ts"
 
+/** The argument of a process that is a worker: the command line knows no such command. */
+export const workerArgument = "worker-of-serve"
+
+/** Whether this process is a worker: only another process of this program can start one, since it needs a channel. */
+export const isWorker = process.argv[2] === workerArgument && process.send !== undefined
+
 /** To a worker. */
 export type Order =
   | {
@@ -18,6 +24,8 @@ export type Order =
   | { readonly _tag: "Metrics"; readonly id: number }
   /** Close the port, let downloads end within the time for that, exit. */
   | { readonly _tag: "Stop" }
+  /** Reset what is open, exit. */
+  | { readonly _tag: "Cut" }
 
 /** From a worker. */
 export type News =

@@ -7,12 +7,15 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import { type ChildProcess, fork } from "node:child_process"
-import * as path from "node:path"
-import { fileURLToPath } from "node:url"
-import type { News, Order } from "./workerMessages.ts"
+import * as NodeOutput from "../output.ts"
+import { type News, type Order, workerArgument } from "./workerMessages.ts"
 
 /** Why a worker did not start. */
-export class WorkerError extends Data.TaggedError("WorkerError")<{ readonly message: string }> {}
+export class WorkerError extends Data.TaggedError("WorkerError")<{
+  readonly message: string
+  /** The same for a sentence that begins with the worker. */
+  readonly how: string
+}> {}
 
 /** What a worker is given. */
 export interface Options {
@@ -31,25 +34,25 @@ export interface Worker {
   readonly ended: Effect.Effect<string>
   /** Its metrics; nothing if it does not answer within a second. */
   readonly metrics: Effect.Effect<string>
+  /** Has it reset what is open and end, now; waits a second for that. */
+  readonly cut: Effect.Effect<void>
 }
-
-/** Compiled or not, the worker's file stands beside this one. */
-const entry = fileURLToPath(new URL(`worker${path.extname(import.meta.url)}`, import.meta.url))
 
 /** What a worker may take beyond its drain: the last finalizers, and its exit. */
 const grace = 5000
 
 const answerTime = "1 second"
+const cutTime = "1 second"
 
 const newline = 10
 
 /** Hands on whole lines only, so that the lines of several writers do not mix. What has no end when it closes is dropped. */
-const copyLines = (from: NodeJS.ReadableStream, to: NodeJS.WritableStream): void => {
+const copyLines = (from: NodeJS.ReadableStream, to: "stdout" | "stderr"): void => {
   let rest: Array<Uint8Array> = []
   from.on("data", (chunk: Uint8Array) => {
     const end = chunk.lastIndexOf(newline) + 1
     if (end > 0) {
-      to.write(Buffer.concat([...rest, chunk.subarray(0, end)]))
+      NodeOutput.pass(to, Buffer.concat([...rest, chunk.subarray(0, end)]))
       rest = []
     }
     if (end < chunk.length) rest.push(chunk.subarray(end))
@@ -66,12 +69,15 @@ class WorkerProcess implements Worker {
 
   constructor(options: Options) {
     this.options = options
-    this.child = fork(entry, { stdio: ["ignore", "pipe", "pipe", "ipc"] })
+    // Compiled or not, the process is this program again.
+    this.child = fork(process.argv[1], [workerArgument], { stdio: ["ignore", "pipe", "pipe", "ipc"] })
     const { child } = this
-    if (child.stdout !== null) copyLines(child.stdout, process.stdout)
-    if (child.stderr !== null) copyLines(child.stderr, process.stderr)
+    child.on("error", (error) => this.gone(`could not be started: ${error.message}`, ""))
+    // A process that could not be started has no streams, and hears nothing.
+    if (child.pid === undefined) return
+    if (child.stdout) copyLines(child.stdout, "stdout")
+    if (child.stderr) copyLines(child.stderr, "stderr")
     child.on("message", (news: News) => this.heard(news))
-    child.on("error", (error) => this.gone(`could not be started: ${error.message}`))
     child.on("close", (code, signal) => this.gone(signal === null ? `ended with status ${code}` : `died of ${signal}`))
     this.tell(options.start)
   }
@@ -83,7 +89,7 @@ class WorkerProcess implements Worker {
 
   private heard(news: News): void {
     if (news._tag === "Listening") Deferred.doneUnsafe(this.listens, Exit.void)
-    else if (news._tag === "Failed") this.fail(news.message)
+    else if (news._tag === "Failed") this.fail(`did not start: ${news.message}`, news.message)
     else if (news._tag === "Stopped") this.options.onCut(news.cut)
     else this.answer(news.id, news.text)
   }
@@ -93,12 +99,12 @@ class WorkerProcess implements Worker {
     this.asked.delete(id)
   }
 
-  private fail(message: string): void {
-    Deferred.doneUnsafe(this.listens, Exit.fail(new WorkerError({ message })))
+  private fail(how: string, message: string): void {
+    Deferred.doneUnsafe(this.listens, Exit.fail(new WorkerError({ how, message })))
   }
 
-  private gone(how: string): void {
-    this.fail(`worker ${this.options.start.worker} ${how} before it listened`)
+  private gone(how: string, early = " before it listened"): void {
+    this.fail(`${how}${early}`, `worker ${this.options.start.worker} ${how}${early}`)
     Deferred.doneUnsafe(this.ends, Exit.succeed(how))
     for (const id of this.asked.keys()) this.answer(id, "")
   }
@@ -124,6 +130,14 @@ class WorkerProcess implements Worker {
     )
   }
 
+  /** Has it reset what is open and end, now. */
+  get cut(): Effect.Effect<void> {
+    return Effect.andThen(
+      Effect.sync(() => this.tell({ _tag: "Cut" })),
+      Effect.asVoid(Effect.timeoutOption(this.ended, cutTime))
+    )
+  }
+
   /** In order if it listens, at once if it does not yet. No wait in it is longer than its bound. */
   get stop(): Effect.Effect<void> {
     const within = (millis: number) => Effect.timeoutOption(Effect.interruptible(this.ended), millis)
@@ -138,9 +152,19 @@ class WorkerProcess implements Worker {
   }
 }
 
-/** Starts a worker. When the scope closes it drains, and is gone. */
-export const spawn = (options: Options): Effect.Effect<Worker, never, Scope.Scope> =>
+/**
+ * Starts a worker. When the scope closes it drains, and is gone.
+ *
+ * **Errors**: `WorkerError` where the system starts no more processes.
+ */
+export const spawn = (options: Options): Effect.Effect<Worker, WorkerError, Scope.Scope> =>
   Effect.acquireRelease(
-    Effect.sync(() => new WorkerProcess(options)),
+    Effect.try({
+      try: () => new WorkerProcess(options),
+      catch: (error) => {
+        const how = `could not be started: ${error instanceof Error ? error.message : String(error)}`
+        return new WorkerError({ how, message: `worker ${options.start.worker} ${how}` })
+      }
+    }),
     (worker) => worker.stop
   )

@@ -40,7 +40,7 @@ describe("configuration", () => {
   )
 
   it.live(
-    "a wrong value is one line that names its flag or variable, and exit status 1",
+    "a wrong value is one line that names its flag or variable, and exit status 2",
     () =>
       Effect.gen(function* () {
         const flag = yield* http09(["serve", "--workers", "none"])
@@ -48,12 +48,12 @@ describe("configuration", () => {
         const see = "(see http09 serve --help)"
         assert.deepStrictEqual(
           [flag.status, flag.stderr],
-          [1, `http09: Invalid value for flag --workers: "none". Expected: a number from 1 to 256 ${see}\n`]
+          [2, `http09: Invalid value for flag --workers: "none". Expected: a number from 1 to 256 ${see}\n`]
         )
         const expected = "a time from 1ms to 596h, such as 500ms, 15s or 2m"
         assert.deepStrictEqual(
           [variable.status, variable.stderr],
-          [1, `http09: Invalid value for HTTP09_SEND_TIMEOUT: "never". Expected: ${expected} ${see}\n`]
+          [2, `http09: Invalid value for HTTP09_SEND_TIMEOUT: "never". Expected: ${expected} ${see}\n`]
         )
       }),
     limit

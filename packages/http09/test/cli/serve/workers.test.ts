@@ -263,7 +263,7 @@ describe("replacement", () => {
         fs.renameSync(server.folder, moved)
         yield* Effect.addFinalizer(() => Effect.sync(() => fs.rmSync(moved, { recursive: true, force: true })))
         process.kill(workersOf(server.pid).get(2) ?? 0, "SIGKILL")
-        yield* server.until(`http09: worker 2 ${server.folder}: not found; another takes its place\n`)
+        yield* server.until(`http09: worker 2 did not start: ${server.folder}: not found; another takes its place\n`)
         fs.renameSync(moved, server.folder)
         const back = yield* eventually(async () => {
           const samples = await scrape(server.url)

@@ -4,10 +4,10 @@ import * as path from "node:path"
 import { folder, type Example, written } from "./utils/examples.ts"
 import { root } from "./utils/sources.ts"
 
-/** The compiler's errors, each at the line of the source that it stands in. */
+/** The compiler's errors and warnings, each at the line of the source that it stands in. */
 const errorsOf = (output: string, examples: ReadonlyArray<Example>): Array<string> =>
   output.split("\n").flatMap((text) => {
-    const found = /^(.+)\((\d+),\d+\): error (.*)$/.exec(text)
+    const found = /^(.+)\((\d+),\d+\): (?:error|warning) (.*)$/.exec(text)
     if (found === null) return []
     const [, file, line, message] = found
     const example = examples.find((one) => file.endsWith(one.file))

@@ -80,10 +80,10 @@ export const streamOf = (socket: Socket.Socket): Option.Option<SocketStream.Sock
  * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
  * import * as SocketStream from "@effect-sockets/socket/SocketStream"
  * import * as Resolver from "@effect-sockets/resolver/Resolver"
- * import { Effect } from "effect"
+ * import { Effect, Layer } from "effect"
  *
  * const program = Effect.flatMap(EffectSocket.make(SocketStream.open("127.0.0.1", 4141)), ({ reader }) => Effect.flip(reader))
- * const live = [MemoryNetwork.layer(), Resolver.layerStatic({})] as const
+ * const live = Layer.mergeAll(MemoryNetwork.layer(), Resolver.layerStatic({}))
  * const error = await program.pipe(Effect.scoped, Effect.provide(live), Effect.runPromise)
  * error.reason._tag // => "SocketOpenError"
  * ```

@@ -90,11 +90,11 @@ const defaultDrain = "10 seconds"
  * ```ts
  * import * as EffectSocketRpc from "@effect-sockets/socket/EffectSocketRpc"
  * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
- * import { Effect } from "effect"
+ * import { Effect, Layer } from "effect"
  * import * as RpcSerialization from "effect/rpc/RpcSerialization"
  *
  * const program = Effect.map(EffectSocketRpc.make(4141), ({ supportsAck }) => supportsAck)
- * const live = [MemoryNetwork.layer(), RpcSerialization.layerNdjson] as const
+ * const live = Layer.mergeAll(MemoryNetwork.layer(), RpcSerialization.layerNdjson)
  * await program.pipe(Effect.scoped, Effect.provide(live), Effect.runPromise) // => true
  * ```
  */

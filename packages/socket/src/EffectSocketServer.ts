@@ -38,11 +38,11 @@ export interface Options extends ServerSocket.Options, Server.Options {}
  * ```ts
  * import * as EffectSocketServer from "@effect-sockets/socket/EffectSocketServer"
  * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
- * import { Effect } from "effect"
+ * import { Effect, Layer } from "effect"
  *
+ * const live = Layer.provide(EffectSocketServer.layer(4141), MemoryNetwork.layer())
  * const program = EffectSocketServer.EffectSocketServer.use((server) => server.stop)
- * const report = await program.pipe(
- *   Effect.provide(EffectSocketServer.layer(4141)), Effect.provide(MemoryNetwork.layer()), Effect.runPromise)
+ * const report = await program.pipe(Effect.provide(live), Effect.runPromise)
  * report // => { drained: 0, aborted: 0 }
  * ```
  */

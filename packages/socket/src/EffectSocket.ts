@@ -25,7 +25,7 @@ import * as Socket from "effect/socket/Socket"
 import { EffectConnection, type EffectParts } from "./internal/effect/EffectConnection.ts"
 import { bytesOf, endsOf } from "./internal/effect/EffectEnds.ts"
 import { fromEffectError, isOrderly, toEffectError } from "./internal/effect/EffectErrors.ts"
-import type { StreamCore } from "./internal/stream/StreamState.ts"
+import type { StreamState } from "./internal/stream/StreamState.ts"
 import type { NetworkError } from "./NetworkError.ts"
 import * as SocketStream from "./SocketStream.ts"
 import type * as Tls from "./Tls.ts"
@@ -55,7 +55,7 @@ export interface ToSocketOptions {
  * **Errors** as `toEffectError` has them. Unlike effect's own, a write to a connection that is gone fails at once.
  */
 export const toSocket = (stream: SocketStream.SocketStream, options: ToSocketOptions = {}): Socket.Socket => {
-  const ends = endsOf(stream as StreamCore, options.side ?? "client")
+  const ends = endsOf(stream as StreamState, options.side ?? "client")
   const socket = Socket.make({
     reader: Effect.acquireRelease(Effect.succeed(ends.reader), (_, exit) => ends.close(exit)),
     writer: Effect.acquireRelease(Effect.succeed(ends.writer), (_, exit) => ends.endWrite(exit))
@@ -99,7 +99,7 @@ export const make = <R>(
         Scope.close(scope, isOrderly(exit) ? Exit.void : exit)
       )
       const stream = yield* Effect.mapError(Scope.provide(open, scope), toEffectError)
-      const connection = endsOf(stream as StreamCore, "client")
+      const connection = endsOf(stream as StreamState, "client")
       yield* Effect.acquireRelease(
         Effect.sync(() => {
           current = connection

@@ -22,8 +22,10 @@ const Count = Schema.Number
  * - `HostUnreachable`, `NetworkUnreachable`: no route (EHOSTUNREACH, ENETUNREACH)
  * - `OutOfDescriptors`: the process or the system has no file descriptor left (EMFILE, ENFILE)
  * - `Closed`: the operation came after `close`, `endWrite` or the end of the scope
- * - `UnexpectedEof`: the input ended after `received` of `expected` bytes
+ * - `UnexpectedEof`: the input ended after `received` of `expected` bytes, or within a frame of unknown length
  * - `LineTooLong`: no delimiter within `limit` bytes
+ * - `FrameTooLong`: a frame has more than `limit` bytes, or announces as many
+ * - `InvalidFrame`: the input is none of the frames that were asked for; `detail` says why
  * - `InputTooLong`: the input did not end within `limit` bytes
  * - `MessageTooLong`: a datagram is longer than the way takes (EMSGSIZE)
  * - `InvalidAddress`: the address cannot be used; `detail` says why
@@ -44,8 +46,10 @@ export const Reason = Schema.TaggedUnion({
   NetworkUnreachable: {},
   OutOfDescriptors: {},
   Closed: {},
-  UnexpectedEof: { expected: Count, received: Count },
+  UnexpectedEof: { expected: Schema.optionalKey(Count), received: Count },
   LineTooLong: { limit: Count },
+  FrameTooLong: { limit: Count },
+  InvalidFrame: { detail: Schema.String },
   InputTooLong: { limit: Count },
   MessageTooLong: {},
   InvalidAddress: { detail: Schema.String },
@@ -76,8 +80,13 @@ const words: { readonly [K in Reason["_tag"]]: (reason: Extract<Reason, { _tag: 
   NetworkUnreachable: () => "network unreachable",
   OutOfDescriptors: () => "out of file descriptors",
   Closed: () => "the socket is closed",
-  UnexpectedEof: ({ expected, received }) => `input ended after ${received} of ${expected} bytes`,
+  UnexpectedEof: ({ expected, received }) =>
+    expected === undefined
+      ? `input ended after ${received} bytes of an unfinished frame`
+      : `input ended after ${received} of ${expected} bytes`,
   LineTooLong: ({ limit }) => `no end of line within ${limit} bytes`,
+  FrameTooLong: ({ limit }) => `a frame is longer than ${limit} bytes`,
+  InvalidFrame: ({ detail }) => `invalid frame: ${detail}`,
   InputTooLong: ({ limit }) => `input is longer than ${limit} bytes`,
   MessageTooLong: () => "message too long",
   InvalidAddress: ({ detail }) => `invalid address: ${detail}`,

@@ -14,7 +14,7 @@ import type { Decoded, Header, Proxied } from "./internal/proxy/Header.ts"
 import * as V1 from "./internal/proxy/V1.ts"
 import * as V2 from "./internal/proxy/V2.ts"
 import * as InvalidOption from "@effect-sockets/resolver/InvalidOption"
-import type { ReadAttempt, StreamCore } from "./internal/stream/StreamState.ts"
+import type { ReadAttempt, StreamState } from "./internal/stream/StreamState.ts"
 import type { NetworkError } from "./NetworkError.ts"
 import { isSocketStream, type SocketStream } from "./SocketStream.ts"
 
@@ -210,10 +210,10 @@ export const read: {
 } = dual(
   (args) => isSocketStream(args[0]),
   (self: SocketStream, options?: Options): Effect.Effect<Header, NetworkError | ProxyProtocolError> => {
-    if (options === undefined) return (self as StreamCore).read(standard)
+    if (options === undefined) return (self as StreamState).read(standard)
     const invalid = InvalidOption.find(options, checks)
     return invalid === undefined
-      ? (self as StreamCore).read(attempt(options))
-      : Effect.fail((self as StreamCore).error("read", invalid))
+      ? (self as StreamState).read(attempt(options))
+      : Effect.fail((self as StreamState).error("read", invalid))
   }
 )

@@ -13,81 +13,84 @@
  */
 import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
-import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { dual } from "effect/Function"
-import type * as NetAddress from "effect/net/NetAddress"
+import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
-import type { Refusal, Rules } from "./internal/server/AdmissionRules.ts"
-import { ServerLoop } from "./internal/server/ServerLoop.ts"
-import * as ServerSocket from "./ServerSocket.ts"
-import type { NetworkError } from "./NetworkError.ts"
-import type { Options as StreamOptions, SocketStream } from "./SocketStream.ts"
+import * as InvalidOption from "@effect-sockets/resolver/InvalidOption"
+import { closedError, isServerSocket, type ListeningPort, type ServerSocket } from "./internal/server/ListeningPort.ts"
+import { type Report, ServerLoop } from "./internal/server/ServerLoop.ts"
+import { type Handler, type Options, problem } from "./internal/server/ServerOptions.ts"
+import { make as makeError, type NetworkError } from "./NetworkError.ts"
 
+export type {
+  /** What a server does with each connection. Its scope ends with the connection. */
+  Handler,
+  /** How connections are served. */
+  Options,
+  /** How the connections ended that were open when a server was stopped. */
+  Report
+}
 export type {
   /** Why a connection was refused. */
   Refusal
-}
-
-/** What a server does with each connection. Its scope ends with the connection. */
-export type Handler<R = never> = (stream: SocketStream) => Effect.Effect<unknown, unknown, R>
-
-/** How connections are served. Options of streams that are left out are as `ServerSocket.listen` was told. */
-export interface Options<R = never> extends StreamOptions, Rules {
-  /**
-   * Connections handled at once, at least 1; others wait in the server socket's queue. Default: the network's capacity,
-   * which is taken from the process's descriptor limit and at most 10,000.
-   */
-  readonly maxConnections?: number | undefined
-  /**
-   * How long a peer may send nothing; what this side sends does not count. Then the connection is ended: with FIN between
-   * two messages, otherwise with RST. Looked at every quarter of it, at most every second. Default: for ever.
-   */
-  readonly idleTimeout?: Duration.Input | undefined
-  /** How long a connection may last, whatever it does; it ends as for `idleTimeout`. Default: for ever. */
-  readonly maxAge?: Duration.Input | undefined
-  /** How long connections that are in use may go on when the server stops. Default 10 seconds. */
-  readonly drainTimeout?: Duration.Input | undefined
-  /**
-   * Hears why a handler failed or died. Default: logs it as an error with the peer's address, except for a connection
-   * that was reset, timed out or failed its TLS handshake, which is ordinary and only counted.
-   */
-  readonly onError?: ((cause: Cause.Cause<unknown>, stream: SocketStream) => Effect.Effect<void, never, R>) | undefined
-  /** Hears who was refused and why. Default: refusals are only counted (`SocketMetrics`). */
-  readonly onRefused?: ((peer: NetAddress.SocketAddress, refusal: Refusal) => Effect.Effect<void, never, R>) | undefined
-}
-
-/** How the connections ended that were open when a server was stopped. */
-export interface Report {
-  /** In order: by themselves within `drainTimeout`, or between two messages. */
-  readonly drained: number
-  /** Reset when `drainTimeout` had passed. */
-  readonly aborted: number
-}
+} from "./SocketMetrics.ts"
 
 /** A running server. */
 export interface Server {
   readonly address: NetAddress.SocketAddress
   /** Connections that are being handled now. */
   readonly connections: Effect.Effect<number>
-  /** Changes `maxConnections`. Connections beyond a smaller bound go on; new ones wait for their end. */
-  readonly setMaxConnections: (maxConnections: number) => Effect.Effect<void>
+  /**
+   * Changes `maxConnections`, to an integer of at least 1. Connections beyond a smaller bound go on; new ones wait for
+   * their end. **Errors**: `InvalidOption`.
+   */
+  readonly setMaxConnections: (maxConnections: number) => Effect.Effect<void, NetworkError>
+  /** The connections that are being handled now. */
+  readonly snapshot: Effect.Effect<ReadonlyArray<ConnectionSnapshot>>
   /** Stops in order and tells how. A second call gives the same report. **Interruption**: the stop goes on. */
   readonly stop: Effect.Effect<Report>
+  /** Stops at once: every connection is reset, so that no peer takes its end for an orderly one. */
+  readonly abort: Effect.Effect<Report>
   /** Never succeeds; fails when the listener breaks, or with `Closed` when the server is stopped. */
   readonly await: Effect.Effect<never, NetworkError>
 }
 
-const loop = <R>(socket: ServerSocket.ServerSocket, handler: Handler<R>, options: Options<R> = {}) =>
-  new ServerLoop(socket as ServerSocket.ServerSocketImpl, handler, options)
+/** One connection of a running server, as it was at one moment. */
+export interface ConnectionSnapshot {
+  readonly localAddress: NetAddress.SocketAddress
+  readonly remoteAddress: NetAddress.SocketAddress
+  /** How long the server has had it, in milliseconds. */
+  readonly age: number
+  /** Bytes of the peer that have come so far. */
+  readonly bytesRead: number
+  /** Bytes that the kernel has taken so far. */
+  readonly bytesWritten: number
+  /** Whether it is between two messages. */
+  readonly isIdle: boolean
+  /** `"open"`, or on which way to its end it is. */
+  readonly state: "open" | "upgrading" | "closing" | "lingering" | "gone" | "closed"
+}
+
+/** The server, unless an option cannot be meant. */
+const loop = <R>(
+  socket: ServerSocket,
+  handler: Handler<R>,
+  options: Options<R> = {}
+): Effect.Effect<ServerLoop<R>, NetworkError> =>
+  Effect.suspend(() => {
+    const invalid = problem(options)
+    return invalid === undefined
+      ? Effect.succeed(new ServerLoop(socket as ListeningPort, handler, options))
+      : Effect.fail(makeError("accept", socket.address, invalid))
+  })
 
 /**
  * Accepts connections for ever and handles each in a fiber of its own. A handler's failure, defect or interruption ends
  * its own connection and nothing else.
  *
- * **Errors**: `Closed` when the port is closed by somebody else; why the listener broke; `Unsupported` for
- * `proxyProtocol` on a port that was opened with `tls`.
+ * **Errors**: `Closed` when the port is closed by somebody else; why the listener broke; `InvalidOption`.
  * **Interruption** is the graceful stop: the port closes at once, connections between two messages end with FIN, those
  * in use get `drainTimeout`, the rest are reset. It ends within `drainTimeout` and a second.
  */
@@ -95,21 +98,21 @@ export const serve: {
   <R>(
     handler: Handler<R>,
     options?: Options<R>
-  ): (self: ServerSocket.ServerSocket) => Effect.Effect<never, NetworkError, Exclude<R, Scope.Scope>>
+  ): (self: ServerSocket) => Effect.Effect<never, NetworkError, Exclude<R, Scope.Scope>>
   <R>(
-    self: ServerSocket.ServerSocket,
+    self: ServerSocket,
     handler: Handler<R>,
     options?: Options<R>
   ): Effect.Effect<never, NetworkError, Exclude<R, Scope.Scope>>
 } = dual(
-  (args) => ServerSocket.isServerSocket(args[0]),
+  (args) => isServerSocket(args[0]),
   <R>(
-    self: ServerSocket.ServerSocket,
+    self: ServerSocket,
     handler: Handler<R>,
     options?: Options<R>
   ): Effect.Effect<never, NetworkError, Exclude<R, Scope.Scope>> =>
     // Each connection brings the handler's scope.
-    Effect.suspend(() => loop(self, handler, options).run) as Effect.Effect<
+    Effect.flatMap(loop(self, handler, options), (server) => server.run) as Effect.Effect<
       never,
       NetworkError,
       Exclude<R, Scope.Scope>
@@ -118,30 +121,84 @@ export const serve: {
 
 /**
  * Serves in the background until the scope closes, which stops the server as an interruption of `serve` does.
+ *
+ * **Errors**: `InvalidOption`; nothing is served then.
  */
 export const start: {
   <R>(
     handler: Handler<R>,
     options?: Options<R>
-  ): (self: ServerSocket.ServerSocket) => Effect.Effect<Server, never, R | Scope.Scope>
+  ): (self: ServerSocket) => Effect.Effect<Server, NetworkError, R | Scope.Scope>
   <R>(
-    self: ServerSocket.ServerSocket,
+    self: ServerSocket,
     handler: Handler<R>,
     options?: Options<R>
-  ): Effect.Effect<Server, never, R | Scope.Scope>
+  ): Effect.Effect<Server, NetworkError, R | Scope.Scope>
 } = dual(
-  (args) => ServerSocket.isServerSocket(args[0]),
-  Effect.fnUntraced(function* <R>(self: ServerSocket.ServerSocket, handler: Handler<R>, options?: Options<R>) {
-    const server = loop(self, handler, options)
+  (args) => isServerSocket(args[0]),
+  Effect.fnUntraced(function* <R>(self: ServerSocket, handler: Handler<R>, options?: Options<R>) {
+    const server = yield* loop(self, handler, options)
     const fiber = yield* Effect.forkScoped(server.run, { startImmediately: true })
-    return {
-      address: self.address,
-      connections: Effect.sync(() => server.size),
-      setMaxConnections: (maxConnections) => server.permits.resize(maxConnections),
-      stop: Effect.andThen(Fiber.interrupt(fiber), Deferred.await(server.report)),
-      await: Effect.catchCauseIf(Fiber.join(fiber), Cause.hasInterruptsOnly, () =>
-        Effect.fail(ServerSocket.closedError(self.address))
-      )
-    } satisfies Server
+    return new Running(self.address, server, fiber)
   })
 )
+
+class Running<R> implements Server {
+  readonly address: NetAddress.SocketAddress
+  readonly connections: Effect.Effect<number>
+  readonly setMaxConnections: (maxConnections: number) => Effect.Effect<void, NetworkError>
+  readonly snapshot: Effect.Effect<ReadonlyArray<ConnectionSnapshot>>
+  readonly stop: Effect.Effect<Report>
+  readonly abort: Effect.Effect<Report>
+  readonly await: Effect.Effect<never, NetworkError>
+  readonly #server: ServerLoop<R>
+
+  constructor(address: NetAddress.SocketAddress, server: ServerLoop<R>, fiber: Fiber.Fiber<never, NetworkError>) {
+    this.address = address
+    this.#server = server
+    this.connections = Effect.sync(() => server.handled.size)
+    this.setMaxConnections = (maxConnections) => {
+      const invalid = InvalidOption.find({ maxConnections }, { maxConnections: InvalidOption.integer(1) })
+      return invalid === undefined ? server.resize(maxConnections) : Effect.fail(makeError("accept", address, invalid))
+    }
+    this.snapshot = Effect.clockWith((clock) =>
+      Effect.sync(() => {
+        const now = clock.currentTimeMillisUnsafe()
+        return Array.from(server.handled, ({ since, stream }) => ({
+          localAddress: stream.localAddress,
+          remoteAddress: stream.remoteAddress,
+          age: now - since,
+          bytesRead: stream.bytesRead,
+          bytesWritten: stream.bytesWritten,
+          isIdle: stream.isIdle,
+          state: stream.state.whole
+        }))
+      })
+    )
+    this.stop = Effect.andThen(Fiber.interrupt(fiber), Deferred.await(server.report))
+    this.abort = Effect.andThen(
+      Effect.sync(() => server.cutAll()),
+      this.stop
+    )
+    this.await = Effect.catchCauseIf(Fiber.join(fiber), Cause.hasInterruptsOnly, () =>
+      Effect.fail(closedError(address))
+    )
+  }
+
+  toString(): string {
+    return `Server(${NetAddress.formatSocketAddress(this.address)})`
+  }
+
+  toJSON(): unknown {
+    return {
+      _id: "Server",
+      address: NetAddress.formatSocketAddress(this.address),
+      state: this.#server.isStopping ? "stopping" : "serving",
+      connections: this.#server.handled.size
+    }
+  }
+
+  [Symbol.for("nodejs.util.inspect.custom")](): unknown {
+    return this.toJSON()
+  }
+}

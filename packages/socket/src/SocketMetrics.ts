@@ -1,58 +1,95 @@
 /**
- * What servers count, as effect's metrics: `effect/observability`'s Prometheus and OTLP exporters read them.
+ * What servers count, as effect's metrics: `effect/observability`'s Prometheus and OTLP exporters read them. Each series
+ * has the server's address as its attribute `address`, so that several servers of one process do not mix.
  */
 import * as Metric from "effect/Metric"
-import type { Refusal } from "./internal/server/AdmissionRules.ts"
+import * as NetAddress from "effect/net/NetAddress"
 
-/** Connections that handlers are busy with now. */
-export const active = Metric.gauge("socket_connections_active", {
-  description: "Connections that handlers are busy with now"
-})
-
-/** Connections that were given to a handler. */
-export const accepted = Metric.counter("socket_connections_accepted", {
-  description: "Connections that were given to a handler",
-  incremental: true
-})
-
-const refused = Metric.counter("socket_connections_refused", {
-  description: "Connections that were reset before a handler had them",
-  incremental: true
-})
-
-/** Connections that were reset before a handler had them, by reason. */
-export const refusedFor: { readonly [K in Refusal]: typeof refused } = {
-  Access: Metric.withAttributes(refused, { reason: "access" }),
-  MaxPerPeer: Metric.withAttributes(refused, { reason: "max_per_peer" }),
-  ProxyHeader: Metric.withAttributes(refused, { reason: "proxy_header" }),
-  QueueFull: Metric.withAttributes(refused, { reason: "queue_full" }),
-  QueueTimeout: Metric.withAttributes(refused, { reason: "queue_timeout" }),
-  Stopped: Metric.withAttributes(refused, { reason: "stopped" })
-}
+/** Why a connection was refused. */
+export type Refusal = "Access" | "MaxPerPeer" | "ProxyHeader" | "QueueFull" | "QueueTimeout" | "Stopped"
 
 /** How a connection ended: its handler succeeded, failed or died, or was ended by the server. */
 export type Outcome = "Succeeded" | "Failed" | "Interrupted"
 
-const ended = Metric.counter("socket_connections_ended", {
-  description: "Connections that have ended, by how their handler did",
-  incremental: true
-})
-
-/** Connections that have ended, by how their handler did. Ordinary disconnects are counted here and not logged. */
-export const endedBy: { readonly [K in Outcome]: typeof ended } = {
-  Succeeded: Metric.withAttributes(ended, { outcome: "succeeded" }),
-  Failed: Metric.withAttributes(ended, { outcome: "failed" }),
-  Interrupted: Metric.withAttributes(ended, { outcome: "interrupted" })
+/** The metrics of one server. */
+export interface ServerMetrics {
+  /** Connections that handlers are busy with now: `socket_connections_active`. */
+  readonly active: Metric.Gauge<number>
+  /** Connections that were given to a handler: `socket_connections_accepted`. */
+  readonly accepted: Metric.Counter<number>
+  /** Connections that were reset before a handler had them, by `reason`: `socket_connections_refused`. */
+  readonly refusedFor: { readonly [K in Refusal]: Metric.Counter<number> }
+  /**
+   * Connections that have ended, by the `outcome` of their handler: `socket_connections_ended`. Ordinary disconnects are
+   * counted here and not logged.
+   */
+  readonly endedBy: { readonly [K in Outcome]: Metric.Counter<number> }
+  /** Bytes that peers sent, counted when their connections end: `socket_bytes_read`. */
+  readonly bytesRead: Metric.Counter<number>
+  /** Bytes that the kernel took for peers, counted when their connections end: `socket_bytes_written`. */
+  readonly bytesWritten: Metric.Counter<number>
 }
 
-/** Bytes that peers sent, counted when their connections end. */
-export const bytesRead = Metric.counter("socket_bytes_read", {
-  description: "Bytes that peers sent, counted when their connections end",
-  incremental: true
+const refusals: { readonly [K in Refusal]: string } = {
+  Access: "access",
+  MaxPerPeer: "max_per_peer",
+  ProxyHeader: "proxy_header",
+  QueueFull: "queue_full",
+  QueueTimeout: "queue_timeout",
+  Stopped: "stopped"
+}
+
+const outcomes: { readonly [K in Outcome]: string } = {
+  Succeeded: "succeeded",
+  Failed: "failed",
+  Interrupted: "interrupted"
+}
+
+const counter = (name: string, description: string, attributes: Metric.Metric.AttributeSet): Metric.Counter<number> =>
+  Metric.counter(name, { description, attributes, incremental: true })
+
+/** One counter for each key, told apart by an attribute. */
+const counters = <K extends string>(
+  keys: { readonly [_ in K]: string },
+  attribute: string,
+  name: string,
+  description: string,
+  address: string
+): { readonly [_ in K]: Metric.Counter<number> } => {
+  const made: { [_ in K]?: Metric.Counter<number> } = {}
+  for (const key of Object.keys(keys) as Array<K>) {
+    made[key] = counter(name, description, { address, [attribute]: keys[key] })
+  }
+  return made as { [_ in K]: Metric.Counter<number> }
+}
+
+const make = (address: string): ServerMetrics => ({
+  active: Metric.gauge("socket_connections_active", {
+    description: "Connections that handlers are busy with now",
+    attributes: { address }
+  }),
+  accepted: counter("socket_connections_accepted", "Connections that were given to a handler", { address }),
+  refusedFor: counters(
+    refusals,
+    "reason",
+    "socket_connections_refused",
+    "Connections that were reset before a handler had them",
+    address
+  ),
+  endedBy: counters(
+    outcomes,
+    "outcome",
+    "socket_connections_ended",
+    "Connections that have ended, by how their handler did",
+    address
+  ),
+  bytesRead: counter("socket_bytes_read", "Bytes that peers sent, counted when their connections end", { address }),
+  bytesWritten: counter(
+    "socket_bytes_written",
+    "Bytes that the kernel took for peers, counted when their connections end",
+    { address }
+  )
 })
 
-/** Bytes that the kernel took for peers, counted when their connections end. */
-export const bytesWritten = Metric.counter("socket_bytes_written", {
-  description: "Bytes that the kernel took for peers, counted when their connections end",
-  incremental: true
-})
+/** The metrics of the servers at an address. */
+export const at = (address: NetAddress.SocketAddress): ServerMetrics => make(NetAddress.formatSocketAddress(address))

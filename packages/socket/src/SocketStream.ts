@@ -6,26 +6,37 @@
  */
 import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as InvalidOption from "@effect-sockets/resolver/InvalidOption"
 import type { HostInput, Resolver } from "@effect-sockets/resolver/Resolver"
+import type { Codec } from "./Codec.ts"
 import type { Connection, SecureConnection } from "./Connection.ts"
+import * as Decoder from "./Decoder.ts"
 import { connect, type RaceOptions } from "./internal/client/ConnectRace.ts"
-import { copy as copyCore } from "./internal/stream/copy.ts"
-import { own } from "./internal/stream/scoped.ts"
-import type { InputBuffer } from "./internal/stream/InputBuffer.ts"
-import type * as Tls from "./Tls.ts"
-import { type ReadAttempt, StreamCore, type StreamLimits } from "./internal/stream/StreamState.ts"
+import { copy as copyStream } from "./internal/stream/copy.ts"
+import { drive } from "./internal/stream/Driver.ts"
+import * as Reads from "./internal/stream/Reads.ts"
+import { scoped } from "./internal/stream/scoped.ts"
+import { checks, limitsFrom, type Options } from "./internal/stream/StreamOptions.ts"
+import { startTls } from "./internal/stream/startTls.ts"
+import { StreamState } from "./internal/stream/StreamState.ts"
 import { TypeId } from "./internal/typeId.ts"
 import type { Network } from "./Network.ts"
-import type { NetworkError } from "./NetworkError.ts"
+import { make as makeError, type NetworkError } from "./NetworkError.ts"
+import type * as Tls from "./Tls.ts"
+
+export type {
+  /** The limits of one stream. */
+  Options
+}
 
 /** One end of an open connection. */
 export interface SocketStream {
@@ -42,56 +53,9 @@ export interface SocketStream {
 
 /** Whether a value is a `SocketStream`. */
 export const isSocketStream = (u: unknown): u is SocketStream =>
-  u instanceof StreamCore || Predicate.hasProperty(u, TypeId)
+  u instanceof StreamState || Predicate.hasProperty(u, TypeId)
 
-/** The limits of one stream. */
-export interface Options {
-  /**
-   * How long one read may take, from its start until it has what it wants: a peer that drips single bytes does not
-   * extend it. The read fails with `TimedOut`, no byte is lost. Default: for ever.
-   */
-  readonly readTimeout?: Duration.Input | undefined
-  /**
-   * How long output may stand still because the peer does not read, seen in steps of 256 KiB. Then the connection is
-   * reset and what waits fails with `TimedOut`. Default 60 seconds, nginx's `send_timeout`. It also bounds `close`
-   * towards a stalled peer.
-   */
-  readonly writeTimeout?: Duration.Input | undefined
-  /**
-   * How long `close` reads on after FIN, so that late input does not make the kernel reset what the peer has not read.
-   * Default 2 seconds. 0 does not linger.
-   */
-  readonly lingerTimeout?: Duration.Input | undefined
-  /** How many bytes `close` drains at most while it lingers. Default 16 MiB. */
-  readonly lingerBytes?: number | undefined
-  /**
-   * Bytes buffered in each direction, at least 1: a write waits while as many are unsent, and the peer is held back
-   * while as many are unread. Default 64 KiB, as Node's.
-   */
-  readonly highWaterMark?: number | undefined
-}
-
-const defaults: StreamLimits = {
-  readTimeout: Infinity,
-  writeTimeout: 60_000,
-  lingerTimeout: 2000,
-  lingerBytes: 16 * 1024 * 1024,
-  highWaterMark: 64 * 1024
-}
-
-const millis = (input: Duration.Input | undefined, otherwise: number): number =>
-  input === undefined ? otherwise : Duration.toMillis(input)
-
-/** @internal */
-export const limitsFrom = (options: Options, base: StreamLimits = defaults): StreamLimits => ({
-  readTimeout: millis(options.readTimeout, base.readTimeout),
-  writeTimeout: millis(options.writeTimeout, base.writeTimeout),
-  lingerTimeout: millis(options.lingerTimeout, base.lingerTimeout),
-  lingerBytes: options.lingerBytes ?? base.lingerBytes,
-  highWaterMark: options.highWaterMark ?? base.highWaterMark
-})
-
-const coreOf = (self: SocketStream): StreamCore => self as StreamCore
+const stateOf = (self: SocketStream): StreamState => self as StreamState
 
 /** How a connection is opened. */
 export interface OpenOptions extends Options, RaceOptions {
@@ -131,14 +95,14 @@ export const open: {
   second?: number | OpenOptions,
   third?: OpenOptions
 ): Effect.Effect<SocketStream, NetworkError, Network | Resolver | Scope.Scope> => {
-  const options = (NetAddress.isSocketAddress(target) ? (second as OpenOptions | undefined) : third) ?? {}
+  const isAddress = NetAddress.isSocketAddress(target)
+  const options = (isAddress ? (second as OpenOptions | undefined) : third) ?? {}
   return Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(
-      restore(connect(NetAddress.isSocketAddress(target) ? target : { host: target, port: second as number }, options)),
-      (connection) => {
-        const stream = Effect.tap(make(connection, options), (stream) =>
-          Effect.sync(() => coreOf(stream).expireAfter(millis(options.maxAge, Infinity)))
-        )
+      connect(isAddress ? target : { host: target, port: second as number }, options, restore),
+      (state) => {
+        state.expireAfter(InvalidOption.toMillis(options.maxAge))
+        const stream = Effect.flatMap(Effect.scope, (scope) => scoped(state, scope))
         if (options.tls === undefined) return stream
         const servername = options.tls.servername ?? (typeof target === "string" ? target : undefined)
         const tls = { ...options.tls, servername }
@@ -151,21 +115,21 @@ export const open: {
 /**
  * A stream over a connection of a transport. The scope owns it: closed with success the stream ends with FIN, closed
  * otherwise with RST.
+ *
+ * **Errors**: `InvalidOption`; the connection is reset then.
  */
-export const make = (connection: Connection, options: Options = {}): Effect.Effect<SocketStream, never, Scope.Scope> =>
-  Effect.flatMap(Effect.scope, (scope) => own(new StreamCore(connection, limitsFrom(options)), scope))
+export const make = (
+  connection: Connection,
+  options: Options = {}
+): Effect.Effect<SocketStream, NetworkError, Scope.Scope> =>
+  Effect.flatMap(Effect.scope, (scope) => {
+    const invalid = InvalidOption.find(options, checks)
+    if (invalid === undefined) return scoped(new StreamState(connection, limitsFrom(options)), scope)
+    connection.reset()
+    return Effect.fail(makeError("open", connection.remoteAddress, invalid))
+  })
 
 // Reading ------------------------------------------------------------------------------------------------------------
-
-const next =
-  (take: (input: InputBuffer) => Uint8Array): ReadAttempt<Option.Option<Uint8Array>> =>
-  (core) => {
-    const { ended, input } = core
-    if (input.size > 0) return Effect.succeedSome(take(input))
-    return ended ? Effect.succeedNone : core.inputFailure()
-  }
-
-const nextChunk = next((input) => input.shift())
 
 /**
  * The next bytes as they came, or none at the end of input (the peer's FIN).
@@ -178,7 +142,7 @@ const nextChunk = next((input) => input.shift())
  * **Errors**: `ConnectionReset` after what came before the reset was read; `TimedOut` after `readTimeout`; `Closed`.
  */
 export const read = (self: SocketStream): Effect.Effect<Option.Option<Uint8Array>, NetworkError> =>
-  coreOf(self).read(nextChunk)
+  stateOf(self).read(Reads.chunk)
 
 /**
  * As `read`, into a buffer of the caller's: the part of it that was filled, or none at the end of input. For bulk input:
@@ -189,62 +153,20 @@ export const read = (self: SocketStream): Effect.Effect<Option.Option<Uint8Array
 export const readInto: {
   (buffer: Uint8Array): (self: SocketStream) => Effect.Effect<Option.Option<Uint8Array>, NetworkError>
   (self: SocketStream, buffer: Uint8Array): Effect.Effect<Option.Option<Uint8Array>, NetworkError>
-} = dual(2, (self: SocketStream, buffer: Uint8Array) => coreOf(self).read(next((input) => input.takeInto(buffer))))
+} = dual(2, (self: SocketStream, buffer: Uint8Array) => stateOf(self).read(Reads.chunkInto(buffer)))
 
 /**
- * Exactly `count` bytes.
+ * Exactly `count` bytes, an integer of at least 0.
  *
  * **Errors**: `UnexpectedEof` if the input ends before, saying how much came; those bytes stay readable.
  */
 export const readExactly: {
   (count: number): (self: SocketStream) => Effect.Effect<Uint8Array, NetworkError>
   (self: SocketStream, count: number): Effect.Effect<Uint8Array, NetworkError>
-} = dual(2, (self: SocketStream, count: number) => coreOf(self).read(exactly(count)))
-
-const exactly =
-  (count: number): ReadAttempt<Uint8Array> =>
-  (core) => {
-    const { input } = core
-    if (input.size >= count) return Effect.succeed(input.take(count))
-    if (!core.ended) return core.inputFailure()
-    return Effect.fail(core.error("read", { _tag: "UnexpectedEof", expected: count, received: input.size }))
-  }
+} = dual(2, (self: SocketStream, count: number) => stateOf(self).read(Reads.exactly(count)))
 
 /** How far a delimited read looks. */
-export interface DelimitedOptions {
-  /** Bytes before the delimiter, at least 0. Default 65,536. */
-  readonly maxBytes?: number | undefined
-}
-
-const defaultMaxBytes = 65_536
-
-/** The next piece before `delimiter`. A line's CR belongs to its delimiter. */
-const until =
-  <A>(
-    delimiter: Uint8Array,
-    limit: number,
-    isLine: boolean,
-    take: (input: InputBuffer, length: number) => A
-  ): ReadAttempt<Option.Option<A>> =>
-  (core) => {
-    const { ended, input } = core
-    const index = input.indexOf(delimiter)
-    const length = index === -1 ? input.size : index
-    if (length > limit) {
-      const maybeDelimiter = index === -1 && !ended ? delimiter.length - 1 : 0
-      const maybeCr = isLine && input.peek(limit) === cr ? 1 : 0
-      if (length > limit + maybeDelimiter + maybeCr) {
-        return Effect.fail(core.error("read", { _tag: "LineTooLong", limit }))
-      }
-    }
-    if (index === -1) {
-      if (!ended) return core.inputFailure()
-      if (length === 0) return Effect.succeedNone
-    }
-    const found = take(input, length)
-    if (index !== -1) input.skip(delimiter.length)
-    return Effect.succeedSome(found)
-  }
+export type DelimitedOptions = Reads.DelimitedOptions
 
 /**
  * The bytes before the next `delimiter` (at least one byte), which is taken too. At the end of input the rest, then
@@ -265,32 +187,8 @@ export const readUntil: {
 } = dual(
   (args) => isSocketStream(args[0]),
   (self: SocketStream, delimiter: Uint8Array, options?: DelimitedOptions) =>
-    coreOf(self).read(until(delimiter, options?.maxBytes ?? defaultMaxBytes, false, takeBytes))
+    stateOf(self).read(Reads.until(delimiter, options))
 )
-
-const lf = Uint8Array.of(10)
-const cr = 13
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
-
-const takeLine = (input: InputBuffer, length: number): string => {
-  const bytes = input.view(length)
-  const line = decoder.decode(length > 0 && bytes[length - 1] === cr ? bytes.subarray(0, -1) : bytes)
-  input.skip(length)
-  return line
-}
-
-const takeBytes = (input: InputBuffer, length: number): Uint8Array => input.take(length)
-
-const line = (limit: number): ReadAttempt<Option.Option<string>> => {
-  const general = until(lf, limit, true, takeLine)
-  return (core) => {
-    const text = core.input.line(limit)
-    if (text === undefined) return general(core)
-    return Effect.succeedSome(text.charCodeAt(text.length - 1) === cr ? text.slice(0, -1) : text)
-  }
-}
-
-const defaultLine = line(defaultMaxBytes)
 
 /**
  * The next line as UTF-8 text, without its LF or CR LF; the last line may lack either. None at the end of input.
@@ -303,17 +201,8 @@ export const readLine: {
   (self: SocketStream, options?: DelimitedOptions): Effect.Effect<Option.Option<string>, NetworkError>
 } = dual(
   (args) => isSocketStream(args[0]),
-  (self: SocketStream, options?: DelimitedOptions) =>
-    coreOf(self).read(options?.maxBytes === undefined ? defaultLine : line(options.maxBytes))
+  (self: SocketStream, options?: DelimitedOptions) => stateOf(self).read(Reads.line(options))
 )
-
-const all =
-  (limit: number): ReadAttempt<Uint8Array> =>
-  (core) => {
-    const { ended, input } = core
-    if (input.size > limit) return Effect.fail(core.error("read", { _tag: "InputTooLong", limit }))
-    return ended ? Effect.succeed(input.take(input.size)) : core.inputFailure()
-  }
 
 /**
  * All bytes up to the end of input.
@@ -325,8 +214,19 @@ export const readAll: {
   (self: SocketStream, options?: DelimitedOptions): Effect.Effect<Uint8Array, NetworkError>
 } = dual(
   (args) => isSocketStream(args[0]),
-  (self: SocketStream, options?: DelimitedOptions) => coreOf(self).read(all(options?.maxBytes ?? 1024 * 1024))
+  (self: SocketStream, options?: DelimitedOptions) => stateOf(self).read(Reads.all(options))
 )
+
+/**
+ * The next frame of a decoder, or none where the input ends between two frames.
+ *
+ * **Errors**: what the decoder found wrong, as `InvalidFrame` or `FrameTooLong`; `UnexpectedEof` where the input ends
+ * within a frame. What came stays readable. **Interruption** loses no byte.
+ */
+export const readFrame: {
+  <A>(decoder: Decoder.Decoder<A>): (self: SocketStream) => Effect.Effect<Option.Option<A>, NetworkError>
+  <A>(self: SocketStream, decoder: Decoder.Decoder<A>): Effect.Effect<Option.Option<A>, NetworkError>
+} = dual(2, <A>(self: SocketStream, decoder: Decoder.Decoder<A>) => stateOf(self).read(Reads.optionalFrame(decoder)))
 
 const repeatRead = <A>(next: Effect.Effect<Option.Option<A>, NetworkError>): Stream.Stream<A, NetworkError> =>
   Stream.fromPull(
@@ -347,6 +247,81 @@ export const lines: {
   (self: SocketStream, options?: DelimitedOptions) => repeatRead(readLine(self, options))
 )
 
+/** The frames of a decoder, as `readFrame` gives them, up to the end of input. */
+export const frames: {
+  <A>(decoder: Decoder.Decoder<A>): (self: SocketStream) => Stream.Stream<A, NetworkError>
+  <A>(self: SocketStream, decoder: Decoder.Decoder<A>): Stream.Stream<A, NetworkError>
+} = dual(2, <A>(self: SocketStream, decoder: Decoder.Decoder<A>) => repeatRead(readFrame(self, decoder)))
+
+// Drivers ------------------------------------------------------------------------------------------------------------
+
+/**
+ * Runs an effect for each frame of a decoder, in order, up to the end of input: the loop of a server. The next frame
+ * waits until the effect has completed, and the peer is held back meanwhile; the effect may read from the stream itself.
+ *
+ * It is a loop of `readFrame` that costs less: an effect that completes at once, as most writes do, suspends no fiber. Each
+ * effect runs in a fiber of its own.
+ *
+ * **Errors**: as `readFrame`, and the effect's own, which ends the loop. **Interruption** interrupts the effect that runs,
+ * and loses no byte: the next read goes on behind the last frame that an effect got.
+ */
+export const forEachFrame: {
+  <A, E, R>(
+    decoder: Decoder.Decoder<A>,
+    f: (frame: A) => Effect.Effect<unknown, E, R>
+  ): (self: SocketStream) => Effect.Effect<void, E | NetworkError, R>
+  <A, E, R>(
+    self: SocketStream,
+    decoder: Decoder.Decoder<A>,
+    f: (frame: A) => Effect.Effect<unknown, E, R>
+  ): Effect.Effect<void, E | NetworkError, R>
+} = dual(3, <A, E, R>(self: SocketStream, decoder: Decoder.Decoder<A>, f: (frame: A) => Effect.Effect<unknown, E, R>) =>
+  drive(stateOf(self), Reads.taking(decoder), f)
+)
+
+/** As `forEachFrame`, for the lines that `readLine` gives. */
+export const forEachLine: {
+  <E, R>(
+    f: (line: string) => Effect.Effect<unknown, E, R>,
+    options?: DelimitedOptions
+  ): (self: SocketStream) => Effect.Effect<void, E | NetworkError, R>
+  <E, R>(
+    self: SocketStream,
+    f: (line: string) => Effect.Effect<unknown, E, R>,
+    options?: DelimitedOptions
+  ): Effect.Effect<void, E | NetworkError, R>
+} = dual(
+  (args) => isSocketStream(args[0]),
+  <E, R>(self: SocketStream, f: (line: string) => Effect.Effect<unknown, E, R>, options?: DelimitedOptions) =>
+    drive(stateOf(self), Reads.taking(Reads.lineDecoder(options)), f)
+)
+
+/** As `forEachFrame`, for the chunks that `read` gives. */
+export const forEachChunk: {
+  <E, R>(
+    f: (chunk: Uint8Array) => Effect.Effect<unknown, E, R>
+  ): (self: SocketStream) => Effect.Effect<void, E | NetworkError, R>
+  <E, R>(
+    self: SocketStream,
+    f: (chunk: Uint8Array) => Effect.Effect<unknown, E, R>
+  ): Effect.Effect<void, E | NetworkError, R>
+} = dual(2, <E, R>(self: SocketStream, f: (chunk: Uint8Array) => Effect.Effect<unknown, E, R>) =>
+  drive(stateOf(self), Reads.takeChunk, f)
+)
+
+/**
+ * Says that this side is at work on the stream until the scope closes, whatever its bytes look like. A server that stops
+ * ends connections that are between two messages: one answer written looks like that, though another is owed. May be
+ * said several times at once.
+ */
+export const busy = (self: SocketStream): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.asVoid(
+    Effect.acquireRelease(
+      Effect.sync(() => stateOf(self).beginWork()),
+      () => Effect.sync(() => stateOf(self).endWork())
+    )
+  )
+
 // Writing ------------------------------------------------------------------------------------------------------------
 
 /**
@@ -360,7 +335,7 @@ export const lines: {
 export const write: {
   (chunk: Uint8Array | string): (self: SocketStream) => Effect.Effect<void, NetworkError>
   (self: SocketStream, chunk: Uint8Array | string): Effect.Effect<void, NetworkError>
-} = dual(2, (self: SocketStream, chunk: Uint8Array | string) => Effect.suspend(() => coreOf(self).write(chunk)))
+} = dual(2, (self: SocketStream, chunk: Uint8Array | string) => Effect.suspend(() => stateOf(self).write(chunk)))
 
 /** Writes a line of text, ended by CR LF. As `write` otherwise. */
 export const writeLine: {
@@ -369,12 +344,29 @@ export const writeLine: {
 } = dual(2, (self: SocketStream, line: string) => write(self, `${line}\r\n`))
 
 /**
+ * Writes a frame of a codec. As `write` otherwise.
+ *
+ * **Errors**: also `InvalidFrame` or `FrameTooLong` for a value that is no frame of the codec; nothing of it leaves.
+ */
+export const writeFrame: {
+  <A>(codec: Codec<A>, frame: A): (self: SocketStream) => Effect.Effect<void, NetworkError>
+  <A>(self: SocketStream, codec: Codec<A>, frame: A): Effect.Effect<void, NetworkError>
+} = dual(3, <A>(self: SocketStream, codec: Codec<A>, frame: A) =>
+  Effect.suspend(() => {
+    const encoded = codec.encode(frame)
+    return encoded instanceof Decoder.Failure
+      ? Effect.fail(stateOf(self).error("write", encoded.reason))
+      : stateOf(self).write(encoded)
+  })
+)
+
+/**
  * Returns when the kernel has all that was written (PORT's `force-output`). It says nothing of the peer.
  *
  * **Errors** as `write`. **Interruption**: what was written still leaves.
  */
 export const flush = (self: SocketStream): Effect.Effect<void, NetworkError> =>
-  Effect.suspend(() => coreOf(self).flush("write"))
+  Effect.suspend(() => stateOf(self).flush("write"))
 
 /**
  * Writes what is read from `self` to `to`, up to the end of input: how many bytes. Both may be the same stream, which is
@@ -387,7 +379,7 @@ export const flush = (self: SocketStream): Effect.Effect<void, NetworkError> =>
 export const copy: {
   (to: SocketStream): (self: SocketStream) => Effect.Effect<number, NetworkError>
   (self: SocketStream, to: SocketStream): Effect.Effect<number, NetworkError>
-} = dual(2, (self: SocketStream, to: SocketStream) => copyCore(coreOf(self), coreOf(to)))
+} = dual(2, (self: SocketStream, to: SocketStream) => copyStream(stateOf(self), stateOf(to)))
 
 // Closing ------------------------------------------------------------------------------------------------------------
 
@@ -397,9 +389,9 @@ export const copy: {
  */
 export const endWrite = (self: SocketStream): Effect.Effect<void, NetworkError> =>
   Effect.suspend(() => {
-    const core = coreOf(self)
-    core.endWrite()
-    return core.flush("write")
+    const state = stateOf(self)
+    state.endWrite()
+    return state.flush("write")
   })
 
 /**
@@ -410,20 +402,20 @@ export const endWrite = (self: SocketStream): Effect.Effect<void, NetworkError> 
  */
 export const close = (self: SocketStream): Effect.Effect<void, NetworkError> =>
   Effect.suspend(() => {
-    const core = coreOf(self)
-    core.beginClose()
-    return Effect.flatMap(core.awaitGone(), () => {
-      const lost = core.lostOutput
-      return lost === undefined ? Effect.void : Effect.fail(core.error("close", lost))
+    const state = stateOf(self)
+    state.beginClose()
+    return Effect.flatMap(state.awaitGone(), () => {
+      const lost = state.lostOutput
+      return lost === undefined ? Effect.void : Effect.fail(state.error("close", lost))
     })
   })
 
 /** Cuts the connection: the peer sees a reset (RST), never an end of input. Whoever waits here fails with `Closed`. */
 export const reset = (self: SocketStream): Effect.Effect<void> =>
   Effect.suspend(() => {
-    const core = coreOf(self)
-    core.abort()
-    return core.awaitGone()
+    const state = stateOf(self)
+    state.abort()
+    return state.awaitGone()
   })
 
 // TLS ----------------------------------------------------------------------------------------------------------------
@@ -433,32 +425,24 @@ export const reset = (self: SocketStream): Effect.Effect<void> =>
  * clear text. What was written leaves first, in clear. Reads and writes afterwards are encrypted. Node does not tell an
  * end without TLS's `close_notify` from one with it: a protocol that must know has to say how long its messages are.
  *
- * **Errors**: `Tls` if bytes of the peer are buffered (they came in clear after it agreed: RFC 3207, section 4.2, and a
- * known attack), or with OpenSSL's code if the handshake fails; `TimedOut` after `handshakeTimeout`; `Unsupported` by a
- * network without TLS. The connection cannot be used afterwards. **Interruption** cuts the connection.
+ * What the peer sent already is its part of the handshake, never input that came under TLS: a ClientHello that was faster
+ * than this call is served, and clear text that was slipped in before it fails the handshake (RFC 3207, section 4.2).
+ *
+ * **Errors**: `Tls` with OpenSSL's code if the handshake fails; `TimedOut` after `handshakeTimeout`; `Unsupported` by a
+ * network without TLS; `Closed`. The connection cannot be used afterwards. **Interruption** cuts the connection.
  */
 export const upgradeTls: {
   (options: Tls.HandshakeOptions): (self: SocketStream) => Effect.Effect<Tls.HandshakeInfo, NetworkError>
   (self: SocketStream, options: Tls.HandshakeOptions): Effect.Effect<Tls.HandshakeInfo, NetworkError>
 } = dual(2, (self: SocketStream, options: Tls.HandshakeOptions) =>
   Effect.suspend(() => {
-    const core = coreOf(self)
-    const { connection } = core
-    if (connection.startTls === undefined) {
-      return Effect.fail(core.error("tls", { _tag: "Unsupported", detail: "TLS on this network" }))
-    }
-    if (core.input.size > 0) {
-      return Effect.fail(
-        core.error("tls", { _tag: "Tls", code: "EARLY_DATA", detail: "input came before the handshake" })
-      )
-    }
-    connection.pause()
-    return core.flush("tls").pipe(
+    const state = stateOf(self)
+    const error = state.beginUpgrade()
+    if (error !== undefined) return Effect.fail(error)
+    return state.flush("tls").pipe(
       Effect.flatMap(() => {
-        const secure = connection.startTls!(options, new Uint8Array(0))
-        if (Result.isFailure(secure)) return Effect.fail(core.error("tls", secure.failure))
-        core.replace(secure.success)
-        return secure.success.handshake
+        const secure = startTls(state, options)
+        return Result.isSuccess(secure) ? secure.success.handshake : Effect.fail(secure.failure)
       }),
       Effect.onError(() => reset(self))
     )
@@ -472,11 +456,11 @@ export const upgradeTls: {
  */
 export const handshake = (self: SocketStream): Effect.Effect<Tls.HandshakeInfo, NetworkError> =>
   Effect.suspend(() => {
-    const core = coreOf(self)
-    const { connection } = core
+    const state = stateOf(self)
+    const { connection } = state
     return "handshake" in connection
       ? (connection as SecureConnection).handshake
-      : Effect.fail(core.error("tls", { _tag: "Unsupported", detail: "this stream is not under TLS" }))
+      : Effect.fail(stateOf(self).error("tls", { _tag: "Unsupported", detail: "this stream is not under TLS" }))
   })
 
 /** The two pairs of address and port: local, then remote (PORT's `socket-host/port`). */

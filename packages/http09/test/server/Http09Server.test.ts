@@ -19,12 +19,12 @@ const missing = "HTTP/0.9 401 Not found.\n"
 const root = DocumentRoot.layerMemory({ "/index.html": "<p>Hello", "/a b": "spaces", "/text": "one\ntwo" })
 
 /** A document of several chunks, the last of which may fail. */
-const chunked = (chunks: Stream.Stream<string, DocumentError.DocumentError>) =>
+const chunked = (chunks: Stream.Stream<string, DocumentError.DocumentError>, size = 1) =>
   always(
     Effect.succeed({
       _tag: "Chunked",
       name: "chunked",
-      size: 1,
+      size,
       forEach: (f) => Stream.runForEach(chunks, (text) => f(new TextEncoder().encode(text)))
     })
   )
@@ -139,7 +139,7 @@ describe("a document", () => {
     Effect.gen(function* () {
       const port = yield* listening(root, { text: true })
       assert.strictEqual((yield* exchange(port, "GET /text\r\n")).text, "one\r\ntwo\r\n")
-      const parts = yield* listening(chunked(Stream.make("on", "e\r", "\ntw", "o\n", "three")), { text: true })
+      const parts = yield* listening(chunked(Stream.make("on", "e\r", "\ntw", "o\n", "three"), 14), { text: true })
       assert.strictEqual((yield* exchange(parts, "GET /\r\n")).text, "one\r\ntwo\r\nthree\r\n")
     })
   )

@@ -6,6 +6,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 import * as SocketStream from "../../src/SocketStream.ts"
 import { FakeNetwork, type Script } from "../utils/fakeNetwork.ts"
@@ -175,7 +176,7 @@ describe("when none connects", () => {
       const network = new FakeNetwork({})
       const slow = Layer.effect(
         Resolver.Resolver,
-        Effect.map(Resolver.Resolver, (resolver) => ({ ...resolver, lookup: () => Effect.never }))
+        Effect.map(Resolver.Resolver, (resolver) => ({ ...resolver, answers: () => Stream.never }))
       ).pipe(Layer.provide(Resolver.layerStatic({})))
       const fiber = yield* SocketStream.open("host.test", 80, { connectTimeout: 500 }).pipe(
         Effect.provide(Layer.merge(network.layer, slow)),

@@ -291,7 +291,7 @@ describe("the trace", () => {
       const first = yield* run({ ...faulty, seed: 1 })
       assert.strictEqual(yield* run({ ...faulty, seed: 1 }), first)
       assert.notStrictEqual(yield* run({ ...faulty, seed: 2 }), first)
-      assert.include(first, "#3 10.0.0.1:49154 > 10.0.0.2:80 connect")
+      assert.match(first, /#3 .*:49154 > .*:80 connect/)
     })
   )
 

@@ -290,7 +290,7 @@ describe("STARTTLS", () => {
         const options =
           side === "server" ? ({ side, options: serverTls } as const) : ({ side, options: trusting } as const)
         const error = yield* Effect.flip(SocketStream.upgradeTls(far, options))
-        assert.strictEqual(error.reason._tag === "Tls" && error.reason.code, "EARLY_DATA")
+        assert.strictEqual(error.reason._tag === "Tls" && error.reason.code, "ERR_SSL_WRONG_VERSION_NUMBER")
         yield* SocketStream.reset(far)
       }
     })

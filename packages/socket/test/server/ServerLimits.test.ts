@@ -298,15 +298,6 @@ describe("metrics", () => {
   live(
     "count what was accepted, refused and ended, and the bytes both ways",
     Effect.gen(function* () {
-      const counted = Effect.all({
-        accepted: Metric.value(SocketMetrics.accepted),
-        refused: Metric.value(SocketMetrics.refusedFor.QueueFull),
-        succeeded: Metric.value(SocketMetrics.endedBy.Succeeded),
-        failed: Metric.value(SocketMetrics.endedBy.Failed),
-        read: Metric.value(SocketMetrics.bytesRead),
-        written: Metric.value(SocketMetrics.bytesWritten)
-      }).pipe(Effect.map((all) => Object.values(all).map(({ count }) => Number(count))))
-      const before = yield* counted
       const { connect, server } = yield* serving(
         (stream) =>
           Effect.andThen(
@@ -316,6 +307,16 @@ describe("metrics", () => {
         { maxConnections: 1, onError: () => Effect.void },
         { queue: 1 }
       )
+      const metrics = SocketMetrics.at(server.address)
+      const counted = Effect.all({
+        accepted: Metric.value(metrics.accepted),
+        refused: Metric.value(metrics.refusedFor.QueueFull),
+        succeeded: Metric.value(metrics.endedBy.Succeeded),
+        failed: Metric.value(metrics.endedBy.Failed),
+        read: Metric.value(metrics.bytesRead),
+        written: Metric.value(metrics.bytesWritten)
+      }).pipe(Effect.map((all) => Object.values(all).map(({ count }) => Number(count))))
+      const before = yield* counted
       const peer = yield* connect()
       yield* handling(server, 1)
       const queued = yield* connect()
@@ -332,7 +333,7 @@ describe("metrics", () => {
         after.map((count, i) => count - before[i]),
         [2, 1, 1, 1, 11, 13]
       )
-      assert.strictEqual((yield* Metric.value(SocketMetrics.active)).value, 0)
+      assert.strictEqual((yield* Metric.value(metrics.active)).value, 0)
     })
   )
 })

@@ -7,6 +7,7 @@ import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
+import type { ListeningPort } from "../../src/internal/server/ListeningPort.ts"
 import * as ServerSocket from "../../src/ServerSocket.ts"
 import * as NetworkError from "../../src/NetworkError.ts"
 import * as SocketStream from "../../src/SocketStream.ts"
@@ -209,7 +210,7 @@ describe("acceptWithin", () => {
     "a thousand times leaves the listener as it was",
     Effect.gen(function* () {
       const listener = yield* ServerSocket.listen(0)
-      const { queue } = listener as ServerSocket.ServerSocketImpl
+      const { queue } = listener as ListeningPort
       for (let i = 0; i < 1000; i++) {
         assert.isTrue(Option.isNone(yield* ServerSocket.acceptWithin(listener, i % 100 === 0 ? 1 : 0)))
       }

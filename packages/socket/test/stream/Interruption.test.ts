@@ -4,7 +4,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as ServerSocket from "../../src/ServerSocket.ts"
-import type { StreamCore } from "../../src/internal/stream/StreamState.ts"
+import type { StreamState } from "../../src/internal/stream/StreamState.ts"
 import type { NetworkError } from "../../src/NetworkError.ts"
 import * as SocketStream from "../../src/SocketStream.ts"
 import { FakeConnection } from "../utils/fakeConnection.ts"
@@ -90,7 +90,7 @@ describe("of whatever waits", () => {
         const reading = yield* Effect.forkChild(SocketStream.readLine(server), { startImmediately: true })
         yield* Fiber.interrupt(reading)
       }
-      assert.strictEqual((server as StreamCore)["readers"].length, 0)
+      assert.strictEqual((server as StreamState).readers.isEmpty, true)
       yield* SocketStream.writeLine(client, "still here")
       assert.deepStrictEqual(yield* SocketStream.readLine(server), Option.some("still here"))
     })

@@ -190,7 +190,10 @@ class DoesNotLinger extends Wrapped {
 }
 
 class KeepsItsDescriptor extends Wrapped {
+  private isReset = false
   override reset(): void {
+    if (this.isReset) return
+    this.isReset = true
     this.inner.pause()
     queueMicrotask(() => this.events.closed(undefined))
   }

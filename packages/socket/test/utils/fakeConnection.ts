@@ -58,6 +58,9 @@ export class FakeConnection implements Connection {
   stubborn = false
   attached: ConnectionEvents | undefined
   private isClosed = false
+  private isReported = false
+  /** The peer has ended its output. */
+  private hasEnded = false
   private unreported = 0
   private inFlight: ReadonlyArray<Uint8Array> = []
 
@@ -81,7 +84,17 @@ export class FakeConnection implements Connection {
   }
 
   attach(events: ConnectionEvents): void {
-    this.attached = events
+    this.attached = {
+      data: (chunk) => events.data(chunk),
+      borrow: (chunk) => events.borrow(chunk),
+      end: () => {
+        this.hasEnded = true
+        events.end()
+      },
+      written: () => events.written(),
+      defect: (cause) => events.defect(cause),
+      closed: (reason) => events.closed(reason)
+    }
   }
 
   pause(): void {
@@ -120,7 +133,7 @@ export class FakeConnection implements Connection {
   /** The peer ends its output, if it has not, and with both sides ended the connection is gone. */
   finish(): void {
     if (this.isClosed) return
-    this.events.end()
+    if (!this.hasEnded) this.events.end()
     this.breaks()
   }
 
@@ -135,6 +148,12 @@ export class FakeConnection implements Connection {
   /** The connection breaks, or ends for good. */
   breaks(reason?: Reason): void {
     this.isClosed = true
+    this.report(reason)
+  }
+
+  private report(reason?: Reason): void {
+    if (this.isReported) return
+    this.isReported = true
     this.attached?.closed(reason)
   }
 
@@ -142,6 +161,6 @@ export class FakeConnection implements Connection {
     if (this.isClosed) return
     this.isClosed = true
     this.calls.push(call)
-    queueMicrotask(() => this.attached?.closed(undefined))
+    queueMicrotask(() => this.report())
   }
 }

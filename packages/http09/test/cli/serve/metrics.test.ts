@@ -7,7 +7,7 @@ import { temporary } from "../../utils/folders.ts"
 import { http09, serving } from "../../utils/processes.ts"
 import { exchange } from "../../utils/raw.ts"
 import { scripted } from "../../utils/servers.ts"
-import { eventually, measured, parseMetrics } from "../../utils/workers.ts"
+import { eventually, measured, parseMetrics, total } from "../../utils/workers.ts"
 
 const limit = 30_000
 
@@ -38,13 +38,13 @@ describe("http09 serve --metrics", () => {
         for (let turn = 0; turn < 3; turn++) yield* exchange(server.port, "GET /protocol.txt\r\n")
         const counted = yield* eventually(async () => {
           const text = await (await fetch(server.url)).text()
-          return parseMetrics(text).get('socket_connections_ended{outcome="succeeded"}') === 3
+          return total(parseMetrics(text), "socket_connections_ended", "succeeded") === 3
         })
         assert.isTrue(counted)
         const answer = yield* Effect.promise(() => fetch(server.url))
         assert.strictEqual(answer.headers.get("content-type"), "text/plain; version=0.0.4; charset=utf-8")
         const samples = yield* server.samples
-        assert.strictEqual(samples.get("socket_connections_accepted"), 3)
+        assert.strictEqual(total(samples, "socket_connections_accepted"), 3)
         assert.isAbove(samples.get("socket_bytes_written") ?? 0, 3 * 500)
         const status = (url: string, method: string) =>
           Effect.promise(async () => (await fetch(url, { method })).status)
@@ -68,7 +68,7 @@ describe("http09 serve --metrics", () => {
         server.child.kill("SIGTERM")
         const ended = yield* server.ended
         assert.deepStrictEqual([ended.status, ended.stderr], [0, ""])
-        assert.strictEqual(parseMetrics(fs.readFileSync(file, "utf8")).get("socket_connections_accepted"), 1)
+        assert.strictEqual(total(parseMetrics(fs.readFileSync(file, "utf8")), "socket_connections_accepted"), 1)
         assert.deepStrictEqual(fs.readdirSync(folder), ["http09.prom"])
       }),
     limit

@@ -95,11 +95,10 @@ describe("http09 serve --workers", () => {
         const cut = yield* collect(download)
         assert.isBelow(cut.bytes.length, large.length)
         yield* server.until(`http09: worker ${worker} died of SIGKILL; another takes its place\n`)
-        const accepted = `socket_connections_accepted{worker="${worker}"}`
         let serves = false
         for (let turn = 0; turn < 500 && !serves; turn++) {
           yield* hello(server.port)
-          serves = ((yield* server.samples).get(accepted) ?? 0) > 0
+          serves = total(yield* server.samples, "socket_connections_accepted", `worker="${worker}"`) > 0
         }
         assert.isTrue(serves)
         assert.strictEqual((yield* server.samples).get("http09_workers_replaced"), 1)

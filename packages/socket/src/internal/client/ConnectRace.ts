@@ -1,17 +1,25 @@
 /**
- * From a host to one connection. The race is RFC 8305's, over nothing but `Network.connect` and the clock.
+ * One connection to a host, out of all its addresses: the race of RFC 8305, as plain calls over `Network.dial` and the
+ * network's timers. With one address there is no race, and no timer but that of the whole.
  */
-import { type HostInput, Resolver } from "@effect-sockets/resolver/Resolver"
-import * as Deferred from "effect/Deferred"
-import * as Duration from "effect/Duration"
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as NetAddress from "effect/net/NetAddress"
-import * as Scope from "effect/Scope"
+import * as Result from "effect/Result"
+import * as Stream from "effect/Stream"
+import * as InvalidOption from "@effect-sockets/resolver/InvalidOption"
+import { type HostInput, parseHost, Resolver } from "@effect-sockets/resolver/Resolver"
+import type { ResolverError } from "@effect-sockets/resolver/ResolverError"
 import type { Connection } from "../../Connection.ts"
 import { type ConnectOptions, Network } from "../../Network.ts"
-import { type Reason, NetworkError } from "../../NetworkError.ts"
+import { make as makeError, type NetworkError, type Reason } from "../../NetworkError.ts"
+import { checks as streamChecks, limitsFrom, type Options } from "../stream/StreamOptions.ts"
+import { StreamState } from "../stream/StreamState.ts"
 
+/** How the connection to a host is made. */
 export interface RaceOptions extends ConnectOptions {
   /** How long everything may take, resolution and all attempts together. Default 30 seconds. */
   readonly connectTimeout?: Duration.Input | undefined
@@ -19,123 +27,253 @@ export interface RaceOptions extends ConnectOptions {
   readonly attemptDelay?: Duration.Input | undefined
 }
 
-const defaultTimeout = Duration.seconds(30)
-const defaultDelay = Duration.millis(250)
+/** What is opened: one socket address, or a port of a host. */
+export type Target = NetAddress.SocketAddress | { readonly host: HostInput; readonly port: number }
 
-/** The state of one race. Whoever reads `winner` after the race owns that connection. */
-interface Race {
-  /** The target as the caller named it. */
-  readonly target: string
-  readonly attempts: Array<{ readonly address: NetAddress.SocketAddress; error?: NetworkError }>
-  winner: Connection | undefined
-}
+const checks = {
+  ...streamChecks,
+  connectTimeout: InvalidOption.positiveDuration,
+  attemptDelay: InvalidOption.duration,
+  maxAge: InvalidOption.positiveDuration
+} as const
 
-const failure = (race: Race, reason: Reason): NetworkError => {
-  const attempts = race.attempts.map(
-    ({ address, error }) =>
-      error ?? NetworkError.make({ operation: "connect", address: NetAddress.formatSocketAddress(address), reason })
-  )
-  return NetworkError.make({
-    operation: "open",
-    address: race.target,
-    reason,
-    ...(attempts.length === 0 ? {} : { attempts })
-  })
-}
+const defaultTimeout = 30_000
+const defaultDelay = 250
+/** How long IPv6 may still come when IPv4 was faster (RFC 8305, section 3). */
+const resolutionDelay = 50
 
 /** Brackets keep an IPv6 host and its port apart. */
-const label = (host: HostInput, port: number): string => {
+const label = (target: Target): string => {
+  if (NetAddress.isSocketAddress(target)) return NetAddress.formatSocketAddress(target)
+  const { host, port } = target
   const text = typeof host === "object" ? NetAddress.formatIp(host) : String(host)
   return text.includes(":") ? `[${text}]:${port}` : `${text}:${port}`
 }
 
-const isPort = (port: number): boolean => Number.isInteger(port) && port >= 1 && port <= 65_535
+interface Attempt {
+  readonly address: NetAddress.SocketAddress
+  error: NetworkError | undefined
+  /** Gives the attempt up, while it is under way. */
+  cancel: (() => void) | undefined
+}
 
-const resolve = (race: Race, host: HostInput, port: number) =>
-  isPort(port)
-    ? Resolver.use((resolver) =>
-        Effect.mapBoth(resolver.lookup(host), {
-          onSuccess: (addresses) => addresses.map((address) => NetAddress.inetAddressUnsafe(address, port)),
-          onFailure: (error) => failure(race, { _tag: "Resolution", error })
-        })
-      )
-    : Effect.fail(failure(race, { _tag: "InvalidAddress", detail: `port ${port} is not an integer from 1 to 65535` }))
-
-/** Starts an attempt for each address in turn until one wins; `scope` ends the others. */
-const run = Effect.fnUntraced(function* (
-  race: Race,
-  addresses: ReadonlyArray<NetAddress.SocketAddress>,
-  options: RaceOptions,
-  scope: Scope.Scope
-) {
-  const network = yield* Network
-  const finished = Deferred.makeUnsafe<void>()
-  let unsettled = addresses.length
-  for (const address of addresses) {
-    const attempt: Race["attempts"][number] = { address }
-    race.attempts.push(attempt)
-    const failed = Deferred.makeUnsafe<void>()
-    yield* network.connect(address, options).pipe(
-      Effect.match({
-        onSuccess: (connection) => {
-          if (race.winner === undefined) race.winner = connection
-          else connection.destroy()
-          Deferred.doneUnsafe(finished, Exit.void)
-        },
-        onFailure: (error) => {
-          attempt.error = error
-          unsettled--
-          Deferred.doneUnsafe(failed, Exit.void)
-          if (unsettled === 0) Deferred.doneUnsafe(finished, Exit.void)
-        }
-      }),
-      Effect.forkIn(scope, { startImmediately: true })
-    )
-    const turn = Effect.raceFirst(Deferred.await(failed), Deferred.await(finished))
-    yield* Effect.timeoutOption(turn, options.attemptDelay ?? defaultDelay)
-    if (race.winner !== undefined) return
+/** Takes from both in turn, from `first` first. */
+const interleave = <A>(first: ReadonlyArray<A>, second: ReadonlyArray<A>): Array<A> => {
+  const all: Array<A> = []
+  for (let i = 0; i < first.length || i < second.length; i++) {
+    if (i < first.length) all.push(first[i])
+    if (i < second.length) all.push(second[i])
   }
-  yield* Deferred.await(finished)
-})
+  return all
+}
+
+class Race {
+  private readonly network: Network["Service"]
+  private readonly target: string
+  private readonly options: RaceOptions & Options
+  private readonly resume: (outcome: Effect.Effect<StreamState, NetworkError>) => void
+  private readonly attempts: Array<Attempt> = []
+  private untried: Array<NetAddress.SocketAddress> = []
+  private underWay = 0
+  /** Whether more addresses may come. */
+  private isResolving = true
+  /** Whether the first attempt still waits for the other family. */
+  private isHeldBack = false
+  private isOver = false
+  /** The winner, from the moment at which there is one. */
+  stream: StreamState | undefined
+  private disarm: (() => void) | undefined
+  private readonly disarmTotal: () => void
+  /** Gives up the resolution, while it is under way. */
+  private stopResolving: (() => void) | undefined
+
+  constructor(
+    network: Network["Service"],
+    target: string,
+    options: RaceOptions & Options,
+    resume: (outcome: Effect.Effect<StreamState, NetworkError>) => void
+  ) {
+    this.network = network
+    this.target = target
+    this.options = options
+    this.resume = resume
+    const millis = InvalidOption.toMillis(options.connectTimeout, defaultTimeout)
+    this.disarmTotal = network.timers.set(millis, () => this.fail({ _tag: "TimedOut", millis }))
+  }
+
+  /** All addresses are known: it is one. */
+  runAt(address: NetAddress.SocketAddress): void {
+    this.isResolving = false
+    this.untried = [address]
+    this.startNext()
+  }
+
+  /** The addresses come from the resolver, family by family. */
+  runFor(host: HostInput, port: number, context: Context.Context<Resolver>): void {
+    const answers = Stream.unwrap(Resolver.useSync((resolver) => resolver.answers(host))).pipe(
+      Stream.runForEach((addresses) =>
+        Effect.sync(() => this.add(addresses.map((address) => NetAddress.inetAddressUnsafe(address, port))))
+      )
+    )
+    const fiber = Effect.runForkWith(context)(answers)
+    this.stopResolving = () => fiber.interruptUnsafe()
+    fiber.addObserver((exit) => this.resolved(exit))
+  }
+
+  private resolved(exit: Exit.Exit<void, ResolverError>): void {
+    this.stopResolving = undefined
+    if (this.isOver) return
+    this.isResolving = false
+    if (Exit.isFailure(exit) && this.attempts.length + this.untried.length === 0) {
+      const error = Cause.findErrorOption(exit.cause)
+      if (error._tag === "None") return this.end(Effect.failCause(exit.cause as Cause.Cause<never>))
+      return this.fail({ _tag: "Resolution", error: error.value })
+    }
+    this.isHeldBack = false
+    this.goOn()
+  }
+
+  private add(addresses: Array<NetAddress.SocketAddress>): void {
+    if (this.isOver) return
+    const isFirst = this.attempts.length + this.untried.length === 0
+    // The families take turns: after an address of one comes one of the other.
+    this.untried = interleave(addresses, this.untried)
+    if (!isFirst) {
+      this.isHeldBack = false
+    } else if (NetAddress.isInetAddressV4(addresses[0])) {
+      this.isHeldBack = true
+      this.arm(resolutionDelay)
+    }
+    this.goOn()
+  }
+
+  /** Nothing is under way that would start the next attempt: start it, or end. */
+  private goOn(): void {
+    if (this.isOver || this.underWay > 0 || this.isHeldBack) return
+    if (this.untried.length > 0) return this.startNext()
+    if (this.isResolving) return
+    const last = this.attempts.at(-1)?.error
+    this.fail(last?.reason ?? { _tag: "AddressNotAvailable" })
+  }
+
+  private startNext(): void {
+    this.disarm?.()
+    this.disarm = undefined
+    const address = this.untried.shift()
+    if (address === undefined) return
+    const attempt: Attempt = { address, error: undefined, cancel: undefined }
+    this.attempts.push(attempt)
+    this.underWay++
+    let isSettled = false
+    const settle = (): void => {
+      isSettled = true
+      attempt.cancel = undefined
+      this.underWay--
+    }
+    const cancel = this.network.dial(address, this.options, {
+      connected: (connection) => {
+        settle()
+        this.win(connection)
+      },
+      failed: (error) => {
+        settle()
+        attempt.error = error
+        // An earlier one leaves the field to those that came after it.
+        if (this.attempts.at(-1) === attempt && this.untried.length > 0 && !this.isOver) this.startNext()
+        else this.goOn()
+      },
+      defect: (cause) => {
+        if (!isSettled) settle()
+        this.end(Effect.die(cause))
+      }
+    })
+    if (isSettled) return
+    attempt.cancel = cancel
+    if (this.untried.length > 0 || this.isResolving)
+      this.arm(InvalidOption.toMillis(this.options.attemptDelay, defaultDelay))
+  }
+
+  private arm(millis: number): void {
+    this.disarm?.()
+    this.disarm = this.network.timers.set(millis, () => {
+      this.disarm = undefined
+      this.isHeldBack = false
+      this.startNext()
+    })
+  }
+
+  private win(connection: Connection): void {
+    if (this.isOver) return connection.destroy()
+    const stream = new StreamState(connection, limitsFrom(this.options))
+    this.stream = stream
+    this.end(Effect.succeed(stream))
+  }
+
+  private fail(reason: Reason): void {
+    const attempts = this.attempts.map(({ address, error }) => error ?? makeError("connect", address, reason))
+    this.end(Effect.fail(makeError("open", this.target, reason, attempts)))
+  }
+
+  private end(outcome: Effect.Effect<StreamState, NetworkError>): void {
+    if (this.isOver) return
+    this.stop()
+    this.resume(outcome)
+  }
+
+  /** Closes every attempt that is under way. */
+  stop(): void {
+    this.isOver = true
+    this.disarm?.()
+    this.disarmTotal()
+    this.stopResolving?.()
+    for (const { cancel } of this.attempts) cancel?.()
+  }
+}
+
+const problem = (target: Target, options: RaceOptions & Options): Reason | undefined => {
+  const invalid = InvalidOption.find(options, checks)
+  if (invalid !== undefined || NetAddress.isSocketAddress(target)) return invalid
+  const { port } = target
+  return Number.isInteger(port) && port >= 1 && port <= 65_535
+    ? undefined
+    : { _tag: "InvalidAddress", detail: `port ${port} is not an integer from 1 to 65535` }
+}
+
+/** The address that needs no resolver, if the target is one. */
+const literal = (target: Target): NetAddress.SocketAddress | undefined => {
+  if (NetAddress.isSocketAddress(target)) return target
+  const host = parseHost(target.host)
+  return Result.isSuccess(host) && NetAddress.isIpAddress(host.success)
+    ? NetAddress.inetAddressUnsafe(host.success, target.port)
+    : undefined
+}
 
 /**
- * One connection to the target. The caller owns it, from the moment at which this effect succeeds.
+ * A stream over one connection to the target. The caller owns it, from the moment at which this effect succeeds; `restore`
+ * is that of the uninterruptible region that it runs in.
  *
  * **Interruption** closes every attempt.
  */
 export const connect = (
-  target: { readonly host: HostInput; readonly port: number } | NetAddress.SocketAddress,
-  options: RaceOptions
-): Effect.Effect<Connection, NetworkError, Network | Resolver> =>
-  Effect.suspend(() => {
-    const isAddress = NetAddress.isSocketAddress(target)
-    const race: Race = {
-      target: isAddress ? NetAddress.formatSocketAddress(target) : label(target.host, target.port),
-      attempts: [],
-      winner: undefined
-    }
-    const timeout = options.connectTimeout ?? defaultTimeout
-    return Effect.scopedWith((scope) =>
-      Effect.flatMap(isAddress ? Effect.succeed([target]) : resolve(race, target.host, target.port), (addresses) =>
-        run(race, addresses, options, scope)
-      )
-    ).pipe(
-      Effect.timeoutOrElse({
-        duration: timeout,
-        orElse: () =>
-          race.winner === undefined
-            ? Effect.fail(failure(race, { _tag: "TimedOut", millis: Duration.toMillis(timeout) }))
-            : Effect.void
-      }),
-      Effect.flatMap(() => {
-        if (race.winner !== undefined) return Effect.succeed(race.winner)
-        const last = race.attempts.at(-1)?.error
-        return Effect.fail(failure(race, last?.reason ?? { _tag: "AddressNotAvailable" }))
-      }),
-      Effect.onExit((exit) =>
-        Effect.sync(() => {
-          if (Exit.isFailure(exit)) race.winner?.destroy()
-        })
-      )
+  target: Target,
+  options: RaceOptions & Options,
+  restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+): Effect.Effect<StreamState, NetworkError, Network | Resolver> =>
+  Effect.contextWith((context: Context.Context<Network | Resolver>) => {
+    const reason = problem(target, options)
+    if (reason !== undefined) return Effect.fail(makeError("open", label(target), reason))
+    let race: Race | undefined
+    const won = Effect.callback<StreamState, NetworkError>((resume) => {
+      const current = (race = new Race(Context.get(context, Network), label(target), options, resume))
+      const address = literal(target)
+      if (address !== undefined) current.runAt(address)
+      else if (!NetAddress.isSocketAddress(target)) current.runFor(target.host, target.port, context)
+      return Effect.sync(() => current.stop())
+    })
+    // Who is interrupted between the victory and its news has a connection that nobody will take.
+    return Effect.onExit(restore(won), (exit) =>
+      Effect.sync(() => {
+        if (Exit.isFailure(exit)) race?.stream?.abort()
+      })
     )
   })

@@ -8,7 +8,7 @@ import type { NetworkError } from "../../NetworkError.ts"
 import * as SocketStream from "../../SocketStream.ts"
 import type * as Tls from "../../Tls.ts"
 import { join, sizeOf } from "../stream/Bytes.ts"
-import type { ReadAttempt, StreamCore } from "../stream/StreamState.ts"
+import type { ReadAttempt, StreamState } from "../stream/StreamState.ts"
 import { closeReason, isOrderly, normalClosure, toEffectError } from "./EffectErrors.ts"
 
 type Batch = Arr.NonEmptyReadonlyArray<Uint8Array>
@@ -27,8 +27,7 @@ const nextBatch: ReadAttempt<Batch> = (core) => {
     return Effect.succeed(batch)
   }
   if (core.ended) return Effect.fail(core.error("read", { _tag: "UnexpectedEof", expected: 1, received: 0 }))
-  const error = core.inputError()
-  return error && Effect.fail(error)
+  return core.inputFailure()
 }
 
 /** One write for the batch: it is sent as a whole or not at all, and no other write comes between. */
@@ -40,7 +39,7 @@ const joined = (chunks: Arr.NonEmptyReadonlyArray<Uint8Array | string>): Uint8Ar
 }
 
 /** Both ends that effect's model gives to one stream, and what closing their scopes does. */
-export const endsOf = (core: StreamCore, side: Tls.HandshakeOptions["side"]) => {
+export const endsOf = (core: StreamState, side: Tls.HandshakeOptions["side"]) => {
   let closedWith: Socket.CloseEvent | undefined
   const pull = Effect.mapError(core.read(nextBatch), (error) =>
     closedWith !== undefined && error.reason._tag === "Closed"
@@ -81,7 +80,7 @@ const texts = (input: string | Uint8Array | ReadonlyArray<string | Uint8Array>):
 
 /** Effect's options of an upgrade in our words, or why they cannot be had. */
 const tlsOptions = (
-  core: StreamCore,
+  core: StreamState,
   side: Tls.HandshakeOptions["side"],
   { alpnProtocols, ca, cert, key, passphrase, rejectUnauthorized, requestCert, servername }: Socket.TlsUpgradeOptions
 ): Effect.Effect<Tls.HandshakeOptions, NetworkError> => {

@@ -1,81 +1,125 @@
-/** Connections that wait to be accepted: admitted by rules, bounded, watched, first come first served. */
+/**
+ * From the transport to whoever handles the connection: rules first, then straight to a server that has a permit free, or
+ * else a bounded queue, first come first served. What waits is watched: a connection that breaks gives its place back.
+ */
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { Connection } from "../../Connection.ts"
 import type { ListenerEvents } from "../../Network.ts"
 import type { NetworkError } from "../../NetworkError.ts"
+import type { Refusal } from "../../SocketMetrics.ts"
 import type * as Tls from "../../Tls.ts"
-import type { AdmissionRules, Refusal } from "./AdmissionRules.ts"
-import { StreamCore, type StreamLimits } from "../stream/StreamState.ts"
+import type { Owner } from "../stream/Owner.ts"
+import type { StreamLimits } from "../stream/StreamOptions.ts"
+import { StreamState } from "../stream/StreamState.ts"
+import type { AdmissionRules } from "./AdmissionRules.ts"
 
 export interface QueueOptions {
+  /** Connections that may wait. */
   readonly capacity: number
-  /** Milliseconds a connection may wait, `Infinity` for as long as it takes. */
+  /** Milliseconds that one may wait, `Infinity` for as long as it takes. */
   readonly timeout: number
   readonly limits: StreamLimits
   readonly tls: Tls.ServerOptions | undefined
 }
 
-export class AcceptQueue implements ListenerEvents {
+/** A server that takes connections from here. */
+export interface Taker {
+  readonly rules: AdmissionRules
+  /** Takes the connection and owns it from here, if it has a permit free. */
+  take(stream: StreamState): boolean
+  /** Hears of a connection that is refused and about to be reset. */
+  onRefused(stream: StreamState, refusal: Refusal): void
+  /** Hears of a fault that ended a connection before anybody had it. */
+  onDefect(cause: unknown): void
+}
+
+const nothing = new Uint8Array(0)
+
+export class AcceptQueue implements ListenerEvents, Owner<StreamState> {
   /** Connections that were not let in, or not for long enough. */
   refused = 0
   /** Why no more connections come. */
   failure: NetworkError | undefined
-  private admission: AdmissionRules | undefined
-  /** Hears of each refusal. */
-  onRefused: ((core: StreamCore, refusal: Refusal) => void) | undefined
   readonly options: QueueOptions
+  /** How many may wait. A server sets it, where nobody else has: connections and queue share the descriptors. */
+  capacity: number
+  private taker: Taker | undefined
   /** Each with the time at which its wait ends, oldest first. */
-  private readonly waiting = new Map<StreamCore, number>()
+  private readonly waiting = new Map<StreamState, number>()
   private readonly acceptors = new Set<() => void>()
+  private readonly closers = new Set<(failure: NetworkError) => void>()
   private disarm: (() => void) | undefined
 
   constructor(options: QueueOptions) {
     this.options = options
+    this.capacity = options.capacity
   }
 
   get size(): number {
     return this.waiting.size
   }
 
+  // The way of a connection ----------------------------------------------------------------------------------------
+
+  /** It has arrived: here it is nobody's, and each way out gives it to somebody, or resets it. */
   readonly connection = (connection: Connection): void => {
-    const core = new StreamCore(this.secure(connection), this.options.limits)
-    const refusal = this.enter(core)
-    if (refusal !== undefined) return this.refuse(core, refusal)
-    const { timeout } = this.options
-    this.waiting.set(core, timeout === Infinity ? Infinity : connection.timers.now() + timeout)
-    core.onClosed = () => this.waiting.delete(core)
-    this.wake()
-    if (timeout !== Infinity && this.disarm === undefined && this.waiting.size > 0) this.arm(connection, timeout)
-  }
-
-  readonly error = (error: NetworkError): void => this.close(error)
-
-  /** Sets the rules of the server that accepts from here. They hold for those that wait already, too. */
-  admit(admission: AdmissionRules): void {
-    this.admission = admission
-    for (const core of this.waiting.keys()) {
-      const refusal = admission.enter(core)
-      if (refusal === undefined) continue
-      this.waiting.delete(core)
-      this.refuse(core, refusal)
-    }
-  }
-
-  private enter(core: StreamCore): Refusal | undefined {
-    if (this.failure !== undefined) return "Stopped"
+    const stream = new StreamState(this.secure(connection), this.options.limits)
     // The rules first: who may not come in costs nobody a place.
-    const refusal = this.admission?.enter(core)
-    if (refusal !== undefined) return refusal
-    return this.waiting.size >= this.options.capacity && !this.evict() ? "QueueFull" : undefined
+    const refusal = this.failure === undefined ? this.taker?.rules.enter(stream) : "Stopped"
+    if (refusal !== undefined) return this.refuse(stream, refusal)
+    if (this.waiting.size === 0 && this.taker?.take(stream) === true) return
+    if (this.waiting.size >= this.capacity && !this.evict()) return this.refuse(stream, "QueueFull")
+    this.wait(stream)
   }
 
-  /** The handshake goes on while the connection waits here, and harms nobody but itself. */
+  /** The handshake goes on while the connection waits here. Behind a proxy's header it begins when that has been read. */
   private secure(connection: Connection): Connection {
     const { tls } = this.options
     if (tls === undefined || connection.startTls === undefined) return connection
+    if (this.taker?.rules.isProxied(connection) === true) return connection
     // `listen` has seen that the options can be used.
     return Result.getOrThrow(connection.startTls({ side: "server", options: tls }, nothing))
+  }
+
+  /** From here it is the queue's. */
+  private wait(stream: StreamState): void {
+    const { timers } = stream.connection
+    const { timeout } = this.options
+    const now = timers.now()
+    stream.handTo(this)
+    stream.arrivedAt = now
+    this.waiting.set(stream, now + timeout)
+    this.wake()
+    if (timeout !== Infinity && this.disarm === undefined && this.waiting.size > 0) this.arm(stream.connection, timeout)
+  }
+
+  /** The next connection that waits. Whoever calls owns it. */
+  shift(): StreamState | undefined {
+    for (const stream of this.waiting.keys()) {
+      this.waiting.delete(stream)
+      return stream
+    }
+    return undefined
+  }
+
+  private refuse(stream: StreamState, refusal: Refusal): void {
+    this.refused++
+    this.waiting.delete(stream)
+    try {
+      this.taker?.onRefused(stream, refusal)
+    } finally {
+      stream.abort()
+    }
+  }
+
+  // As owner of what waits -----------------------------------------------------------------------------------------
+
+  readonly awaitsIdle = false
+  onIdle(): void {}
+  onBroken(): void {}
+  onGone(stream: StreamState): void {
+    this.waiting.delete(stream)
   }
 
   /**
@@ -84,19 +128,11 @@ export class AcceptQueue implements ListenerEvents {
    */
   private evict(): boolean {
     const waiting = [...this.waiting.keys()]
-    const core =
+    const stream =
       waiting.find(({ ended, input }) => ended && input.size === 0) ?? waiting.find(({ isPaused }) => isPaused)
-    if (core === undefined) return false
-    this.waiting.delete(core)
-    this.refuse(core, "QueueFull")
+    if (stream === undefined) return false
+    this.refuse(stream, "QueueFull")
     return true
-  }
-
-  private refuse(core: StreamCore, refusal: Refusal): void {
-    this.refused++
-    this.onRefused?.(core, refusal)
-    core.onClosed = undefined
-    core.abort()
   }
 
   /** One timer for all: the oldest wait ends first. */
@@ -104,23 +140,29 @@ export class AcceptQueue implements ListenerEvents {
     this.disarm = connection.timers.set(millis, () => {
       this.disarm = undefined
       const now = connection.timers.now()
-      for (const [core, until] of this.waiting) {
+      for (const [stream, until] of this.waiting) {
         if (until > now) return this.arm(connection, until - now)
-        this.waiting.delete(core)
-        this.refuse(core, "QueueTimeout")
+        this.refuse(stream, "QueueTimeout")
       }
     })
   }
 
-  /** The next connection. Whoever calls owns it. */
-  shift(): StreamCore | undefined {
-    for (const core of this.waiting.keys()) {
-      this.waiting.delete(core)
-      core.onClosed = undefined
-      return core
+  // Those who take from here ---------------------------------------------------------------------------------------
+
+  /** Sets the server that takes from here. Its rules hold for those that wait already, too. */
+  serve(taker: Taker): void {
+    this.taker = taker
+    for (const stream of Array.from(this.waiting.keys())) {
+      const refusal = taker.rules.enter(stream)
+      if (refusal !== undefined) this.refuse(stream, refusal)
     }
-    return undefined
   }
+
+  readonly defect = (cause: unknown): void => {
+    this.taker?.onDefect(cause)
+  }
+
+  readonly error = (error: NetworkError): void => this.close(error)
 
   /** Resumes when a connection waits or none will come. Another acceptor may be quicker: look again. */
   readonly awaitConnection: Effect.Effect<void> = Effect.callback<void>((resume) => {
@@ -141,15 +183,22 @@ export class AcceptQueue implements ListenerEvents {
     }
   }
 
-  /** No more connections: those that wait are reset, acceptors fail. */
+  /** Fails when no more connections come. */
+  readonly awaitClose: Effect.Effect<never, NetworkError> = Effect.callback<never, NetworkError>((resume) => {
+    if (this.failure !== undefined) return resume(Effect.fail(this.failure))
+    const closer = (failure: NetworkError): void => resume(Effect.fail(failure))
+    this.closers.add(closer)
+    return Effect.sync(() => this.closers.delete(closer))
+  })
+
+  /** No more connections: those that wait are reset, acceptors and servers hear why. */
   close(failure: NetworkError): void {
     if (this.failure !== undefined) return
     this.failure = failure
     this.disarm?.()
-    for (const core of this.waiting.keys()) this.refuse(core, "Stopped")
-    this.waiting.clear()
+    for (const stream of this.waiting.keys()) this.refuse(stream, "Stopped")
     this.wake()
+    for (const closer of this.closers) closer(failure)
+    this.closers.clear()
   }
 }
-
-const nothing = new Uint8Array(0)

@@ -1,28 +1,57 @@
 /** Who may come in: the rules that are decided when a connection arrives, before anybody waits for it. */
+import * as Ipaddr6 from "@effect-sockets/ipaddr/Ipaddr6"
 import { contains, type IpSet } from "@effect-sockets/ipaddr/IpSet"
+import * as InvalidOption from "@effect-sockets/resolver/InvalidOption"
 import type * as Duration from "effect/Duration"
 import * as NetAddress from "effect/net/NetAddress"
-import type { StreamCore } from "../stream/StreamState.ts"
+import * as Option from "effect/Option"
+import type { Connection } from "../../Connection.ts"
+import type { Refusal } from "../../SocketMetrics.ts"
+import type { StreamState } from "../stream/StreamState.ts"
 
-/** Why a connection was refused. */
-export type Refusal = "Access" | "MaxPerPeer" | "ProxyHeader" | "QueueFull" | "QueueTimeout" | "Stopped"
-
+/** Which connections a server lets in. */
 export interface Rules {
-  /** Peers in `deny` are refused; with `allow`, so are those that are not in it. */
+  /** Peers in `deny` are refused; with `allow`, so are those that are not in it. Default: everybody may come. */
   readonly access?: { readonly allow?: IpSet | undefined; readonly deny?: IpSet | undefined } | undefined
-  /** Connections of one address at once. */
+  /** Connections of one peer at once, at least 1. Default: as many as there are. */
   readonly maxPerPeer?: number | undefined
+  /**
+   * How much of an IPv6 address makes a peer, for `maxPerPeer`: a prefix of 1 to 128 bits. Default 64, since one customer
+   * commonly has that many addresses to choose from (RFC 6177). IPv4 addresses count whole, also in their mapped form.
+   */
+  readonly peerPrefixLength?: number | undefined
   /**
    * Peers in `trust` are proxies that say with a PROXY header who their client is. Theirs are the connections that must
    * begin with one, within `timeout` (default 5 seconds; HAProxy's specification asks for at least 3); the rules above
-   * then hold for the client. What others send is data. Not together with `tls`, whose handshake comes first here.
+   * then hold for the client. What others send is data. On a port with `tls` the header comes first, in clear.
    */
-  readonly proxyProtocol?: { readonly trust: IpSet; readonly timeout?: Duration.Input | undefined } | undefined
+  readonly proxyProtocol?:
+    | {
+        readonly trust: IpSet
+        readonly timeout?: Duration.Input | undefined
+        /** Bytes that a header may have at most. Default 4096: room for a client's certificate. */
+        readonly maxBytes?: number | undefined
+      }
+    | undefined
 }
+
+/** What each rule may be. */
+export const checks = {
+  maxPerPeer: InvalidOption.integer(1),
+  peerPrefixLength: InvalidOption.integer(1, 128)
+} as const
+
+/** What each option of `proxyProtocol` may be. */
+export const proxyChecks = {
+  timeout: InvalidOption.positiveDuration,
+  maxBytes: InvalidOption.integer(16, 65_551)
+} as const
+
+const defaultPrefixLength = 64
 
 export class AdmissionRules {
   private readonly rules: Rules
-  /** Only addresses with a connection are here. */
+  /** Only peers with a connection are here. */
   private readonly perPeer = new Map<string, number>()
 
   constructor(rules: Rules) {
@@ -35,13 +64,13 @@ export class AdmissionRules {
   }
 
   /** The reason to refuse, or nothing: then the connection is counted until it ends. Proxies are let in as they are. */
-  enter(core: StreamCore): Refusal | undefined {
+  enter(stream: StreamState): Refusal | undefined {
     // An address is not made where nobody asks for it.
-    return this.isOpen || this.isProxied(core) ? undefined : this.enterAs(core, core.remoteAddress)
+    return this.isOpen || this.isProxied(stream.connection) ? undefined : this.enterAs(stream, stream.remoteAddress)
   }
 
   /** As `enter`, for the client behind the connection. */
-  enterAs(core: StreamCore, client: NetAddress.SocketAddress): Refusal | undefined {
+  enterAs(stream: StreamState, client: NetAddress.SocketAddress): Refusal | undefined {
     const { access, maxPerPeer } = this.rules
     // A Unix-domain peer has no address of its own.
     if (!NetAddress.isInetAddress(client)) return undefined
@@ -49,19 +78,28 @@ export class AdmissionRules {
     if (access?.deny !== undefined && contains(access.deny, address)) return "Access"
     if (access?.allow !== undefined && !contains(access.allow, address)) return "Access"
     if (maxPerPeer === undefined) return undefined
-    const peer = NetAddress.formatIp(address)
+    const peer = this.peerOf(address)
     const count = this.perPeer.get(peer) ?? 0
     if (count >= maxPerPeer) return "MaxPerPeer"
     this.perPeer.set(peer, count + 1)
-    core.onLeave = () => this.leave(peer)
+    stream.onLeave = () => this.leave(peer)
     return undefined
   }
 
+  /** Whom the address belongs to, as a key. */
+  private peerOf(address: NetAddress.IpAddress): string {
+    if (NetAddress.isIpv4Address(address)) return NetAddress.formatIp(address)
+    const mapped = NetAddress.fromIpv4Mapped(address)
+    if (Option.isSome(mapped)) return NetAddress.formatIp(mapped.value)
+    const { peerPrefixLength = defaultPrefixLength } = this.rules
+    return String(Ipaddr6.fromAddress(address) >> BigInt(128 - peerPrefixLength))
+  }
+
   /** Whether the connection comes from a proxy that is believed. An address that is not known never is. */
-  isProxied(core: StreamCore): boolean {
+  isProxied(connection: Connection): boolean {
     const { proxyProtocol } = this.rules
     if (proxyProtocol === undefined) return false
-    const { remoteAddress } = core.connection
+    const { remoteAddress } = connection
     return (
       NetAddress.isInetAddress(remoteAddress) &&
       !NetAddress.isUnspecified(remoteAddress.address) &&

@@ -1,37 +1,47 @@
-/** The state of one running server. `Server` has the words for it. */
+/**
+ * One running server. `Server` has the words for it.
+ *
+ * A connection comes down one way: the transport reports it, `AcceptQueue` holds the rules against it, and `take` gives it
+ * a permit and a fiber, at once or after its wait. From `handle` on it is owned by a `Handled`; the handler's exit decides
+ * between FIN and RST, and `ended` gives the permit to the next that waits.
+ */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
-import * as NetAddress from "effect/net/NetAddress"
 import * as Semaphore from "effect/Semaphore"
+import * as InvalidOption from "@effect-sockets/resolver/InvalidOption"
 import * as ProxyProtocol from "../../ProxyProtocol.ts"
-import * as ServerSocket from "../../ServerSocket.ts"
-import type { Handler, Options, Report } from "../../Server.ts"
-import { isNetworkError, NetworkError } from "../../NetworkError.ts"
+import { isNetworkError, type NetworkError } from "../../NetworkError.ts"
 import * as SocketMetrics from "../../SocketMetrics.ts"
-import { limitsFrom, type SocketStream } from "../../SocketStream.ts"
-import { AdmissionRules, type Refusal } from "./AdmissionRules.ts"
-import type { StreamCore, StreamLimits } from "../stream/StreamState.ts"
+import type { SocketStream } from "../../SocketStream.ts"
+import { startTls } from "../stream/startTls.ts"
+import { limitsFrom, type StreamLimits } from "../stream/StreamOptions.ts"
+import type { StreamState } from "../stream/StreamState.ts"
+import type { Taker } from "./AcceptQueue.ts"
+import { AdmissionRules } from "./AdmissionRules.ts"
+import { Handled, type Handling } from "./Handled.ts"
+import type { ListeningPort } from "./ListeningPort.ts"
+import { bounds, type Handler, type Options } from "./ServerOptions.ts"
 
-interface Active {
-  readonly core: StreamCore
-  fiber: Fiber.Fiber<void> | undefined
-  /** The server found it between two messages and ends it: its end is orderly. */
-  idle: boolean
-  /** When its time is over, and when the peer was last heard; kept by the sweep. */
-  readonly until: number
-  lastHeard: number
+/** How the connections ended that were open when a server was stopped. */
+export interface Report {
+  /** In order: FIN followed everything that was written, by themselves within `drainTimeout` or between two messages. */
+  readonly drained: number
+  /** Otherwise: reset when `drainTimeout` had passed, by a handler that failed, or by their peer. */
+  readonly aborted: number
 }
 
-const defaultDrain = Duration.seconds(10)
-/** How long a reset connection's handler may take to notice, in its finalizers, before the server goes without it. */
-const abortGrace = Duration.seconds(1)
+const defaultDrain = 10_000
+/** Milliseconds that a reset connection's handler has to notice, in its finalizers, before the server goes without it. */
+const abortGrace = 1000
+/** HAProxy's specification asks for at least 3 seconds. */
+const defaultHeaderTimeout = 5000
+/** Room for the certificate of a client. */
+const defaultHeaderBytes = 4096
 
 const ordinary: ReadonlySet<string> = new Set(["ConnectionReset", "TimedOut", "Closed", "Tls"])
 
@@ -42,151 +52,194 @@ const logError = (cause: Cause.Cause<unknown>, stream: SocketStream): Effect.Eff
     : Effect.logError(`${String(stream)}: the handler failed`, cause)
 }
 
-const toMillis = (input: Duration.Input | undefined): number =>
-  input === undefined ? Infinity : Duration.toMillis(input)
-
-const defaultHeaderTimeout = Duration.seconds(5)
-
 /** The connection was refused after its handler's fiber had begun. */
 class Refused {
-  readonly refusal: Refusal
-  constructor(refusal: Refusal) {
+  readonly refusal: SocketMetrics.Refusal
+  constructor(refusal: SocketMetrics.Refusal) {
     this.refusal = refusal
   }
 }
 
-export class ServerLoop<R> {
+export class ServerLoop<R> implements Taker, Handling {
   readonly report = Deferred.makeUnsafe<Report>()
-  readonly permits: Semaphore.Semaphore
-  private readonly active = new Set<Active>()
-  private readonly socket: ServerSocket.ServerSocketImpl
+  readonly handled = new Set<Handled>()
+  readonly rules: AdmissionRules
+  isStopping = false
+  private readonly port: ListeningPort
   private readonly handler: Handler<R>
   private readonly options: Options<R>
   private readonly limits: StreamLimits
   private readonly maxAge: number
   private readonly idleTimeout: number
-  private readonly admission: AdmissionRules
+  private readonly permits: Semaphore.Semaphore
+  private readonly metrics: SocketMetrics.ServerMetrics
   private readonly empty = Latch.makeUnsafe(true)
   private clock!: Clock.Clock
   private context: Context.Context<R> = Context.empty() as Context.Context<R>
+  private runFork = Effect.runForkWith(this.context)
+  private drained = 0
+  private aborted = 0
 
-  constructor(socket: ServerSocket.ServerSocketImpl, handler: Handler<R>, options: Options<R>) {
-    this.socket = socket
+  constructor(port: ListeningPort, handler: Handler<R>, options: Options<R>) {
+    this.port = port
     this.handler = handler
     this.options = options
-    this.limits = limitsFrom(options, socket.queue.options.limits)
-    this.admission = new AdmissionRules(options)
-    this.maxAge = toMillis(options.maxAge)
-    this.idleTimeout = toMillis(options.idleTimeout)
-    this.permits = Semaphore.makeUnsafe(options.maxConnections ?? socket.capacity)
+    this.limits = limitsFrom(options, port.queue.options.limits)
+    this.rules = new AdmissionRules(options)
+    this.maxAge = InvalidOption.toMillis(options.maxAge)
+    this.idleTimeout = InvalidOption.toMillis(options.idleTimeout)
+    this.metrics = SocketMetrics.at(port.address)
+    const { maxConnections, queue } = bounds(options.maxConnections, port)
+    this.permits = Semaphore.makeUnsafe(maxConnections)
+    port.queue.capacity = queue
   }
 
-  get size(): number {
-    return this.active.size
-  }
-
-  /** A permit, a connection, a fiber. Only the two waits can be interrupted, and neither holds a connection. */
+  /** Serves until the port fails or is closed, or this is interrupted. Then it drains, and reports. */
   get run(): Effect.Effect<never, NetworkError, R> {
     return Effect.uninterruptibleMask((restore) => {
-      const next = Effect.flatMap(restore(this.permits.take(1)), () =>
-        ServerSocket.take(this.socket, restore).pipe(
-          Effect.onError(() => this.permits.release(1)),
-          Effect.flatMap((core) => this.fork(core))
-        )
-      )
-      const loop = Effect.ensuring(Effect.forever(next, { disableYield: true }), this.drain)
       const start = Effect.contextWith((context: Context.Context<R>) =>
         Effect.clockWith((clock) =>
           Effect.sync(() => {
             this.context = context
+            this.runFork = Effect.runForkWith(context)
             this.clock = clock
-            this.socket.queue.onRefused = (core, refusal) => this.refused(core, refusal)
-            this.socket.queue.admit(this.admission)
+            this.port.queue.serve(this)
+            this.takeWaiting()
           })
         )
       )
-      if (this.options.proxyProtocol !== undefined && this.socket.queue.options.tls !== undefined) {
-        const reason = { _tag: "Unsupported", detail: "proxyProtocol on a port that is opened with tls" } as const
-        const address = NetAddress.formatSocketAddress(this.socket.address)
-        return Effect.fail(NetworkError.make({ operation: "accept", address, reason }))
-      }
-      return Effect.andThen(start, this.sweeps ? Effect.andThen(Effect.forkChild(restore(this.sweep)), loop) : loop)
+      const serving = Effect.ensuring(restore(this.port.queue.awaitClose), this.drain)
+      return Effect.andThen(
+        start,
+        this.sweeps ? Effect.andThen(Effect.forkChild(restore(this.sweep)), serving) : serving
+      )
     })
   }
 
-  private refused(core: StreamCore, refusal: Refusal): void {
-    SocketMetrics.refusedFor[refusal].updateUnsafe(1, this.context)
-    const heard = this.options.onRefused?.(core.remoteAddress, refusal)
-    if (heard !== undefined) Effect.runForkWith(this.context)(heard)
+  // The way of a connection ----------------------------------------------------------------------------------------
+
+  /** With a permit free it is ours from here; otherwise it stays whose it was. */
+  take(stream: StreamState): boolean {
+    if (!this.takePermit()) return false
+    this.handle(stream)
+    return true
+  }
+
+  private takePermit(): boolean {
+    const taken = this.runFork(this.permits.takeIfAvailable(1)).pollUnsafe()
+    return taken !== undefined && Exit.isSuccess(taken) && taken.value
+  }
+
+  /** As many of those that wait as there are permits. */
+  private takeWaiting(): void {
+    const { queue } = this.port
+    while (!this.isStopping && queue.size > 0 && this.takePermit()) {
+      const stream = queue.shift()
+      if (stream !== undefined) this.handle(stream)
+    }
+  }
+
+  /** It has a permit, and gets its fiber: from here it is its `Handled`'s. */
+  private handle(stream: StreamState): void {
+    stream.limits = this.limits
+    const handled = new Handled(stream, this, this.clock.currentTimeMillisUnsafe())
+    this.handled.add(handled)
+    this.empty.closeUnsafe()
+    this.metrics.accepted.updateUnsafe(1, this.context)
+    this.metrics.active.modifyUnsafe(1, this.context)
+    handled.runBy(this.runFork(this.handling(stream)))
+  }
+
+  private handling(stream: StreamState): Effect.Effect<unknown, unknown, R> {
+    // Each connection brings the handler's scope.
+    const handler = Effect.scoped(Effect.suspend(() => this.handler(stream))) as Effect.Effect<unknown, unknown, R>
+    return this.rules.isProxied(stream.connection) ? Effect.andThen(this.identify(stream), handler) : handler
   }
 
   /** Who the client behind a proxy is, before its handler sees the connection. */
-  private readonly identify = (core: StreamCore): Effect.Effect<void, Refused> =>
-    this.admission.isProxied(core)
-      ? ProxyProtocol.read(core).pipe(
-          Effect.timeout(this.options.proxyProtocol?.timeout ?? defaultHeaderTimeout),
-          Effect.mapError(() => new Refused("ProxyHeader")),
-          Effect.flatMap((header) => {
-            if (header._tag !== "Proxied") return Effect.void
-            core.proxied = header
-            const refusal = this.admission.enterAs(core, header.source)
-            return refusal === undefined ? Effect.void : Effect.fail(new Refused(refusal))
-          })
-        )
-      : Effect.void
-
-  /** From here the connection is its handler's. */
-  private fork(core: StreamCore): Effect.Effect<void, never, R> {
-    core.limits = this.limits
-    const now = this.sweeps ? this.clock.currentTimeMillisUnsafe() : 0
-    const active: Active = { core, fiber: undefined, idle: false, until: now + this.maxAge, lastHeard: now }
-    this.active.add(active)
-    this.empty.closeUnsafe()
-    core.onBroken = () => active.fiber?.interruptUnsafe()
-    SocketMetrics.accepted.updateUnsafe(1, this.context)
-    SocketMetrics.active.updateUnsafe(this.active.size, this.context)
-    const handler = Effect.suspend(() => this.handler(core))
-    const identified = this.options.proxyProtocol === undefined ? handler : Effect.andThen(this.identify(core), handler)
-    const handled = identified.pipe(
-      Effect.scoped,
-      Effect.interruptible,
-      Effect.exit,
-      Effect.flatMap((exit) => this.end(active, exit))
-    ) as Effect.Effect<void, never, R>
-    return Effect.map(Effect.forkDetach(handled, { startImmediately: true, uninterruptible: true }), (fiber) => {
-      active.fiber = fiber
-    })
+  private identify(stream: StreamState): Effect.Effect<void, NetworkError | Refused> {
+    const { maxBytes = defaultHeaderBytes, timeout = defaultHeaderTimeout } = this.options.proxyProtocol ?? {}
+    return ProxyProtocol.read(stream, { maxBytes }).pipe(
+      Effect.timeout(timeout),
+      Effect.mapError(() => new Refused("ProxyHeader")),
+      Effect.flatMap((header): Effect.Effect<void, NetworkError | Refused> => {
+        if (header._tag === "Proxied") stream.proxied = header
+        const refusal = header._tag === "Proxied" ? this.rules.enterAs(stream, header.source) : undefined
+        return refusal === undefined ? this.secure(stream) : Effect.fail(new Refused(refusal))
+      })
+    )
   }
 
-  private end(active: Active, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void, never, R> {
-    const { core } = active
-    const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
-    if (error instanceof Refused) this.refused(core, error.refusal)
-    if (Exit.isSuccess(exit)) core.beginClose()
-    else if (active.idle) core.endNow()
-    else core.abort()
-    return Effect.flatMap(core.awaitGone(), () => {
-      this.active.delete(active)
-      if (this.active.size === 0) this.empty.openUnsafe()
-      this.count(core, exit)
-      const released = this.permits.release(1)
-      if (Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause) || error instanceof Refused) {
-        return Effect.asVoid(released)
-      }
-      return Effect.andThen(
-        released,
-        Effect.suspend(() => (this.options.onError ?? logError)(exit.cause, core))
-      )
-    })
+  /** The handshake that follows a header. What came with the header is part of it. */
+  private secure(stream: StreamState): Effect.Effect<void, NetworkError> {
+    const { tls } = this.port.queue.options
+    if (tls === undefined || "handshake" in stream.connection) return Effect.void
+    const error = stream.beginUpgrade()
+    if (error !== undefined) return Effect.fail(error)
+    return Effect.asVoid(Effect.fromResult(startTls(stream, { side: "server", options: tls })))
   }
 
-  private count(core: StreamCore, exit: Exit.Exit<unknown, unknown>): void {
-    const outcome = Exit.isSuccess(exit) ? "Succeeded" : Cause.hasInterruptsOnly(exit.cause) ? "Interrupted" : "Failed"
-    SocketMetrics.endedBy[outcome].updateUnsafe(1, this.context)
-    SocketMetrics.active.updateUnsafe(this.active.size, this.context)
-    SocketMetrics.bytesRead.updateUnsafe(core.bytesRead, this.context)
-    SocketMetrics.bytesWritten.updateUnsafe(core.bytesWritten, this.context)
+  exited(handled: Handled): void {
+    this.tell(handled)
   }
+
+  /** Both the handler and the connection have ended: the permit goes to the next that waits. */
+  ended(handled: Handled): void {
+    if (!this.handled.delete(handled)) return
+    this.count(handled)
+    this.tell(handled)
+    this.runFork(this.permits.release(1))
+    this.takeWaiting()
+    if (this.handled.size === 0) this.empty.openUnsafe()
+  }
+
+  private count({ exit, stream }: Handled): void {
+    const { metrics } = this
+    if (this.isStopping) {
+      if (stream.endedInOrder) this.drained++
+      else this.aborted++
+    }
+    const outcome =
+      exit === undefined || Exit.isSuccess(exit)
+        ? "Succeeded"
+        : Cause.hasInterruptsOnly(exit.cause)
+          ? "Interrupted"
+          : "Failed"
+    metrics.endedBy[outcome].updateUnsafe(1, this.context)
+    metrics.active.modifyUnsafe(-1, this.context)
+    metrics.bytesRead.updateUnsafe(stream.bytesRead, this.context)
+    metrics.bytesWritten.updateUnsafe(stream.bytesWritten, this.context)
+  }
+
+  // What users hear ------------------------------------------------------------------------------------------------
+
+  private tell(handled: Handled): void {
+    const { failure, stream } = handled
+    if (failure === undefined || handled.isTold) return
+    handled.isTold = true
+    const refused = Cause.squash(failure)
+    if (refused instanceof Refused) return this.onRefused(stream, refused.refusal)
+    this.call(() => (this.options.onError ?? logError)(failure, stream))
+  }
+
+  onRefused(stream: StreamState, refusal: SocketMetrics.Refusal): void {
+    this.metrics.refusedFor[refusal].updateUnsafe(1, this.context)
+    const { onRefused } = this.options
+    if (onRefused !== undefined) this.call(() => onRefused(stream.remoteAddress, refusal))
+  }
+
+  onDefect(cause: unknown): void {
+    this.call(() => Effect.logError("a connection was reset before anybody had it", Cause.die(cause)))
+  }
+
+  /** Runs a callback of the user's. Its faults are its own: they are logged, and end nothing. */
+  private call(callback: () => Effect.Effect<void, never, R>): void {
+    this.runFork(
+      Effect.catchCause(Effect.suspend(callback), (cause) => Effect.logError("a callback of the server failed", cause))
+    )
+  }
+
+  // The clock ------------------------------------------------------------------------------------------------------
 
   private get sweeps(): boolean {
     return this.maxAge !== Infinity || this.idleTimeout !== Infinity
@@ -197,46 +250,42 @@ export class ServerLoop<R> {
     const interval = Math.min(1000, Math.max(10, Math.min(this.maxAge, this.idleTimeout) / 4))
     const once = Effect.sync(() => {
       const now = this.clock.currentTimeMillisUnsafe()
-      for (const active of this.active) {
-        if (active.core.heard) {
-          active.core.heard = false
-          active.lastHeard = now
+      for (const handled of this.handled) {
+        const { stream } = handled
+        if (stream.hasReceived) {
+          stream.hasReceived = false
+          handled.lastHeard = now
         }
-        if (now >= active.until || now - active.lastHeard >= this.idleTimeout) expire(active)
+        if (now - handled.since >= this.maxAge || now - handled.lastHeard >= this.idleTimeout) handled.expire()
       }
     })
     return Effect.forever(Effect.andThen(Effect.sleep(interval), once))
   }
 
-  /** The graceful stop: no wait in it is longer than its bound. */
+  // The end --------------------------------------------------------------------------------------------------------
+
+  /** Resets every connection, whatever it does. */
+  cutAll(): void {
+    for (const handled of this.handled) handled.cut()
+  }
+
+  resize(maxConnections: number): Effect.Effect<void> {
+    return Effect.andThen(
+      this.permits.resize(maxConnections),
+      Effect.sync(() => this.takeWaiting())
+    )
+  }
+
+  /** The graceful stop: no wait in it is longer than its bound, and all connections end side by side. */
   private readonly drain: Effect.Effect<void> = Effect.gen({ self: this }, function* () {
-    yield* ServerSocket.close(this.socket)
-    const open = this.active.size
-    for (const active of this.active) {
-      active.core.onIdle = () => endIdle(active)
-      if (active.core.isIdle) endIdle(active)
-    }
+    this.isStopping = true
+    yield* this.port.close
+    for (const { stream } of this.handled) stream.lookForIdle()
     yield* Effect.timeoutOption(this.empty.await, this.options.drainTimeout ?? defaultDrain)
-    const aborted = this.active.size
-    for (const active of this.active) cut(active)
+    for (const handled of this.handled) handled.endNow()
     yield* Effect.timeoutOption(this.empty.await, abortGrace)
-    const report: Report = { drained: open - aborted, aborted }
+    const report: Report = { drained: this.drained, aborted: this.aborted + this.handled.size }
     yield* Effect.logDebug("server stopped", report)
     Deferred.doneUnsafe(this.report, Exit.succeed(report))
   })
-}
-
-const endIdle = (active: Active): void => {
-  active.idle = true
-  active.fiber?.interruptUnsafe()
-}
-
-const cut = ({ core, fiber }: Active): void => {
-  core.abort()
-  fiber?.interruptUnsafe()
-}
-
-const expire = (active: Active): void => {
-  if (active.core.isIdle) endIdle(active)
-  else cut(active)
 }

@@ -28,8 +28,9 @@ export class InputBuffer {
   private textAt = 0
   /** Bytes from the front that are known not to be ASCII text for `line`, so that they are not decoded again. */
   private notText = 0
-  /** The delimiter of the last search, and how many bytes from the front cannot start it. */
+  /** The delimiter of the last search, and the bytes, counted from the front, that cannot start it. */
   private sought: Uint8Array | undefined
+  private soughtFrom = 0
   private searched = 0
 
   push(chunk: Uint8Array): void {
@@ -86,30 +87,41 @@ export class InputBuffer {
     return taken
   }
 
-  /** The first `count` bytes, still in here, and copied only where they cross chunks. There must be as many. */
-  view(count: number): Uint8Array {
-    if (count === 0) return new Uint8Array(0)
-    const first = this.chunks[this.head]
-    const end = this.offset + count
-    if (end > first.length) {
+  /** `count` bytes from `from` on, still in here, and copied only where they cross chunks. There must be as many. */
+  view(count: number, from = 0): Uint8Array {
+    if (count === 0) return nothing
+    let start = this.offset + from
+    let i = this.head
+    while (start >= this.chunks[i].length) start -= this.chunks[i++].length
+    const chunk = this.chunks[i]
+    const end = start + count
+    if (end > chunk.length) {
       const bytes = new Uint8Array(count)
-      this.copy(bytes)
+      this.copy(bytes, i, start)
       return bytes
     }
-    return this.offset === 0 && end === first.length ? first : first.subarray(this.offset, end)
+    return start === 0 && end === chunk.length ? chunk : chunk.subarray(start, end)
+  }
+
+  /** `count` bytes from `from` on, still in here, as an array that stays as it is. There must be as many. */
+  slice(from: number, count: number): Uint8Array {
+    const bytes = this.view(count, from)
+    // Where they cross chunks they are a copy already.
+    return this.borrowed !== undefined && bytes.buffer === this.borrowed.buffer ? clone(bytes) : bytes
   }
 
   /** Takes the first bytes, as many as there are and `target` holds, into it. Gives the part that is filled. */
   takeInto(target: Uint8Array): Uint8Array {
     const filled = this.size < target.length ? target.subarray(0, this.size) : target
-    this.copy(filled)
+    this.copy(filled, this.head, this.offset)
     this.skip(filled.length)
     return filled
   }
 
-  /** Copies the first bytes, as many as `target` holds. There must be as many. */
-  private copy(target: Uint8Array): void {
-    let { head, offset } = this
+  /** Fills `target` from `offset` of a chunk on. There must be as many. */
+  private copy(target: Uint8Array, first: number, start: number): void {
+    let head = first
+    let offset = start
     let filled = 0
     while (filled < target.length) {
       const chunk = this.chunks[head]
@@ -122,8 +134,9 @@ export class InputBuffer {
   }
 
   /**
-   * The next line without its LF, if it is ASCII, no longer than `limit` and in one piece; otherwise nothing, which says
-   * nothing of the input. Lines that came together are decoded together: that is most of the cost of a short line.
+   * The next line without its LF, still in here, if it is ASCII, no longer than `limit` and in one piece; otherwise
+   * nothing, which says nothing of the input. Lines that came together are decoded together: that is most of the cost of
+   * a short line.
    */
   line(limit: number): string | undefined {
     if (this.textAt === this.text.length && !this.decode()) return undefined
@@ -133,12 +146,7 @@ export class InputBuffer {
       if (end === -1) this.forgetText()
       return undefined
     }
-    const line = this.text.slice(this.textAt, end)
-    const count = end + 1 - this.textAt
-    this.offset += count
-    if (this.offset === this.chunks[this.head].length) this.drop()
-    this.taken(count)
-    return line
+    return this.text.slice(this.textAt, end)
   }
 
   private decode(): boolean {
@@ -187,19 +195,21 @@ export class InputBuffer {
     this.size = 0
     this.empty()
     this.borrowed = undefined
+    this.soughtFrom = 0
     this.searched = 0
     this.notText = 0
     this.forgetText()
   }
 
   /**
-   * Where `delimiter` starts, counted from the front, or -1. What was searched in vain is not searched again when more
-   * bytes have come, so that a long line in small pieces costs its length, not its square.
+   * Where `delimiter` starts at or behind `start`, counted from the front, or -1. What was searched in vain is not
+   * searched again when more bytes have come, so that a long line in small pieces costs its length, not its square.
    */
-  indexOf(delimiter: Uint8Array): number {
-    if (this.sought !== delimiter) {
+  indexOf(delimiter: Uint8Array, start = 0): number {
+    if (this.sought !== delimiter || start < this.soughtFrom || start > this.searched) {
       this.sought = delimiter
-      this.searched = 0
+      this.soughtFrom = start
+      this.searched = start
     }
     const first = delimiter[0]
     let base = -this.offset
@@ -214,7 +224,10 @@ export class InputBuffer {
           this.searched = index
           return -1
         }
-        if (delimiter.length === 1 || this.matches(delimiter, i, found)) return index
+        if (delimiter.length === 1 || this.matches(delimiter, i, found)) {
+          this.searched = index
+          return index
+        }
         from = found + 1
       }
       base += chunk.length
@@ -265,6 +278,7 @@ export class InputBuffer {
 
   private taken(count: number): void {
     this.size -= count
+    this.soughtFrom = Math.max(0, this.soughtFrom - count)
     this.searched = Math.max(0, this.searched - count)
     this.notText = Math.max(0, this.notText - count)
     this.textAt += count

@@ -1,114 +1,89 @@
 /**
- * The state of one socket stream: input buffer, output queue, waiting readers and writers, deadlines, and the way to
- * its end. All transitions are plain synchronous calls; `SocketStream` puts effects around them.
+ * One socket stream: what came, what is to leave, who waits for either, and the way to its end. All of it is plain
+ * synchronous calls; `SocketStream` puts effects around them. `StateTable` says what may happen when.
  *
  * Readers and writers are resumed synchronously, in the call that takes their bytes: there is no moment at which bytes
  * have left the buffer and no fiber has them, so interruption cannot lose any.
+ *
+ * Longer than other modules: it is the one place in which both directions, their deadlines and the end meet; what each
+ * of them is by itself stands in the modules that it imports.
  */
 import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
 import type { Connection, ConnectionEvents } from "../../Connection.ts"
-import { type Operation, type Reason, NetworkError } from "../../NetworkError.ts"
-import type { SocketStream } from "../../SocketStream.ts"
-import { encodeAll, join, sizeOf, splitOff } from "./Bytes.ts"
-import { InputBuffer } from "./InputBuffer.ts"
+import { make as makeError, type NetworkError, type Operation, type Reason } from "../../NetworkError.ts"
 import { TypeId } from "../typeId.ts"
 import { withoutYield } from "../withoutYield.ts"
-
-/** The limits of one stream, times in milliseconds, `Infinity` for none. */
-export interface StreamLimits {
-  readonly readTimeout: number
-  readonly writeTimeout: number
-  readonly lingerTimeout: number
-  readonly lingerBytes: number
-  readonly highWaterMark: number
-}
+import { Deadlines } from "./Deadlines.ts"
+import { InputBuffer } from "./InputBuffer.ts"
+import { InputQueue, type Outcome, type Reader } from "./InputQueue.ts"
+import { append, none, remove } from "./lists.ts"
+import { OutputQueue, type Writer } from "./OutputQueue.ts"
+import { nobody, type Owner } from "./Owner.ts"
+import { type Event, initial, next, type States } from "./StateTable.ts"
+import type { StreamLimits } from "./StreamOptions.ts"
 
 /** Takes from the buffer what one read wants: the read's outcome, or nothing while there is not enough input. */
-export type ReadAttempt<A> = (core: StreamCore) => Effect.Effect<A, NetworkError> | undefined
+export type ReadAttempt<A> = (stream: StreamState) => Outcome<A> | undefined
 
-interface Reader {
-  readonly attempt: ReadAttempt<never>
-  readonly resume: (outcome: Effect.Effect<never, NetworkError>) => void
-  readonly deadline: number
+/** The ends of the connection to the proxy in front of this process, as its header names them. */
+export interface ProxiedEnds {
+  readonly source: NetAddress.SocketAddress
+  readonly destination: NetAddress.SocketAddress
 }
 
-/** A write that waits for room, or (without bytes) a flush that waits for the kernel to have what came before it. */
-interface Writer {
-  readonly chunk: Uint8Array | string | undefined
-  readonly resume: (outcome: Effect.Effect<void, NetworkError>) => void
-}
-
-/** One write to the transport at most: it bounds the wait for progress, so that a slow peer is told from a dead one. */
-const largestWrite = 256 * 1024
-/** Small writes are joined up to this size; above it one system call with several arrays is cheaper than the copy. */
-const largestJoin = 16 * 1024
-
-/** The longest that timers of 32 bits can be set for; a later deadline is looked at again then. */
-const longestTimer = 2 ** 31 - 1
-
-/** UTF-8 bytes of one UTF-16 unit, at most. */
-const longestUtf8 = 3
-
+const closed: Reason = { _tag: "Closed" }
 const microtask = Promise.resolve()
 
-export class StreamCore implements ConnectionEvents, SocketStream {
+export class StreamState implements ConnectionEvents {
   readonly [TypeId] = TypeId
   readonly input = new InputBuffer()
+  readonly readers = new InputQueue()
+  private readonly output = new OutputQueue()
+  private readonly deadlines = new Deadlines(this)
+  private states: States = initial
+  /** The transport. Another one takes its place when a TLS handshake begins. */
   connection: Connection
+  /** Its owner may set others. */
   limits: StreamLimits
-  /** Runs each time a read starts to wait with nothing buffered either way; a draining server ends such streams. */
-  onIdle: ((core: StreamCore) => void) | undefined
-  /** Runs once, when the descriptor is gone. */
-  onClosed: (() => void) | undefined
-  /** As `onClosed`, for the count of connections of one peer. */
+  private owner: Owner<StreamState> = nobody
+  /** Gives back the place of the peer among those of its address, once, when the descriptor is gone. */
   onLeave: (() => void) | undefined
-  /** The ends of the connection to the proxy in front of us. */
-  proxied: { readonly source: NetAddress.SocketAddress; readonly destination: NetAddress.SocketAddress } | undefined
+  /** Set by the server that read a PROXY header. */
+  proxied: ProxiedEnds | undefined
+  /** Bytes of the peer that have come, read or not. */
   bytesRead = 0
   /** Bytes that the kernel has taken. */
   bytesWritten = 0
-  /** Runs when the connection breaks and nobody waits here who would hear of it. */
-  onBroken: (() => void) | undefined
-  /** Whether the peer sent anything since somebody last set this to `false`. */
-  heard = true
+  /** Whether the peer sent anything since a server last set this to `false`: how it tells silence. */
+  hasReceived = true
+  /** When the connection arrived, on its transport's timers, if it had to wait in a queue since: its first read counts from there. */
+  arrivedAt: number | undefined
 
-  private readers: Array<Reader> = none
-  /** A read had bytes, and nothing was written since. */
-  private owing = false
+  /** The transport was asked to hold input back: neither FIN nor RST would be seen. */
   private paused = false
-  /** The peer's FIN came. */
-  ended = false
-
-  private writers: Array<Writer> = none
-  private pending: Array<Uint8Array | string> = none
-  /** At least the bytes that are pending: text is counted at its longest until it is encoded. */
-  private pendingBytes = 0
-  private inFlight = 0
+  /** A read had bytes, and nothing was written since: the peer most likely waits for an answer. */
+  awaitingReply = false
+  /** How many of its owner's tasks have said that they are at work on this stream. */
+  private busy = 0
+  /** Whether a send is due at the end of this turn. */
   private scheduled = false
-  /** Whether `takeTurn` will send. */
+  /** Whether input is being handed out: then the send that is due happens right after it. */
   private inTurn = false
-  /** When output last moved, while some waits. */
+  /** When output last moved, on the transport's timers, while some waits. */
   private progressAt = 0
-
-  /** `endWrite` or `close` was called: no more output is taken. FIN follows the last byte. */
-  private ending = false
-  private finSent = false
-  private closing = false
+  /** Bytes dropped since the owner closed. */
   private drained = 0
   private lingerUntil = Infinity
-  /** The descriptor is gone. */
-  gone = false
-  /** Why the connection broke, if it did. */
-  private failure: Reason | undefined
-  private closers: Array<() => void> = none
-  /** What a call of the transport threw, if one did. */
-  crash: { readonly cause: unknown } | undefined
-
   private expiresAt = Infinity
-  private lifetime = Infinity
-  private armedFor = Infinity
-  private disarm: (() => void) | undefined
+  private maxAge = Infinity
+  /** Why the connection broke, if it did. */
+  private cause: Reason | undefined
+  /** What a call threw that came from the transport, if one did. */
+  crash: { readonly cause: unknown } | undefined
+  /** Whether the connection went with something unsent. */
+  private hasLost = false
+  private closers: Array<() => void> = none
 
   constructor(connection: Connection, limits: StreamLimits) {
     this.connection = connection
@@ -129,71 +104,131 @@ export class StreamCore implements ConnectionEvents, SocketStream {
     return `SocketStream([${local}] to [${remote}])`
   }
 
-  error(operation: Operation, reason: Reason): NetworkError {
-    return NetworkError.make({
-      operation,
-      address: NetAddress.formatSocketAddress(this.connection.remoteAddress),
-      reason
-    })
+  toJSON(): unknown {
+    const { bytesRead, bytesWritten, localAddress, remoteAddress, states } = this
+    return {
+      _id: "SocketStream",
+      localAddress: NetAddress.formatSocketAddress(localAddress),
+      remoteAddress: NetAddress.formatSocketAddress(remoteAddress),
+      state: states.whole,
+      bytesRead,
+      bytesWritten
+    }
   }
 
-  /** Puts a transport in place of the one below. The old one reports no more. */
-  replace(connection: Connection): void {
-    this.connection = connection
-    this.paused = false
-    connection.attach(this)
+  [Symbol.for("nodejs.util.inspect.custom")](): unknown {
+    return this.toJSON()
+  }
+
+  error(operation: Operation, reason: Reason): NetworkError {
+    return makeError(operation, this.connection.remoteAddress, reason)
+  }
+
+  // States ---------------------------------------------------------------------------------------------------------
+
+  private step(event: Event): void {
+    this.states = next(this.states, event)
+  }
+
+  /** The state as a whole and of both directions. */
+  get state(): States {
+    return this.states
+  }
+
+  /** The peer's FIN came. */
+  get ended(): boolean {
+    return this.states.input === "ended"
+  }
+
+  /** The descriptor is gone. */
+  get gone(): boolean {
+    const { whole } = this.states
+    return whole === "gone" || whole === "closed"
+  }
+
+  /** Its owner has closed it or has it no more: reads and writes fail. */
+  private get isClosed(): boolean {
+    const { whole } = this.states
+    return whole === "closing" || whole === "lingering" || whole === "closed"
+  }
+
+  /** It ended in order: FIN followed everything that was written. */
+  get endedInOrder(): boolean {
+    return this.states.output === "ended"
+  }
+
+  /** Takes the stream. Who had it before hears no more of it. */
+  handTo(owner: Owner<StreamState>): void {
+    this.owner = owner
   }
 
   // Input ----------------------------------------------------------------------------------------------------------
 
   data(chunk: Uint8Array): void {
-    if (!this.hear(chunk.length)) return
+    if (!this.receive(chunk.length)) return
     this.input.push(chunk)
     this.takeTurn()
     this.holdBack()
   }
 
   borrow(chunk: Uint8Array): void {
-    if (!this.hear(chunk.length)) return
+    if (!this.receive(chunk.length)) return
     this.input.borrow(chunk)
-    this.takeTurn()
-    this.input.endBorrow()
+    try {
+      this.takeTurn()
+    } finally {
+      this.input.endBorrow()
+    }
     this.holdBack()
   }
 
   /** Lets who waits have its input, and sends what it answers at once. */
-  private takeTurn(): void {
+  takeTurn(): void {
     this.inTurn = true
-    this.serveReaders()
-    this.inTurn = false
+    try {
+      this.serveReaders()
+    } finally {
+      this.inTurn = false
+    }
     if (this.scheduled) this.send()
   }
 
   /** Whether anybody may still want the bytes. */
-  private hear(count: number): boolean {
-    this.heard = true
+  private receive(count: number): boolean {
+    this.hasReceived = true
     this.bytesRead += count
-    if (!this.closing) return true
+    const { input, output, whole } = this.states
+    if (input === "open") return true
+    if (input === "ended" || this.gone)
+      throw new Error(`input cannot come to a stream that is ${whole}, its input ${input}`)
+    if (input === "cut") return false
     this.drained += count
     const { lingerBytes } = this.limits
     if (this.drained > lingerBytes) {
       // Before FIN there is output that is lost with the connection.
-      if (this.finSent) this.connection.destroy()
+      if (output === "ended") this.connection.destroy()
       else this.cut({ _tag: "InputTooLong", limit: lingerBytes })
     }
     return false
   }
 
   private holdBack(): void {
-    if (!this.paused && this.readers.length === 0 && this.input.size >= this.limits.highWaterMark) {
+    if (!this.paused && !this.readers.isWaiting && this.input.size >= this.limits.highWaterMark) {
       this.paused = true
       this.connection.pause()
     }
   }
 
+  /** Asks for input again that was held back, unless a handshake is about to take it. */
+  private askForMore(): void {
+    if (!this.paused || this.states.whole === "upgrading") return
+    this.paused = false
+    this.connection.resume()
+  }
+
   end(): void {
-    this.ended = true
-    this.serveReaders()
+    this.step("fin")
+    this.takeTurn()
   }
 
   /** More input came than the mark holds, so no more is asked for: neither FIN nor RST would be seen. */
@@ -203,106 +238,168 @@ export class StreamCore implements ConnectionEvents, SocketStream {
 
   /** Why no more input will come, if the connection broke. */
   inputError(): NetworkError | undefined {
-    return this.failure === undefined ? undefined : this.error("read", this.failure)
+    return this.cause === undefined ? undefined : this.error("read", this.cause)
   }
 
   /** What a read gets that finds too little: nothing yet, or the reason why there will never be more. */
   inputFailure(): Effect.Effect<never, NetworkError> | undefined {
+    if (this.crash !== undefined) return Effect.die(this.crash.cause)
     const error = this.inputError()
     return error === undefined ? undefined : Effect.fail(error)
   }
 
-  private try<A>(attempt: ReadAttempt<A>): Effect.Effect<A, NetworkError> | undefined {
-    if (this.closing) return Effect.fail(this.error("read", closed))
-    // Before the attempt, since a copy to the same stream writes in it.
-    const { owing } = this
-    this.owing = true
-    const outcome = attempt(this)
-    if (outcome === undefined) this.owing = owing
-    return outcome
+  /** One look at the input. A look that throws is a defect of its reader, and of nobody else. */
+  attempt<A>(attempt: ReadAttempt<A>): Outcome<A> | undefined {
+    if (this.isClosed) return Effect.fail(this.error("read", closed))
+    if (this.states.whole === "upgrading") return undefined
+    // Set before, since a copy to the same stream writes in its attempt.
+    const { awaitingReply } = this
+    this.awaitingReply = true
+    try {
+      const outcome = attempt(this)
+      // What it answered meanwhile counts.
+      if (outcome === undefined && this.awaitingReply) this.awaitingReply = awaitingReply
+      return outcome
+    } catch (defect) {
+      return Effect.die(defect)
+    }
   }
 
   read<A>(attempt: ReadAttempt<A>): Effect.Effect<A, NetworkError> {
-    return withoutYield(() => {
-      if (this.readers.length === 0) {
-        const outcome = this.try(attempt)
+    return withoutYield((late) => {
+      if (!this.readers.isWaiting) {
+        const outcome = this.attempt(attempt)
         if (outcome !== undefined) {
           this.unpause()
           return outcome
         }
       }
-      return this.waitForInput(attempt as ReadAttempt<never>)
+      return this.waitForInput(attempt, late)
     })
   }
 
-  private waitForInput(attempt: ReadAttempt<never>): Effect.Effect<never, NetworkError> {
-    return Effect.callback<never, NetworkError>((resume) => {
-      const timeout = this.limits.readTimeout
-      const deadline = timeout === Infinity ? Infinity : this.connection.timers.now() + timeout
-      const reader: Reader = { attempt, resume, deadline }
-      this.readers = append(this.readers, reader)
-      if (deadline !== Infinity) this.arm(deadline)
-      // Input may have come since the attempt in `read`, if the fiber yielded in between.
-      this.serveReaders()
-      // A reader that wants more than the mark holds must still get it.
-      if (this.paused && this.readers.length > 0) {
-        this.paused = false
-        this.connection.resume()
+  private waitForInput<A>(
+    attempt: ReadAttempt<A>,
+    late: (outcome: Outcome<A>) => Outcome<A>
+  ): Effect.Effect<A, NetworkError> {
+    return Effect.callback<A, NetworkError>((resume) => {
+      const reader: Reader = {
+        deadline: this.readDeadline(),
+        isBusy: false,
+        attempt: () => this.attempt(attempt),
+        resume: (outcome) => resume(late(outcome as Outcome<A>))
       }
-      this.lookForIdle()
-      return Effect.sync(() => {
-        remove(this.readers, reader)
-        // The next in the queue may want less than the one that left.
-        this.serveReaders()
-      })
+      this.enqueue(reader)
+      return Effect.sync(() => this.dequeue(reader))
     })
   }
 
-  /**
-   * Between two messages, as far as bytes can tell: a read waits, nothing is buffered in either direction, and something
-   * was written since the last read had its bytes. Without the last, a handler that reads on while it works on its
-   * answer would look idle.
-   */
-  get isIdle(): boolean {
-    return (
-      this.readers.length > 0 && !this.owing && this.input.size === 0 && this.inFlight === 0 && this.pendingBytes === 0
-    )
+  /** Puts a reader in line, and lets it look at what is there already. */
+  enqueue(reader: Reader): void {
+    this.readers.add(reader)
+    if (reader.deadline !== Infinity) this.deadlines.arm(this.connection.timers, reader.deadline)
+    // Input may have come since the reader last looked.
+    this.serveReaders()
+    // A reader that wants more than the mark holds must still get it.
+    if (this.readers.isWaiting) this.askForMore()
+    this.lookForIdle()
+  }
+
+  /** A reader that was busy has done its work, and looks at what has come meanwhile. */
+  goOn(): void {
+    this.guard(() => {
+      this.takeTurn()
+      if (this.readers.isWaiting) this.askForMore()
+      this.lookForIdle()
+    })
+  }
+
+  /** Takes out a reader that gives up. The next in line may want less than it. */
+  dequeue(reader: Reader): void {
+    this.readers.remove(reader)
+    this.serveReaders()
+  }
+
+  /** When a read that begins now must have what it wants, on the transport's timers. */
+  readDeadline(): number {
+    const { readTimeout } = this.limits
+    if (readTimeout === Infinity) return Infinity
+    const hasWritten = this.bytesWritten > 0 || this.output.size > 0
+    const start = this.arrivedAt !== undefined && !hasWritten ? this.arrivedAt : this.connection.timers.now()
+    this.arrivedAt = undefined
+    return start + readTimeout
+  }
+
+  /** The reader's deadline is counted anew. */
+  renew(reader: Reader): void {
+    reader.deadline = this.readDeadline()
+    if (reader.deadline !== Infinity) this.deadlines.arm(this.connection.timers, reader.deadline)
   }
 
   private serveReaders(): void {
-    while (this.readers.length > 0) {
-      const reader = this.readers[0]
-      const outcome = this.try(reader.attempt)
-      if (outcome === undefined) return
-      this.readers.shift()
-      reader.resume(outcome)
-    }
+    this.readers.serve()
   }
 
-  private unpause(): void {
-    if (this.paused && this.input.size * 2 <= this.limits.highWaterMark) {
-      this.paused = false
-      this.connection.resume()
-    }
+  /** A reader has taken input: there may be room for more. */
+  unpause(): void {
+    if (this.paused && this.input.size * 2 <= this.limits.highWaterMark) this.askForMore()
+  }
+
+  // Between two messages -------------------------------------------------------------------------------------------
+
+  /**
+   * Between two messages, as far as bytes and the owner's word can tell: a read waits, nothing is buffered in either
+   * direction, nobody said that it is at work, and something was written since the last read had its bytes. Without the
+   * last, a handler that reads on while it works on its answer would look idle.
+   */
+  get isIdle(): boolean {
+    return (
+      this.readers.isWaiting &&
+      !this.awaitingReply &&
+      this.busy === 0 &&
+      this.input.size === 0 &&
+      this.output.size === 0
+    )
+  }
+
+  /** Somebody begins to work on this stream, whatever its bytes look like. */
+  beginWork(): void {
+    this.busy++
+  }
+
+  /** The end of that work. */
+  endWork(): void {
+    this.busy--
+    this.lookForIdleLater()
+  }
+
+  lookForIdle(): void {
+    if (this.owner.awaitsIdle && this.isIdle) this.owner.onIdle(this)
+  }
+
+  /** After the turn of the fiber that runs: it may have more to write. */
+  private lookForIdleLater(): void {
+    if (this.owner.awaitsIdle) void microtask.then(() => this.guard(() => this.lookForIdle()))
   }
 
   // Output ---------------------------------------------------------------------------------------------------------
 
   /** Why no output is taken, if none is. */
   outputError(operation: Operation): NetworkError | undefined {
-    if (this.failure !== undefined) return this.error(operation, this.failure)
-    return this.ending || this.gone ? this.error(operation, closed) : undefined
+    if (this.isClosed) return this.error(operation, closed)
+    if (this.cause !== undefined) return this.error(operation, this.cause)
+    return this.states.output === "open" ? undefined : this.error(operation, closed)
   }
 
   write(chunk: Uint8Array | string): Effect.Effect<void, NetworkError> {
     const error = this.outputError("write")
     if (error !== undefined) return Effect.fail(error)
     if (chunk.length === 0) return Effect.void
-    if (this.writers.length === 0) {
+    if (!this.output.hasWriters) {
       // The kernel may have room for what only waits for the turn's end.
       if (this.scheduled && !this.hasRoom) this.sendNow()
       if (this.hasRoom) {
-        this.accept(chunk)
+        this.put(chunk)
         return Effect.void
       }
     }
@@ -310,44 +407,53 @@ export class StreamCore implements ConnectionEvents, SocketStream {
   }
 
   private get hasRoom(): boolean {
-    return this.pendingBytes + this.inFlight < this.limits.highWaterMark
+    return this.output.size < this.limits.highWaterMark
   }
 
   flush(operation: Operation): Effect.Effect<void, NetworkError> {
-    if (this.failure !== undefined) return Effect.fail(this.error(operation, this.failure))
+    if (this.isClosed) return Effect.fail(this.error(operation, closed))
+    if (this.cause !== undefined) return Effect.fail(this.error(operation, this.cause))
+    return this.isFlushed ? Effect.void : this.waitForOutput(undefined)
+  }
+
+  /** Whether the kernel has all that was written; what only waits for the turn's end is sent for it. */
+  get isFlushed(): boolean {
     if (this.scheduled) this.sendNow()
-    if (this.pendingBytes === 0 && this.inFlight === 0 && this.writers.length === 0) return Effect.void
-    if (this.gone) return Effect.fail(this.error(operation, closed))
-    return this.waitForOutput(undefined)
+    return this.output.size === 0
   }
 
   private waitForOutput(chunk: Uint8Array | string | undefined): Effect.Effect<void, NetworkError> {
     return Effect.callback<void, NetworkError>((resume) => {
       const writer: Writer = { chunk, resume }
-      this.writers = append(this.writers, writer)
-      // The transport may have moved on since the caller looked, if the fiber yielded in between.
-      if (this.gone) this.failWriters()
-      else this.serveWriters()
-      return Effect.sync(() => {
-        remove(this.writers, writer)
-        this.serveWriters()
-      })
+      this.awaitRoom(writer)
+      return Effect.sync(() => this.leave(writer))
     })
   }
 
+  /** Puts a writer in line. */
+  awaitRoom(writer: Writer): void {
+    this.output.add(writer)
+    // The transport may have moved on since the caller looked.
+    if (this.gone) this.failWriters()
+    else this.serveWriters()
+  }
+
+  /** Takes out a writer that gives up. */
+  leave(writer: Writer): void {
+    this.output.remove(writer)
+    this.serveWriters()
+    // FIN may have waited for it.
+    this.push()
+  }
+
   /** Takes a chunk, whatever waits: who calls looks at `outputError` before, and at the mark. */
-  accept(chunk: Uint8Array | string): void {
-    this.owing = false
-    const { pending } = this
-    const last = pending.length - 1
-    // Texts that leave together are encoded together: that is most of the cost of a short one.
-    if (typeof chunk === "string" && last >= 0 && typeof pending[last] === "string") pending[last] += chunk
-    else this.pending = append(pending, chunk)
-    this.pendingBytes += typeof chunk === "string" ? chunk.length * longestUtf8 : chunk.length
+  put(chunk: Uint8Array | string): void {
+    this.awaitingReply = false
+    this.output.put(chunk)
     // One send for all that is written before this turn ends.
-    if (!this.scheduled && this.inFlight === 0) {
+    if (!this.scheduled && this.output.inFlight === 0) {
       this.scheduled = true
-      if (!this.inTurn) void microtask.then(() => this.send())
+      if (!this.inTurn) void microtask.then(() => this.guard(() => this.send()))
     }
   }
 
@@ -357,39 +463,28 @@ export class StreamCore implements ConnectionEvents, SocketStream {
     this.lookForIdle()
   }
 
-  /** In a fiber's turn: it may have more to write, so whether the stream is idle then shows after it. */
+  /** In a fiber's turn. */
   private sendNow(): void {
     this.push()
-    if (this.onIdle !== undefined) void microtask.then(() => this.lookForIdle())
-  }
-
-  private lookForIdle(): void {
-    if (this.onIdle !== undefined && this.isIdle) this.onIdle(this)
+    this.lookForIdleLater()
   }
 
   private push(): void {
     this.scheduled = false
-    while (this.inFlight === 0 && this.pendingBytes > 0 && this.failure === undefined) {
-      const chunks = encodeAll(this.pending)
-      const all = sizeOf(chunks)
-      const rest = all > largestWrite ? splitOff(chunks, largestWrite) : none
-      this.pending = rest
-      this.pendingBytes = sizeOf(rest)
-      const size = all - this.pendingBytes
-      this.inFlight = size
-      if (!this.connection.write(chunks.length > 1 && size <= largestJoin ? [join(chunks, size)] : chunks)) {
-        return this.awaitProgress()
-      }
+    const { output } = this
+    while (output.inFlight === 0 && output.hasPending && this.cause === undefined) {
+      if (!this.connection.write(output.next())) return this.awaitProgress()
       this.taken()
     }
-    if (this.inFlight > 0 || this.gone || this.failure !== undefined) return
-    if (this.ending && !this.finSent && this.writers.length === 0) this.sendFin()
+    if (output.inFlight > 0 || this.gone || this.cause !== undefined) return
+    if (this.states.output === "ending" && !output.hasWriters) this.sendFin()
   }
 
   private awaitProgress(): void {
-    if (this.limits.writeTimeout === Infinity) return
-    this.progressAt = this.connection.timers.now()
-    this.arm(this.progressAt + this.limits.writeTimeout)
+    if (this.limits.writeTimeout === Infinity || this.gone) return
+    const { timers } = this.connection
+    this.progressAt = timers.now()
+    this.deadlines.arm(timers, this.progressAt + this.limits.writeTimeout)
   }
 
   written(): void {
@@ -399,67 +494,72 @@ export class StreamCore implements ConnectionEvents, SocketStream {
 
   /** The kernel has what was in flight. */
   private taken(): void {
-    this.bytesWritten += this.inFlight
-    this.inFlight = 0
-    if (!this.gone && this.failure === undefined) this.serveWriters()
+    this.bytesWritten += this.output.taken()
+    if (!this.gone && this.cause === undefined) this.serveWriters()
   }
 
   private serveWriters(): void {
-    while (this.writers.length > 0) {
-      const { chunk, resume } = this.writers[0]
-      if (chunk === undefined ? this.pendingBytes + this.inFlight > 0 : !this.hasRoom) return
-      this.writers.shift()
-      if (chunk !== undefined) this.accept(chunk)
-      resume(Effect.void)
+    while (true) {
+      const writer = this.output.shift(this.limits.highWaterMark)
+      if (writer === undefined) return
+      if (writer.chunk !== undefined) this.put(writer.chunk)
+      writer.resume(Effect.void)
     }
   }
 
   private failWriters(): void {
-    for (const { resume } of this.writers.splice(0)) {
-      resume(Effect.fail(this.error("write", this.failure ?? closed)))
-    }
+    this.output.fail(() => this.error("write", this.isClosed ? closed : (this.cause ?? closed)))
   }
 
   // The end --------------------------------------------------------------------------------------------------------
 
   /** No more output: FIN follows what was written. */
   endWrite(): void {
-    if (this.ending || this.gone) return
-    this.ending = true
-    this.sendNow()
+    this.step("endWrite")
+    if (this.states.output === "ending") this.sendNow()
   }
 
   private sendFin(): void {
-    this.finSent = true
+    this.step("finSent")
     this.connection.end()
-    if (this.closing) this.linger()
+    if (this.states.whole === "closing") this.linger()
   }
 
+  /** A bounded wait for the peer's FIN. */
   private linger(): void {
-    this.lingerUntil = this.connection.timers.now() + this.limits.lingerTimeout
-    this.arm(this.lingerUntil)
+    this.step("linger")
+    const { lingerTimeout } = this.limits
+    if (lingerTimeout === 0) return this.connection.destroy()
+    const { timers } = this.connection
+    this.lingerUntil = timers.now() + lingerTimeout
+    this.deadlines.arm(timers, this.lingerUntil)
   }
 
   /** FIN after what was written, then a bounded wait for the peer's FIN, then gone. */
   beginClose(): void {
-    if (this.closing || this.gone) return
-    this.closing = true
+    const { whole } = this.states
+    this.step("close")
+    if (this.states.whole === whole) return
     this.drained = this.input.size
     this.input.clear()
     this.serveReaders()
     if (this.gone) return
-    if (this.paused) {
-      this.paused = false
-      this.connection.resume()
-    }
-    if (this.finSent) this.linger()
+    this.askForMore()
+    if (this.states.output === "ended") this.linger()
     else this.endWrite()
+  }
+
+  /** Whatever FIN has been sent has had its time: the descriptor is given back. The rest is cut. */
+  endNow(): void {
+    if (this.gone) return
+    if (this.states.whole === "lingering") this.connection.destroy()
+    else this.abort()
   }
 
   /** Resolves when the descriptor is gone. */
   awaitGone(): Effect.Effect<void> {
-    if (this.gone) return Effect.void
     return Effect.callback<void>((resume) => {
+      if (this.gone) return resume(Effect.void)
       const closer = (): void => resume(Effect.void)
       this.closers = append(this.closers, closer)
       return Effect.sync(() => remove(this.closers, closer))
@@ -468,12 +568,12 @@ export class StreamCore implements ConnectionEvents, SocketStream {
 
   /** The reason for which output was lost, if any was. */
   get lostOutput(): Reason | undefined {
-    return this.finSent ? undefined : this.failure
+    return this.hasLost ? (this.cause ?? closed) : undefined
   }
 
   /** Cuts the connection now: the owner has done with it. */
   abort(): void {
-    this.closing = true
+    this.step("close")
     this.input.clear()
     this.cut(closed)
   }
@@ -481,41 +581,71 @@ export class StreamCore implements ConnectionEvents, SocketStream {
   /** Cuts the connection, for `reason`. What came before can still be read. */
   private cut(reason: Reason): void {
     if (this.gone) return
-    this.failure ??= reason
+    this.step("cut")
+    this.cause ??= reason
     this.connection.reset()
   }
 
-  /** FIN without a wait for the peer's: for streams between two messages, when a server stops. */
-  endNow(): void {
-    this.beginClose()
-    if (!this.gone && this.finSent) this.connection.destroy()
+  defect(cause: unknown): void {
+    this.crash ??= { cause }
   }
 
-  defect(cause: unknown): void {
-    this.crash = { cause }
+  /** What happens outside a call of the transport has its guard here. */
+  private guard(call: () => void): void {
+    try {
+      call()
+    } catch (defect) {
+      this.defect(defect)
+      this.cut({ _tag: "ConnectionReset" })
+    }
   }
 
   closed(reason: Reason | undefined): void {
-    this.gone = true
-    if (this.failure === undefined) {
-      if (reason !== undefined) this.failure = reason
-      // Gone without a word from either side's end: an orderly end needs both.
-      else if (!(this.finSent && this.ended) && !this.closing) this.failure = { _tag: "ConnectionReset" }
-    }
-    this.disarm?.()
-    this.disarm = undefined
-    this.armedFor = 0
-    this.pending = none
-    this.pendingBytes = 0
-    this.inFlight = 0
+    const isOrderly = this.states.output === "ended" && this.states.input === "ended"
+    this.hasLost = this.output.size > 0
+    this.step("gone")
+    // Gone without a word from either side's end: an orderly end needs both.
+    if (reason !== undefined) this.cause ??= reason
+    else if (!isOrderly && this.states.whole === "gone") this.cause ??= { _tag: "ConnectionReset" }
+    this.deadlines.stop()
+    this.scheduled = false
+    const isUnheard = this.states.whole === "gone" && !this.readers.isWaiting && !this.output.hasWriters
     // Those who count connections first: whoever waits for the end may ask them.
-    this.onClosed?.()
-    this.onLeave?.()
-    const unheard = !this.closing && this.readers.length === 0 && this.writers.length === 0
+    const { onLeave, owner } = this
+    this.onLeave = undefined
+    onLeave?.()
+    owner.onGone(this)
     this.serveReaders()
     this.failWriters()
-    if (unheard && this.failure !== undefined) this.onBroken?.()
+    if (isUnheard && this.cause !== undefined) owner.onBroken(this)
     for (const closer of this.closers.splice(0)) closer()
+  }
+
+  // TLS ------------------------------------------------------------------------------------------------------------
+
+  /** Begins an upgrade: input is held back from now on. Why it cannot be, if it cannot. */
+  beginUpgrade(): NetworkError | undefined {
+    const error = this.outputError("tls")
+    if (error !== undefined) return error
+    if (this.connection.startTls === undefined) {
+      return this.error("tls", { _tag: "Unsupported", detail: "TLS on this network" })
+    }
+    if (this.states.whole === "upgrading") {
+      return this.error("tls", { _tag: "Tls", code: "ALREADY_UPGRADING", detail: "a handshake has begun already" })
+    }
+    this.step("upgrade")
+    this.paused = true
+    this.connection.pause()
+    return undefined
+  }
+
+  /** Puts the TLS transport in place. What came since the upgrade began is the peer's part of the handshake. */
+  upgrade(secure: Connection): void {
+    this.step("upgraded")
+    this.connection = secure
+    this.paused = false
+    secure.attach(this)
+    this.takeTurn()
   }
 
   // Deadlines ------------------------------------------------------------------------------------------------------
@@ -523,61 +653,37 @@ export class StreamCore implements ConnectionEvents, SocketStream {
   /** Cuts the connection after `millis`, whatever it does until then. */
   expireAfter(millis: number): void {
     if (millis === Infinity || this.gone) return
-    this.lifetime = millis
-    this.expiresAt = this.connection.timers.now() + millis
-    this.arm(this.expiresAt)
+    const { timers } = this.connection
+    this.maxAge = millis
+    this.expiresAt = timers.now() + millis
+    this.deadlines.arm(timers, this.expiresAt)
   }
 
-  /** One timer a stream, set for the earliest deadline and looked at again only when it fires. */
-  private arm(at: number): void {
-    if (at >= this.armedFor) return
-    this.disarm?.()
-    this.armedFor = at
-    const millis = Math.min(Math.max(0, at - this.connection.timers.now()), longestTimer)
-    this.disarm = this.connection.timers.set(millis, () => this.onTimer())
+  onDue(): void {
+    this.guard(() => this.lookAtDeadlines())
   }
 
-  private onTimer(): void {
-    this.disarm = undefined
-    this.armedFor = Infinity
-    const now = this.connection.timers.now()
-    if (this.expiresAt <= now) return this.cut({ _tag: "TimedOut", millis: this.lifetime })
-    let next = this.expiresAt
-    if (this.inFlight > 0) {
-      const stalledAt = this.progressAt + this.limits.writeTimeout
-      if (stalledAt <= now) return this.cut({ _tag: "TimedOut", millis: this.limits.writeTimeout })
-      next = Math.min(next, stalledAt)
+  private lookAtDeadlines(): void {
+    const { timers } = this.connection
+    const now = timers.now()
+    if (this.expiresAt <= now) return this.cut({ _tag: "TimedOut", millis: this.maxAge })
+    let earliest = this.expiresAt
+    if (this.output.inFlight > 0) {
+      const { writeTimeout } = this.limits
+      const stalledAt = this.progressAt + writeTimeout
+      if (stalledAt <= now) return this.cut({ _tag: "TimedOut", millis: writeTimeout })
+      earliest = Math.min(earliest, stalledAt)
     }
     // Until FIN, the write's deadline bounds the close.
-    if (this.closing && this.finSent) {
+    if (this.states.whole === "lingering") {
       if (this.lingerUntil <= now) return this.connection.destroy()
-      next = Math.min(next, this.lingerUntil)
+      earliest = Math.min(earliest, this.lingerUntil)
     }
-    const late = this.readers.filter((reader) => reader.deadline <= now)
-    for (const reader of late) {
-      remove(this.readers, reader)
-      reader.resume(Effect.fail(this.error("read", { _tag: "TimedOut", millis: this.limits.readTimeout })))
-    }
+    const timedOut = (): Effect.Effect<never, NetworkError> =>
+      Effect.fail(this.error("read", { _tag: "TimedOut", millis: this.limits.readTimeout }))
     // The next in the queue may want less than those that left.
-    if (late.length > 0) this.serveReaders()
-    for (const reader of this.readers) next = Math.min(next, reader.deadline)
-    if (next !== Infinity && !this.gone) this.arm(next)
+    if (this.readers.expire(now, timedOut)) this.serveReaders()
+    earliest = Math.min(earliest, this.readers.deadline)
+    if (!this.gone) this.deadlines.arm(timers, earliest)
   }
-}
-
-const closed: Reason = { _tag: "Closed" }
-
-/** Where nothing waits, as mostly: a stream that is idle has no lists of its own. Never changed. */
-const none: Array<never> = []
-
-/** The first item makes a list as small as it can be. */
-const append = <A>(items: Array<A>, item: A): Array<A> => {
-  if (items.length === 0) return [item]
-  items.push(item)
-  return items
-}
-
-const remove = <A>(items: Array<A>, item: A): void => {
-  const index = items.indexOf(item)
-  if (index !== -1) items.splice(index, 1)
 }

@@ -2,7 +2,9 @@
 import * as Effect from "effect/Effect"
 import type { NetworkError } from "../../NetworkError.ts"
 import { allocate } from "./Bytes.ts"
-import type { StreamCore } from "./StreamState.ts"
+import type { Outcome, Reader } from "./InputQueue.ts"
+import type { Writer } from "./OutputQueue.ts"
+import type { StreamState } from "./StreamState.ts"
 
 /** As much as Node reads at once. */
 const bufferSize = 64 * 1024
@@ -10,28 +12,86 @@ const bufferSize = 64 * 1024
 const mostFree = 16
 const free: Array<Uint8Array> = []
 
-/** A stream holds a buffer only while the kernel has not taken what is in it, not while it waits for input. */
-export const copy = (from: StreamCore, to: StreamCore): Effect.Effect<number, NetworkError> =>
-  Effect.gen(function* () {
-    let buffer: Uint8Array | undefined
-    // The bytes go from one stream to the other in one step, so that no interruption finds them in between.
-    const move = (): Effect.Effect<number, NetworkError> | undefined => {
-      const { ended, input } = from
-      if (input.size === 0) return ended ? Effect.succeed(0) : from.inputFailure()
-      const error = to.outputError("write")
-      if (error !== undefined) return Effect.fail(error)
-      buffer = free.pop() ?? allocate(bufferSize)
-      const chunk = input.takeInto(buffer)
-      to.accept(chunk)
-      return Effect.succeed(chunk.length)
-    }
-    let total = 0
+/** A reader that stays, and holds a buffer only while the kernel has not taken what is in it. */
+class Copier implements Reader {
+  deadline: number
+  /** It moves bytes, which may bring more in the same call, or the kernel has not taken what was read last. */
+  isBusy = false
+  private total = 0
+  private buffer: Uint8Array | undefined
+  private writer: Writer | undefined
+  private readonly from: StreamState
+  private readonly to: StreamState
+  readonly resume: (outcome: Outcome<unknown>) => void
+
+  constructor(from: StreamState, to: StreamState, resume: (outcome: Outcome<unknown>) => void) {
+    this.from = from
+    this.to = to
+    this.resume = resume
+    this.deadline = from.readDeadline()
+  }
+
+  attempt(): Outcome<unknown> | undefined {
+    this.isBusy = true
+    const outcome = this.from.attempt(this.move)
+    this.isBusy = this.writer !== undefined
+    return outcome
+  }
+
+  /** The bytes go from one stream to the other in one step, so that no interruption finds them in between. */
+  private readonly move = (): Outcome<number> | undefined => {
+    const { from, to } = this
     while (true) {
-      yield* to.flush("write")
-      if (buffer !== undefined && free.length < mostFree) free.push(buffer)
-      buffer = undefined
-      const count = yield* from.read(move)
-      if (count === 0) return total
-      total += count
+      const error = to.outputError("write")
+      if (!to.isFlushed && error === undefined) {
+        this.waitForKernel()
+        return undefined
+      }
+      this.giveBack()
+      const isEmpty = from.input.size === 0
+      // An output that was ended is wanted only for what comes; a broken one is of no use at all.
+      if (error !== undefined && (!isEmpty || error.reason._tag !== "Closed")) return Effect.fail(error)
+      if (isEmpty) return from.ended ? Effect.succeed(this.total) : from.inputFailure()
+      this.buffer = free.pop() ?? allocate(bufferSize)
+      const chunk = from.input.takeInto(this.buffer)
+      from.unpause()
+      to.put(chunk)
+      this.total += chunk.length
+      if (this.deadline !== Infinity) from.renew(this)
     }
+  }
+
+  private waitForKernel(): void {
+    const writer: Writer = {
+      chunk: undefined,
+      resume: (outcome) => {
+        this.writer = undefined
+        this.isBusy = false
+        if (outcome === Effect.void) return this.from.goOn()
+        this.from.dequeue(this)
+        this.resume(outcome)
+      }
+    }
+    this.writer = writer
+    this.to.awaitRoom(writer)
+  }
+
+  private giveBack(): void {
+    if (this.buffer !== undefined && free.length < mostFree) free.push(this.buffer)
+    this.buffer = undefined
+  }
+
+  /** Gives up the place. A buffer that the kernel has not taken is not used again. */
+  stop(): void {
+    if (this.writer !== undefined) this.to.leave(this.writer)
+    this.from.dequeue(this)
+  }
+}
+
+/** What `from` has to come, to `to`: how many bytes it was. */
+export const copy = (from: StreamState, to: StreamState): Effect.Effect<number, NetworkError> =>
+  Effect.callback<number, NetworkError>((resume) => {
+    const copier = new Copier(from, to, (outcome) => resume(outcome as Effect.Effect<number, NetworkError>))
+    from.enqueue(copier)
+    return Effect.sync(() => copier.stop())
   })

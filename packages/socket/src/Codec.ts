@@ -1,0 +1,317 @@
+/**
+ * Ready-made frames, both ways: each is a `Decoder` that can also write what it reads. `SocketStream.writeFrame` writes
+ * them; a frame that cannot be written (a line with a line feed in it, a body longer than its prefix can say) fails with
+ * `InvalidFrame` or `FrameTooLong`, and nothing of it leaves.
+ */
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as InvalidOption from "@effect-sockets/resolver/InvalidOption"
+import * as Decoder from "./Decoder.ts"
+
+/** A decoder, and the way back. */
+export interface Codec<in out A> extends Decoder.Decoder<A> {
+  /** The frame's bytes, or text that is written as UTF-8, or why it is no frame of this codec. */
+  encode(frame: A): Uint8Array | string | Decoder.Failure
+}
+
+/** How long a frame may be. */
+export interface Options {
+  /** Bytes of a frame's content at most, at least 0, or `Infinity` for no bound. Default 65,536. */
+  readonly maxBytes?: number | undefined
+}
+
+const defaultMaxBytes = 65_536
+
+/** A codec from a decoder and an encoder. */
+export const make = <A>(
+  decoder: Decoder.Decoder<A>,
+  encode: (frame: A) => Uint8Array | string | Decoder.Failure
+): Codec<A> => ({ ...decoder, encode })
+
+const tooLong = (limit: number): Decoder.Failure => new Decoder.Failure({ _tag: "FrameTooLong", limit })
+
+/** The content's bound, and room for what stands around it. */
+const bounded = <A>(
+  options: Options | undefined,
+  around: number,
+  decode: (limit: number) => (input: Decoder.Input) => Decoder.Outcome<A>,
+  encode: (limit: number) => (frame: A) => Uint8Array | string | Decoder.Failure
+): Codec<A> => {
+  const limit = options?.maxBytes ?? defaultMaxBytes
+  const reason = InvalidOption.find({ maxBytes: limit }, { maxBytes: InvalidOption.integerOrInfinity(0) })
+  return reason === undefined
+    ? make(Decoder.make(decode(limit), { maxBytes: limit + around }), encode(limit))
+    : make<A>(Decoder.refused(reason), () => new Decoder.Failure(reason))
+}
+
+const lf = Uint8Array.of(10)
+const cr = 13
+const encoder = new TextEncoder()
+
+const length = (text: string): number => encoder.encode(text).length
+
+/**
+ * Lines of UTF-8 text. They are read with LF or CR LF behind them, which is not part of them, and the last may lack it;
+ * they are written with CR LF. Bytes that are not UTF-8 come out as U+FFFD.
+ */
+export const line = (options?: Options): Codec<string> =>
+  bounded(
+    options,
+    2,
+    (limit) => (input) => {
+      const cheap = input.line(limit)
+      if (cheap !== undefined) return cheap.charCodeAt(cheap.length - 1) === cr ? cheap.slice(0, -1) : cheap
+      const index = input.indexOf(lf)
+      const end = index === -1 ? input.size : index
+      const content = end > 0 && input.peek(end - 1) === cr ? end - 1 : end
+      if (content > limit) return new Decoder.Failure({ _tag: "LineTooLong", limit })
+      if (index === -1 && !input.ended) return Decoder.more
+      const text = input.text(content)
+      input.skip(index === -1 ? end - content : end - content + 1)
+      return text
+    },
+    (limit) => (text) =>
+      text.includes("\n")
+        ? Decoder.invalidFrame("a line has no line feed in it")
+        : length(text) > limit
+          ? tooLong(limit)
+          : `${text}\r\n`
+  )
+
+/** Bytes up to a delimiter of at least one byte, which is taken too and is not part of them. The last may lack it. */
+export const delimited = (delimiter: Uint8Array, options?: Options): Codec<Uint8Array> => {
+  if (delimiter.length === 0) return refusedDelimiter
+  return bounded(
+    options,
+    delimiter.length,
+    (limit) => (input) => {
+      const index = input.indexOf(delimiter)
+      const end = index === -1 ? input.size : index
+      const halfDelimiter = index === -1 && !input.ended ? delimiter.length - 1 : 0
+      if (end > limit + halfDelimiter) return new Decoder.Failure({ _tag: "LineTooLong", limit })
+      if (index === -1 && !input.ended) return Decoder.more
+      const bytes = input.take(end)
+      if (index !== -1) input.skip(delimiter.length)
+      return bytes
+    },
+    (limit) => (bytes) => {
+      if (bytes.length > limit) return tooLong(limit)
+      const frame = join(bytes, delimiter)
+      return indexOf(frame, delimiter) < bytes.length ? Decoder.invalidFrame("the delimiter is in the frame") : frame
+    }
+  )
+}
+
+const emptyDelimiter = {
+  _tag: "InvalidOption",
+  option: "delimiter",
+  value: "empty",
+  mustBe: "at least one byte"
+} as const
+const refusedDelimiter: Codec<Uint8Array> = make<Uint8Array>(
+  Decoder.refused(emptyDelimiter),
+  () => new Decoder.Failure(emptyDelimiter)
+)
+
+const join = (...parts: ReadonlyArray<Uint8Array>): Uint8Array => {
+  const joined = new Uint8Array(parts.reduce((size, part) => size + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    joined.set(part, at)
+    at += part.length
+  }
+  return joined
+}
+
+const indexOf = (bytes: Uint8Array, delimiter: Uint8Array): number => {
+  for (let at = bytes.indexOf(delimiter[0]); at !== -1; at = bytes.indexOf(delimiter[0], at + 1)) {
+    if (delimiter.every((byte, i) => bytes[at + i] === byte)) return at
+  }
+  return -1
+}
+
+/** Exactly `count` bytes, an integer of at least 0: `UnexpectedEof` if the input ends before. */
+export const bytes = (count: number): Codec<Uint8Array> => {
+  const reason = InvalidOption.find({ count }, { count: InvalidOption.integer(0) })
+  if (reason !== undefined) return make<Uint8Array>(Decoder.refused(reason), () => new Decoder.Failure(reason))
+  const decoder = Decoder.make<Uint8Array>(
+    (input) => {
+      if (input.size >= count) return input.take(count)
+      if (!input.ended) return Decoder.more
+      return new Decoder.Failure({ _tag: "UnexpectedEof", expected: count, received: input.size })
+    },
+    { maxBytes: Math.max(1, count) }
+  )
+  return make(decoder, (frame) =>
+    frame.length === count ? frame : Decoder.invalidFrame(`the frame has ${frame.length} bytes, not ${count}`)
+  )
+}
+
+/** All bytes up to the end of input, which may be none: `InputTooLong` if more than `maxBytes` come. */
+export const rest = (maxBytes: number): Codec<Uint8Array> => {
+  const reason = InvalidOption.find({ maxBytes }, { maxBytes: InvalidOption.integerOrInfinity(0) })
+  if (reason !== undefined) return make<Uint8Array>(Decoder.refused(reason), () => new Decoder.Failure(reason))
+  const decoder = Decoder.make<Uint8Array>(
+    (input) => {
+      if (input.size > maxBytes) return new Decoder.Failure({ _tag: "InputTooLong", limit: maxBytes })
+      return input.ended ? input.take(input.size) : Decoder.more
+    },
+    { maxBytes: maxBytes + 1 }
+  )
+  return make(decoder, (frame) => (frame.length > maxBytes ? tooLong(maxBytes) : frame))
+}
+
+/** An unsigned integer: how many bytes it has, and whether the smallest comes first. */
+export type Prefix = "u8" | "u16" | "u16le" | "u32" | "u32le"
+
+const sizes: { readonly [K in Prefix]: number } = { u8: 1, u16: 2, u16le: 2, u32: 4, u32le: 4 }
+
+/** The number in the next bytes, which are all there. */
+const peekInteger = (input: Decoder.Input, prefix: Prefix): number => {
+  const size = sizes[prefix]
+  const isLittle = prefix.endsWith("le")
+  let value = 0
+  for (let i = 0; i < size; i++) value = value * 256 + input.peek(isLittle ? size - 1 - i : i)
+  return value
+}
+
+const encodeInteger = (value: number, prefix: Prefix): Uint8Array => {
+  const size = sizes[prefix]
+  const isLittle = prefix.endsWith("le")
+  const encoded = new Uint8Array(size)
+  for (let i = 0, left = value; i < size; i++, left = Math.floor(left / 256)) {
+    encoded[isLittle ? i : size - 1 - i] = left % 256
+  }
+  return encoded
+}
+
+/** An unsigned integer of 1, 2 or 4 bytes, in network order, or with the smallest byte first (`le`). */
+export const integer = (prefix: Prefix): Codec<number> => {
+  const size = sizes[prefix]
+  const largest = 256 ** size - 1
+  const decoder = Decoder.make<number>(
+    (input) => {
+      if (input.size < size) return Decoder.more
+      const value = peekInteger(input, prefix)
+      input.skip(size)
+      return value
+    },
+    { maxBytes: size }
+  )
+  return make(decoder, (value) =>
+    Number.isInteger(value) && value >= 0 && value <= largest
+      ? encodeInteger(value, prefix)
+      : Decoder.invalidFrame(`${value} is not an integer from 0 to ${largest}`)
+  )
+}
+
+/** Bytes with their count before them. A count of more than `maxBytes` fails before any of them has come. */
+export const lengthPrefixed = (prefix: Prefix, options?: Options): Codec<Uint8Array> => {
+  const size = sizes[prefix]
+  return bounded(
+    options,
+    size,
+    (limit) => (input) => {
+      if (input.size < size) return Decoder.more
+      const count = peekInteger(input, prefix)
+      if (count > limit) return tooLong(limit)
+      if (input.size < size + count) return Decoder.more
+      input.skip(size)
+      return input.take(count)
+    },
+    (limit) => (frame) => {
+      const largest = Math.min(limit, 256 ** size - 1)
+      return frame.length > largest ? tooLong(largest) : join(encodeInteger(frame.length, prefix), frame)
+    }
+  )
+}
+
+const zero = 48
+const nine = 57
+const minus = 45
+/** Digits that every integer has which is exact as a number. */
+const mostDigits = 15
+
+/**
+ * A decimal integer of at most 15 digits on a line of its own, as protocols of the Redis kind announce sizes: digits,
+ * perhaps behind a minus sign, then LF or CR LF. It is written with CR LF.
+ */
+export const decimalLine: Codec<number> = make(
+  Decoder.make<number>(
+    (input) => {
+      const isNegative = input.peek() === minus
+      const first = isNegative ? 1 : 0
+      let value = 0
+      let at = first
+      for (; ; at++) {
+        const byte = input.peek(at)
+        if (byte < zero || byte > nine) break
+        if (at - first === mostDigits) return Decoder.invalidFrame(`a number has at most ${mostDigits} digits`)
+        value = value * 10 + byte - zero
+      }
+      const end = input.peek(at) === cr ? at + 1 : at
+      const byte = input.peek(end)
+      if (byte === -1) return Decoder.more
+      if (byte !== 10 || at === first) return Decoder.invalidFrame("a line that should be a number is none")
+      input.skip(end + 1)
+      return isNegative ? -value : value
+    },
+    { maxBytes: mostDigits + 3 }
+  ),
+  (value) =>
+    Number.isInteger(value) && Math.abs(value) < 10 ** mostDigits
+      ? `${value}\r\n`
+      : Decoder.invalidFrame(`${value} is not an integer of at most ${mostDigits} digits`)
+)
+
+const colon = 58
+const comma = 44
+
+/** D. J. Bernstein's netstrings: `5:hello,`. */
+export const netstring = (options?: Options): Codec<Uint8Array> =>
+  bounded(
+    options,
+    mostDigits + 2,
+    (limit) => (input) => {
+      let count = 0
+      let at = 0
+      for (; ; at++) {
+        const byte = input.peek(at)
+        if (byte === -1) return Decoder.more
+        if (byte === colon && at > 0) break
+        if (byte < zero || byte > nine || (at === 1 && count === 0)) {
+          return Decoder.invalidFrame(
+            "a netstring begins with its length in decimal, without leading zeros, and a colon"
+          )
+        }
+        count = count * 10 + byte - zero
+        if (count > limit) return tooLong(limit)
+      }
+      if (input.size < at + 1 + count + 1) return Decoder.more
+      if (input.peek(at + 1 + count) !== comma) return Decoder.invalidFrame("a netstring ends with a comma")
+      input.skip(at + 1)
+      const content = input.take(count)
+      input.skip(1)
+      return content
+    },
+    (limit) => (frame) =>
+      frame.length > limit ? tooLong(limit) : join(encoder.encode(`${frame.length}:`), frame, encoder.encode(","))
+  )
+
+/**
+ * Values of a schema as JSON, one a line. A line that is no JSON, or none of the schema, fails with `InvalidFrame`, which
+ * says why.
+ */
+export const jsonLine = <A, I>(schema: Schema.Codec<A, I>, options?: Options): Codec<A> => {
+  const text = line(options)
+  const json = Schema.fromJsonString(schema)
+  const decode = Schema.decodeUnknownResult(json)
+  const encode = Schema.encodeUnknownResult(json)
+  return make(
+    Decoder.mapResult(text, (content) => Result.mapError(decode(content), String)),
+    (value) => {
+      const encoded = encode(value)
+      return Result.isSuccess(encoded) ? text.encode(encoded.success) : Decoder.invalidFrame(String(encoded.failure))
+    }
+  )
+}

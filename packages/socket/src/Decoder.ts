@@ -1,0 +1,242 @@
+/**
+ * Frames out of bytes. A decoder looks at the buffered input and says what it found: a frame, that it needs more, or why
+ * the input is none of its frames. It is a pure value: it runs in a test without a stream, and one decoder serves
+ * `SocketStream.readFrame`, `frames` and `forEachFrame` alike. `Codec` has ready-made ones.
+ *
+ * Every decoder has a bound: a frame that does not end within `maxBytes` fails with `FrameTooLong` (a line with
+ * `LineTooLong`), so that no length prefix can ask for the world. What a failed decoder saw stays readable.
+ */
+import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
+import * as InvalidOption from "@effect-sockets/resolver/InvalidOption"
+import { DecoderInput } from "./internal/stream/DecoderInput.ts"
+import { InputBuffer } from "./internal/stream/InputBuffer.ts"
+import type { Reason } from "./NetworkError.ts"
+
+const TypeId = "~@effect-sockets/socket/Decoder" as const
+
+/** What a decoder answers when the input that has come is not enough. */
+export const more: unique symbol = Symbol.for("@effect-sockets/socket/Decoder/more")
+
+/** What a decoder answers when the input that has come is not enough. */
+export type More = typeof more
+
+/** What a decoder answers when the input is none of its frames. */
+export class Failure {
+  readonly reason: Reason
+  constructor(reason: Reason) {
+    this.reason = reason
+  }
+}
+
+/** What a decoder answers. */
+export type Outcome<A> = A | More | Failure
+
+/**
+ * The buffered input, from the first byte that no frame has taken. What a decoder takes is gone only if it answers with a
+ * frame: after `more` or a failure all of it is there again.
+ */
+export interface Input {
+  /** Bytes that are there and not taken. */
+  readonly size: number
+  /** Bytes that this frame has taken so far. */
+  readonly taken: number
+  /** Whether the input has ended: no more will come. */
+  readonly ended: boolean
+  /** The byte at `index` (default 0), counted from the first that is not taken, or -1 if it has not come. */
+  peek(index?: number): number
+  /** How many bytes come before `delimiter`, which has at least one byte, or -1 if it has not come. */
+  indexOf(delimiter: Uint8Array): number
+  /** Takes `count` bytes, at most `size`, as an array of the caller's own. */
+  take(count: number): Uint8Array
+  /** Takes `count` bytes, at most `size`, as text in UTF-8. */
+  text(count: number): string
+  /** Takes `count` bytes, at most `size`, and drops them. */
+  skip(count: number): void
+  /**
+   * Takes the next line, without its LF, where that is cheap: ASCII of at most `limit` bytes that came in one piece, at
+   * the start of a frame. Otherwise nothing, which says nothing of the input.
+   */
+  line(limit: number): string | undefined
+}
+
+/** Finds frames at the front of the buffered input. */
+export interface Decoder<out A> {
+  readonly [TypeId]: typeof TypeId
+  /** Bytes that a frame may have at most. */
+  readonly maxBytes: number
+  /** Looks at the input. It must not throw, nor remember anything between two calls. */
+  decode(input: Input): Outcome<A>
+}
+
+/** The bound of a decoder that was not given one: 1 MiB. */
+export const defaultMaxBytes = 1024 * 1024
+
+/** Whether a value is a `Decoder`. */
+export const isDecoder = (u: unknown): u is Decoder<unknown> => Predicate.hasProperty(u, TypeId)
+
+/**
+ * A decoder from a function. `maxBytes` is an integer of at least 1, or `Infinity`; a decoder that is given another fails with
+ * `InvalidOption`, whatever it sees.
+ */
+export const make = <A>(
+  decode: (input: Input) => Outcome<A>,
+  options: { readonly maxBytes?: number | undefined } = {}
+): Decoder<A> => {
+  const { maxBytes = defaultMaxBytes } = options
+  const invalid = InvalidOption.find({ maxBytes }, { maxBytes: InvalidOption.integerOrInfinity(1) })
+  return invalid === undefined ? { [TypeId]: TypeId, maxBytes, decode } : refused(invalid)
+}
+
+/** A decoder that fails, whatever it sees. */
+export const refused = (reason: Reason): Decoder<never> => {
+  const failure = new Failure(reason)
+  return { [TypeId]: TypeId, maxBytes: defaultMaxBytes, decode: () => failure }
+}
+
+/** The answer that the input is none of the decoder's frames, and why. */
+export const invalidFrame = (detail: string): Failure => new Failure({ _tag: "InvalidFrame", detail })
+
+const isAnswer = <A>(outcome: Outcome<A>): outcome is More | Failure => outcome === more || outcome instanceof Failure
+
+/** Takes nothing, and gives a value. */
+export const succeed = <A>(value: A): Decoder<A> => make(() => value)
+
+/** The same frames, each through a function. */
+export const map = <A, B>(self: Decoder<A>, f: (frame: A) => B): Decoder<B> =>
+  make(
+    (input) => {
+      const outcome = self.decode(input)
+      return isAnswer(outcome) ? outcome : f(outcome)
+    },
+    { maxBytes: self.maxBytes }
+  )
+
+/** As `map`, by a function that may find the frame wanting: its failure is the detail of an `InvalidFrame`. */
+export const mapResult = <A, B>(self: Decoder<A>, f: (frame: A) => Result.Result<B, string>): Decoder<B> =>
+  map(self, (frame) => {
+    const result = f(frame)
+    return Result.isSuccess(result) ? result.success : invalidFrame(result.failure)
+  }) as Decoder<B>
+
+/** One decoder, and then the one that its frame asks for: a head, and what it announces. The bound is for both together. */
+export const flatMap = <A, B>(
+  self: Decoder<A>,
+  f: (frame: A) => Decoder<B>,
+  options?: { readonly maxBytes?: number | undefined }
+): Decoder<B> =>
+  make((input) => {
+    const outcome = self.decode(input)
+    return isAnswer(outcome) ? outcome : f(outcome).decode(input)
+  }, options)
+
+/** The frame, and then exactly these bytes, which are dropped: `InvalidFrame` if others come. */
+export const endedBy = <A>(self: Decoder<A>, terminator: Uint8Array): Decoder<A> =>
+  make(
+    (input) => {
+      const outcome = self.decode(input)
+      if (isAnswer(outcome)) return outcome
+      for (let i = 0; i < terminator.length; i++) {
+        const byte = input.peek(i)
+        if (byte === -1) return more
+        if (byte !== terminator[i]) return invalidFrame("the frame does not end where it should")
+      }
+      input.skip(terminator.length)
+      return outcome
+    },
+    { maxBytes: self.maxBytes + terminator.length }
+  )
+
+/** As many frames as `count` says, in one. The bound is for all together. */
+export const repeat = <A>(
+  self: Decoder<A>,
+  count: number,
+  options?: { readonly maxBytes?: number | undefined }
+): Decoder<Array<A>> =>
+  make<Array<A>>((input) => {
+    // Not made in advance: the count is most likely the peer's.
+    const frames: Array<A> = []
+    while (frames.length < count) {
+      const outcome = self.decode(input)
+      if (isAnswer(outcome)) return outcome
+      frames.push(outcome)
+    }
+    return frames
+  }, options)
+
+/**
+ * The decoder that the first byte asks for, by its character; the byte is dropped. `InvalidFrame` for any other byte.
+ * Decoders that contain each other are given by a function.
+ */
+export const byFirstByte = <A>(
+  cases: () => { readonly [character: string]: Decoder<A> },
+  options?: { readonly maxBytes?: number | undefined }
+): Decoder<A> => {
+  let table: Array<Decoder<A> | undefined> | undefined
+  return make((input) => {
+    if (table === undefined) {
+      table = []
+      for (const [character, decoder] of Object.entries(cases())) table[character.charCodeAt(0)] = decoder
+    }
+    const byte = input.peek()
+    if (byte === -1) return more
+    const decoder = table[byte]
+    if (decoder === undefined) return invalidFrame(`no frame begins with byte ${byte}`)
+    input.skip(1)
+    return decoder.decode(input)
+  }, options)
+}
+
+/** The same frames with another bound. */
+export const withMaxBytes = <A>(self: Decoder<A>, maxBytes: number): Decoder<A> =>
+  make((input) => self.decode(input), { maxBytes })
+
+/**
+ * One look of a decoder at what has come, with its bound and its end of input: what a stream does for each frame. A frame
+ * that is cut off by the end of input is an `UnexpectedEof`.
+ *
+ * @internal
+ */
+export const look = <A>(self: Decoder<A>, input: DecoderInput, buffer: InputBuffer): Outcome<A> => {
+  const outcome = self.decode(input)
+  if (outcome === more) {
+    input.rollback()
+    if (buffer.size > self.maxBytes) return new Failure({ _tag: "FrameTooLong", limit: self.maxBytes })
+    return input.ended ? new Failure({ _tag: "UnexpectedEof", received: buffer.size }) : more
+  }
+  if (outcome instanceof Failure) {
+    input.rollback()
+    return outcome
+  }
+  if (input.taken > self.maxBytes) {
+    input.rollback()
+    return new Failure({ _tag: "FrameTooLong", limit: self.maxBytes })
+  }
+  input.commit()
+  return outcome
+}
+
+/** Takes the frames of a whole input, without a stream: all of them, or why the input is no run of frames. */
+export const decodeAll = <A>(self: Decoder<A>, chunks: Iterable<Uint8Array>): Result.Result<Array<A>, Reason> => {
+  const buffer = new InputBuffer()
+  const input = new DecoderInput(buffer)
+  const frames: Array<A> = []
+  const takeAll = (): Reason | undefined => {
+    while (buffer.size > 0) {
+      const outcome = look(self, input, buffer)
+      if (outcome === more) return undefined
+      if (outcome instanceof Failure) return outcome.reason
+      frames.push(outcome)
+    }
+    return undefined
+  }
+  for (const chunk of chunks) {
+    if (chunk.length === 0) continue
+    buffer.push(chunk)
+    const reason = takeAll()
+    if (reason !== undefined) return Result.fail(reason)
+  }
+  input.ended = true
+  const reason = takeAll()
+  return reason === undefined ? Result.succeed(frames) : Result.fail(reason)
+}

@@ -1,0 +1,107 @@
+/** One connection that a server handles: the server is its owner, and its handler's fiber works on it. */
+import * as Cause from "effect/Cause"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import type { Owner } from "../stream/Owner.ts"
+import type { StreamState } from "../stream/StreamState.ts"
+
+/** The server, as its connections see it. */
+export interface Handling {
+  /** Whether the server stops. */
+  readonly isStopping: boolean
+  /** Hears of the handler's end, before that of the connection begins. */
+  exited(handled: Handled): void
+  /** Hears of the end of both the handler and the connection: the place is free. */
+  ended(handled: Handled): void
+}
+
+export class Handled implements Owner<StreamState> {
+  readonly stream: StreamState
+  private readonly server: Handling
+  private fiber: Fiber.Fiber<unknown, unknown> | undefined
+  /** How the handler ended, once it has. */
+  exit: Exit.Exit<unknown, unknown> | undefined
+  /** The server found the connection between two messages and ends it: whatever the handler does then, it is in order. */
+  private isEnding = false
+  private isGone = false
+  /** Whether its failure was reported. */
+  isTold = false
+  /** When it was taken, on the server's clock. */
+  readonly since: number
+  /** When its peer was last heard, on the server's clock; kept by the sweep. */
+  lastHeard: number
+
+  constructor(stream: StreamState, server: Handling, now: number) {
+    this.stream = stream
+    this.server = server
+    this.since = now
+    this.lastHeard = now
+    stream.handTo(this)
+  }
+
+  /** The handler's fiber has begun, and may have ended. */
+  runBy(fiber: Fiber.Fiber<unknown, unknown>): void {
+    this.fiber = fiber
+    fiber.addObserver((exit) => this.exited(exit))
+  }
+
+  /** The handler decides how the connection ends: FIN after success, or if the server asked for the end; RST otherwise. */
+  private exited(exit: Exit.Exit<unknown, unknown>): void {
+    this.exit = exit
+    this.server.exited(this)
+    if (this.isGone) return this.server.ended(this)
+    if (this.isEnding || Exit.isSuccess(exit)) this.stream.beginClose()
+    else this.stream.abort()
+  }
+
+  get awaitsIdle(): boolean {
+    return this.server.isStopping
+  }
+
+  /** Between two messages, while the server stops. */
+  onIdle(): void {
+    this.endInOrder()
+  }
+
+  /** Nobody waits for the answer: the permit comes back as soon as the handler has noticed. */
+  onBroken(): void {
+    this.fiber?.interruptUnsafe()
+  }
+
+  onGone(): void {
+    this.isGone = true
+    if (this.exit !== undefined) this.server.ended(this)
+  }
+
+  /** Ends it with FIN: the handler is told by interruption, and the connection lingers. */
+  endInOrder(): void {
+    if (this.isEnding || this.exit !== undefined) return
+    this.isEnding = true
+    this.fiber?.interruptUnsafe()
+  }
+
+  /** Its time is over: in order if it is between two messages. */
+  expire(): void {
+    if (this.stream.isIdle) this.endInOrder()
+    else this.endNow()
+  }
+
+  /** Resets it. */
+  cut(): void {
+    this.stream.abort()
+    this.fiber?.interruptUnsafe()
+  }
+
+  /** Gives it no more time: what has sent FIN has had its linger, the rest is reset. */
+  endNow(): void {
+    this.stream.endNow()
+    this.fiber?.interruptUnsafe()
+  }
+
+  /** What there is to report of its end, if anything is: a fault of a call, or why the handler failed. */
+  get failure(): Cause.Cause<unknown> | undefined {
+    const { exit, stream } = this
+    if (stream.crash !== undefined) return Cause.die(stream.crash.cause)
+    return exit === undefined || Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause) ? undefined : exit.cause
+  }
+}

@@ -1,0 +1,126 @@
+/** An open port: its listener, which can be closed and opened again, and the queue behind it. */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as NetAddress from "effect/net/NetAddress"
+import * as Predicate from "effect/Predicate"
+import * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
+import type { Listener } from "../../Network.ts"
+import { make as makeError, type NetworkError } from "../../NetworkError.ts"
+import type { SocketStream } from "../../SocketStream.ts"
+import { scoped } from "../stream/scoped.ts"
+import { withoutYield } from "../withoutYield.ts"
+import type { AcceptQueue } from "./AcceptQueue.ts"
+
+const TypeId = "~@effect-sockets/socket/ServerSocket" as const
+
+/** An open port. */
+export interface ServerSocket {
+  readonly [TypeId]: typeof TypeId
+  /** The address that was opened, with the port that the system chose where 0 was asked for. */
+  readonly address: NetAddress.SocketAddress
+  /** Connections that were reset before anybody accepted them, so far. */
+  readonly refused: number
+}
+
+/** Whether a value is a `ServerSocket`. */
+export const isServerSocket = (u: unknown): u is ServerSocket => Predicate.hasProperty(u, TypeId)
+
+/** What an operation gets that comes after the port was closed. */
+export const closedError = (address: NetAddress.SocketAddress): NetworkError =>
+  makeError("accept", address, { _tag: "Closed" })
+
+interface Parts {
+  readonly queue: AcceptQueue
+  /** Whether the program said how long the queue may be. */
+  readonly isQueueGiven: boolean
+  /** The network's capacity. */
+  readonly capacity: number
+  /** Opens the port again, in the scope that it is given. */
+  readonly reopen: Effect.Effect<Listener, NetworkError, Scope.Scope>
+  /** The scope of the whole. */
+  readonly scope: Scope.Scope
+}
+
+export class ListeningPort implements ServerSocket {
+  readonly [TypeId] = TypeId
+  readonly address: NetAddress.SocketAddress
+  readonly parts: Parts
+  /** The scope of the listener, while the port is open. */
+  private listening: Scope.Closeable | undefined
+  /** One change at a time: a port that is being opened cannot be closed yet. */
+  private readonly turn = Semaphore.makeUnsafe(1)
+
+  constructor(listener: Listener, listening: Scope.Closeable, parts: Parts) {
+    this.address = listener.address
+    this.listening = listening
+    this.parts = parts
+  }
+
+  get queue(): AcceptQueue {
+    return this.parts.queue
+  }
+
+  get refused(): number {
+    return this.queue.refused
+  }
+
+  toString(): string {
+    return `ServerSocket(${NetAddress.formatSocketAddress(this.address)})`
+  }
+
+  toJSON(): unknown {
+    return {
+      _id: "ServerSocket",
+      address: NetAddress.formatSocketAddress(this.address),
+      state: this.queue.failure !== undefined ? "closed" : this.listening === undefined ? "suspended" : "open",
+      waiting: this.queue.size,
+      refused: this.refused
+    }
+  }
+
+  [Symbol.for("nodejs.util.inspect.custom")](): unknown {
+    return this.toJSON()
+  }
+
+  private readonly closePort: Effect.Effect<void> = Effect.suspend(() => {
+    const { listening } = this
+    this.listening = undefined
+    return listening === undefined ? Effect.void : Scope.close(listening, Exit.void)
+  })
+
+  readonly suspend: Effect.Effect<void> = this.turn.withPermit(this.closePort)
+
+  readonly resume: Effect.Effect<void, NetworkError> = this.turn.withPermit(
+    Effect.suspend(() => {
+      if (this.queue.failure !== undefined) return Effect.fail(this.queue.failure)
+      if (this.listening !== undefined) return Effect.void
+      const listening = Scope.forkUnsafe(this.parts.scope)
+      this.listening = listening
+      return this.parts.reopen.pipe(
+        Scope.provide(listening),
+        Effect.onError(() => this.closePort),
+        Effect.asVoid
+      )
+    })
+  )
+
+  readonly close: Effect.Effect<void> = Effect.andThen(
+    this.suspend,
+    Effect.sync(() => this.queue.close(closedError(this.address)))
+  )
+
+  /** Takes a waiting connection into the scope, if there is one: in one step, so that it always has an owner. */
+  takeInto(scope: Scope.Scope): Effect.Effect<SocketStream, NetworkError> | undefined {
+    const stream = this.queue.shift()
+    if (stream !== undefined) return scoped(stream, scope)
+    return this.queue.failure === undefined ? undefined : Effect.fail(this.queue.failure)
+  }
+
+  accept(scope: Scope.Scope): Effect.Effect<SocketStream, NetworkError> {
+    const next: Effect.Effect<SocketStream, NetworkError> = withoutYield(
+      () => this.takeInto(scope) ?? Effect.flatMap(this.queue.awaitConnection, () => next)
+    )
+    return next
+  }
+}

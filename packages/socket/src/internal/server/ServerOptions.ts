@@ -1,0 +1,79 @@
+/** How connections are served: what is given, what each option may be, and what a server makes of it. */
+import type * as Cause from "effect/Cause"
+import type * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
+import type * as NetAddress from "effect/net/NetAddress"
+import * as InvalidOption from "@effect-sockets/resolver/InvalidOption"
+import type { Refusal } from "../../SocketMetrics.ts"
+import type { SocketStream } from "../../SocketStream.ts"
+import { checks as streamChecks, type Options as StreamOptions } from "../stream/StreamOptions.ts"
+import { checks as ruleChecks, proxyChecks, type Rules } from "./AdmissionRules.ts"
+import type { ListeningPort } from "./ListeningPort.ts"
+
+/** What a server does with each connection. Its scope ends with the connection. */
+export type Handler<R = never> = (stream: SocketStream) => Effect.Effect<unknown, unknown, R>
+
+/** How connections are served. Options of streams that are left out are as `ServerSocket.listen` was told. */
+export interface Options<R = never> extends StreamOptions, Rules {
+  /**
+   * Connections handled at once, at least 1; others wait in the server socket's queue. Default: what the process's
+   * descriptors allow, at most 10,000: they, a file for each and the queue fit below the limit together.
+   */
+  readonly maxConnections?: number | undefined
+  /**
+   * How long a peer may send nothing; what this side sends does not count. Then the connection is ended: with FIN between
+   * two messages, otherwise with RST. Looked at every quarter of it, at most every second. Default: for ever.
+   */
+  readonly idleTimeout?: Duration.Input | undefined
+  /** How long a connection may last, whatever it does; it ends as for `idleTimeout`. Default: for ever. */
+  readonly maxAge?: Duration.Input | undefined
+  /** How long connections that are in use may go on when the server stops. Default 10 seconds. 0 does not wait. */
+  readonly drainTimeout?: Duration.Input | undefined
+  /**
+   * Hears why a handler failed or died, and of faults that ended a connection. Default: logs it as an error with the
+   * peer's address, except for a connection that was reset, timed out or failed its TLS handshake, which is ordinary and
+   * only counted. If it throws or dies itself, that is logged.
+   */
+  readonly onError?: ((cause: Cause.Cause<unknown>, stream: SocketStream) => Effect.Effect<void, never, R>) | undefined
+  /**
+   * Hears who was refused and why. Default: refusals are only counted (`SocketMetrics`). If it throws or dies, that is
+   * logged.
+   */
+  readonly onRefused?: ((peer: NetAddress.SocketAddress, refusal: Refusal) => Effect.Effect<void, never, R>) | undefined
+}
+
+const checks = {
+  ...streamChecks,
+  ...ruleChecks,
+  maxConnections: InvalidOption.integer(1),
+  idleTimeout: InvalidOption.positiveDuration,
+  maxAge: InvalidOption.positiveDuration,
+  drainTimeout: InvalidOption.duration,
+  onError: InvalidOption.callback,
+  onRefused: InvalidOption.callback
+} as const
+
+/** The first option that cannot be meant. */
+export const problem = <R>(options: Options<R>): InvalidOption.InvalidOption | undefined =>
+  InvalidOption.find(options, checks) ??
+  (options.proxyProtocol === undefined
+    ? undefined
+    : InvalidOption.find(options.proxyProtocol, proxyChecks, "proxyProtocol."))
+
+const mostConnections = 10_000
+const longestQueue = 1024
+
+/**
+ * How many connections a server handles at once and how many may wait, where one or both are not given. The network's
+ * `capacity` is the connections that leave as many descriptors again for their handlers; what waits needs one each.
+ */
+export const bounds = (
+  maxConnections: number | undefined,
+  { parts, queue }: ListeningPort
+): { readonly maxConnections: number; readonly queue: number } => {
+  const descriptors = 2 * parts.capacity
+  const given = parts.isQueueGiven ? queue.capacity : undefined
+  const most =
+    maxConnections ?? Math.max(1, Math.min(mostConnections, Math.floor((descriptors - (given ?? descriptors / 6)) / 2)))
+  return { maxConnections: most, queue: given ?? Math.max(1, Math.min(longestQueue, descriptors - 2 * most)) }
+}

@@ -4,7 +4,10 @@
  * What is sent is one message, or a typed failure: none is cut. What is received is one message with its sender, whole:
  * the receive buffer takes the longest there is, so nothing is truncated. A queue that is full drops, by a policy that has
  * a name, and counts. Unix-domain datagrams are not here: Node has none.
+ *
+ * The file is long by its examples alone: without them it has 320 lines.
  */
+// oxlint-disable max-lines -- see above
 import * as InvalidOption from "@effect-sockets/resolver/InvalidOption"
 import * as Resolver from "@effect-sockets/resolver/Resolver"
 import * as Context from "effect/Context"

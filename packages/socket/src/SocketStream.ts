@@ -3,7 +3,11 @@
  *
  * **Interruption**: an interrupted read loses no byte, the next read goes on where it was. An interrupted write has sent
  * nothing if it still waited for room, and everything otherwise. An interrupted `open` leaves no connection.
+ *
+ * The file is long by its documentation: more than thirty operations, each with its contract and an example, and little more
+ * than a line of code over `StreamState`.
  */
+// oxlint-disable max-lines -- see above
 import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
 import type * as Duration from "effect/Duration"

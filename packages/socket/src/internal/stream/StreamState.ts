@@ -8,6 +8,7 @@
  * Longer than other modules: it is the one place in which both directions, their deadlines and the end meet; what each
  * of them is by itself stands in the modules that it imports.
  */
+// oxlint-disable max-lines -- see above
 import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
 import type { Connection, ConnectionEvents } from "../../Connection.ts"

@@ -1,3 +1,4 @@
+// @effect-diagnostics schemaNumber:off
 /**
  * The one error of this package: what was being done, with which address, and why it failed.
  */
@@ -7,7 +8,6 @@ import { describe as describeOption } from "@effect-sockets/resolver/InvalidOpti
 import { ResolverError } from "@effect-sockets/resolver/ResolverError"
 
 /** What the error is about may be the number itself: to make an error must not fail. */
-// @effect-diagnostics-next-line schemaNumber:off
 const Count = Schema.Number
 
 /**

@@ -36,6 +36,41 @@ export interface ProxiedEnds {
 const closed: Reason = { _tag: "Closed" }
 const microtask = Promise.resolve()
 
+/** What a value passes through that comes by a callback. */
+type Late = <A>(outcome: Outcome<A>) => Outcome<A>
+
+/** A fiber that waits for one read. */
+class Waiting implements Reader {
+  deadline: number
+  readonly isBusy = false
+  private readonly stream: StreamState
+  private readonly look: ReadAttempt<unknown>
+  private readonly late: Late
+  readonly resumeFiber: (outcome: Outcome<never>) => void
+
+  constructor(
+    stream: StreamState,
+    look: ReadAttempt<unknown>,
+    late: Late,
+    resumeFiber: (outcome: Outcome<never>) => void
+  ) {
+    this.stream = stream
+    this.look = look
+    this.late = late
+    this.resumeFiber = resumeFiber
+    this.deadline = stream.readDeadline()
+  }
+
+  attempt(): Outcome<unknown> | undefined {
+    return this.stream.attempt(this.look)
+  }
+
+  resume(outcome: Outcome<unknown>): void {
+    // The look that gave the outcome is of the type that the fiber waits for.
+    this.resumeFiber(this.late(outcome as Outcome<never>))
+  }
+}
+
 export class StreamState implements ConnectionEvents {
   readonly [TypeId] = TypeId
   readonly input = new InputBuffer()
@@ -281,15 +316,10 @@ export class StreamState implements ConnectionEvents {
 
   private waitForInput<A>(
     attempt: ReadAttempt<A>,
-    late: (outcome: Outcome<A>) => Outcome<A>
+    late: Late
   ): Effect.Effect<A, NetworkError> {
     return Effect.callback<A, NetworkError>((resume) => {
-      const reader: Reader = {
-        deadline: this.readDeadline(),
-        isBusy: false,
-        attempt: () => this.attempt(attempt),
-        resume: (outcome) => resume(late(outcome as Outcome<A>))
-      }
+      const reader = new Waiting(this, attempt, late, resume as Waiting["resumeFiber"])
       this.enqueue(reader)
       return Effect.sync(() => this.dequeue(reader))
     })

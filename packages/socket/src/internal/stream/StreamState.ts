@@ -314,10 +314,7 @@ export class StreamState implements ConnectionEvents {
     })
   }
 
-  private waitForInput<A>(
-    attempt: ReadAttempt<A>,
-    late: Late
-  ): Effect.Effect<A, NetworkError> {
+  private waitForInput<A>(attempt: ReadAttempt<A>, late: Late): Effect.Effect<A, NetworkError> {
     return Effect.callback<A, NetworkError>((resume) => {
       const reader = new Waiting(this, attempt, late, resume as Waiting["resumeFiber"])
       this.enqueue(reader)

@@ -187,7 +187,7 @@ const http: Protocol = {
         const said = yield* Effect.mapError(Effect.fromResult(HttpConnect.decodeHead(whole)), fail)
         if (said === "open") return
       }
-      return yield* Effect.fail(fail(ProxyTarget.badReply("the proxy gives no final answer")))
+      return yield* fail(ProxyTarget.badReply("the proxy gives no final answer"))
     })
 }
 

@@ -22,11 +22,13 @@ import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Socket from "effect/socket/Socket"
+import * as InvalidOption from "@effect-sockets/resolver/InvalidOption"
 import { EffectConnection, type EffectParts } from "./internal/effect/EffectConnection.ts"
 import { bytesOf, endsOf } from "./internal/effect/EffectEnds.ts"
 import { fromEffectError, isOrderly, toEffectError } from "./internal/effect/EffectErrors.ts"
 import type { StreamState } from "./internal/stream/StreamState.ts"
-import type { NetworkError } from "./NetworkError.ts"
+import { checks } from "./internal/stream/StreamOptions.ts"
+import { make as makeError, type NetworkError } from "./NetworkError.ts"
 import * as SocketStream from "./SocketStream.ts"
 import type * as Tls from "./Tls.ts"
 
@@ -163,7 +165,7 @@ const resetEvent = new Socket.CloseEvent(4000, "reset")
  * return early; TLS by `upgradeTls`. `reset` sends a `CloseEvent` of 4000: a socket of this package answers with RST,
  * effect's own with FIN.
  *
- * **Errors** as `fromEffectError` has them. **Interruption** leaves no connection.
+ * **Errors** as `fromEffectError` has them; `InvalidOption`. **Interruption** leaves no connection.
  */
 export const fromSocket = (
   socket: Socket.Socket,
@@ -174,12 +176,17 @@ export const fromSocket = (
       const readScope = Scope.makeUnsafe()
       const writeScope = Scope.makeUnsafe()
       const { localAddress = unknownAddress, remoteAddress = unknownAddress } = options
+      // Before it connects.
+      const invalid = InvalidOption.find(options, checks)
+      if (invalid !== undefined) return yield* makeError("open", remoteAddress, invalid)
       const ours = (error: Socket.SocketError) => fromEffectError(error, NetAddress.formatSocketAddress(remoteAddress))
       const reader = yield* restore(Scope.provide(socket.reader, readScope)).pipe(
         Effect.onError((cause) => Scope.close(readScope, Exit.failCause(cause))),
         Effect.mapError(ours)
       )
-      const writer = yield* Scope.provide(socket.writer, writeScope)
+      const writer = yield* Scope.provide(socket.writer, writeScope).pipe(
+        Effect.onError((cause) => Scope.close(readScope, Exit.failCause(cause)))
+      )
       const parts: EffectParts = {
         pull: Effect.mapBoth(reader.pull, { onSuccess: Arr.map(bytesOf), onFailure: ours }),
         write: (chunks) => Effect.mapError(writer.writeAll(chunks), ours),

@@ -6,84 +6,67 @@
  * effect's own, releasing the layers releases `RpcServer` first, which interrupts every call.
  */
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import type * as NetAddress from "effect/net/NetAddress"
+import * as Option from "effect/Option"
 import type { FromClientEncoded, FromServerEncoded } from "effect/rpc/RpcMessage"
 import type * as RpcSerialization from "effect/rpc/RpcSerialization"
 import * as RpcServer from "effect/rpc/RpcServer"
 import type * as Scope from "effect/Scope"
 import * as SocketServer from "effect/socket/SocketServer"
+import * as EffectSocket from "./EffectSocket.ts"
 import * as EffectSocketServer from "./EffectSocketServer.ts"
+import type { StreamState } from "./internal/stream/StreamState.ts"
 import type { Network } from "./Network.ts"
 
-/** The calls of one connection that are not answered yet, by their ids. */
+/** The calls of one connection that are not answered yet, by their ids. As long as there are any, its stream is busy. */
 class Calls {
+  private readonly stream: StreamState
+  private readonly open = new Set<string | number>()
   /** RPC's number of the connection, once it has sent something. */
   client: number | undefined
-  readonly open = new Set<string | number>()
+
+  constructor(stream: StreamState) {
+    this.stream = stream
+  }
+
+  taken(message: FromClientEncoded): void {
+    // Nothing answers a notification.
+    if (message._tag !== "Request" || message.isNotification === true || this.open.has(message.id)) return
+    this.open.add(message.id)
+    this.stream.beginWork()
+  }
+
+  /** A message was taken in. Most need no answer, and a stop must not wait for one. */
+  done(): void {
+    if (this.open.size === 0) this.stream.awaitingReply = false
+  }
+
+  answered(response: FromServerEncoded): void {
+    if (response._tag === "Exit" && this.open.delete(response.requestId)) this.stream.endWork()
+    // A defect ends all calls of its client.
+    if (response._tag === "Defect") this.forget()
+  }
+
+  /** Nobody waits for answers. */
+  forget(): void {
+    for (const _ of this.open) this.stream.endWork()
+    this.open.clear()
+  }
 }
 
 const Current = Context.Reference<Calls | undefined>("@effect-sockets/socket/EffectSocketRpc/Current", {
   defaultValue: () => undefined
 })
 
-/** What all connections owe. */
-class Ledger {
-  private readonly clients = new Map<number, Calls>()
-  private readonly settled = Latch.makeUnsafe(true)
-  private owed = 0
-
-  /** Returns when no call is open. */
-  get awaitSettled(): Effect.Effect<void> {
-    return this.settled.await
-  }
-
-  taken(calls: Calls, client: number, message: FromClientEncoded): void {
-    // Nothing answers a notification.
-    if (message._tag !== "Request" || message.isNotification === true || calls.open.has(message.id)) return
-    calls.client = client
-    this.clients.set(client, calls)
-    calls.open.add(message.id)
-    this.owed++
-    this.settled.closeUnsafe()
-  }
-
-  answered(client: number, response: FromServerEncoded): void {
-    const calls = this.clients.get(client)
-    if (calls === undefined) return
-    if (response._tag === "Exit" && calls.open.delete(response.requestId)) this.settle(1)
-    // A defect ends all calls of its client.
-    if (response._tag === "Defect") this.forget(calls)
-  }
-
-  /** The connection has ended: nobody waits for its answers. */
-  forget(calls: Calls): void {
-    const { client, open } = calls
-    if (client !== undefined) this.clients.delete(client)
-    const { size } = open
-    open.clear()
-    this.settle(size)
-  }
-
-  private settle(count: number): void {
-    this.owed -= count
-    if (this.owed === 0) this.settled.openUnsafe()
-  }
-}
-
-const defaultDrain = "10 seconds"
-
 /**
  * A protocol for effect's `RpcServer` on a port that is open until the scope closes.
  *
- * The interruption of `RpcServer` (the release of its layer) is the graceful stop: the port closes, calls that were
- * taken get `drainTimeout` (default 10 seconds) to be answered, then the server stops as `Server.serve` does, which gives
- * what is still in use as long again. All that
- * `RpcServer` was given is still there meanwhile.
+ * The interruption of `RpcServer` (the release of its layer) is the graceful stop of `Server.serve`: the port closes, and
+ * connections with calls that were taken get `drainTimeout` (default 10 seconds) to answer them. All that `RpcServer` was
+ * given is still there meanwhile. Neither is a connection with such calls idle to `idleTimeout`, whoever is silent on it.
  *
  * **Errors**: `SocketServerOpenError` where `ServerSocket.listen` fails. **Interruption** leaves the port closed.
  *
@@ -107,27 +90,25 @@ export const make = Effect.fnUntraced(function* (
   Network | RpcSerialization.RpcSerialization | Scope.Scope
 > {
   const server = yield* EffectSocketServer.make(target, options)
-  const ledger = new Ledger()
+  const clients = new Map<number, Calls>()
+  const forget = (calls: Calls) => {
+    calls.forget()
+    if (calls.client !== undefined) clients.delete(calls.client)
+  }
   const counted = SocketServer.SocketServer.of({
     address: server.address,
     run: (handler) =>
       server.run((socket) =>
         Effect.suspend(() => {
-          const calls = new Calls()
+          const calls = new Calls(Option.getOrThrow(EffectSocket.streamOf(socket)) as StreamState)
           return handler(socket).pipe(
             Effect.provideService(Current, calls),
-            Effect.ensuring(Effect.sync(() => ledger.forget(calls)))
+            Effect.ensuring(Effect.sync(() => forget(calls)))
           )
         })
       )
   })
   const protocol = yield* Effect.provideService(RpcServer.makeProtocolSocketServer, SocketServer.SocketServer, counted)
-  const stop = server.suspend.pipe(
-    Effect.andThen(
-      Effect.timeoutOption(ledger.awaitSettled, Duration.fromInputUnsafe(options.drainTimeout ?? defaultDrain))
-    ),
-    Effect.andThen(server.stop)
-  )
   return RpcServer.Protocol.of({
     ...protocol,
     run: (f) =>
@@ -135,8 +116,11 @@ export const make = Effect.fnUntraced(function* (
         protocol
           .run((client, message) =>
             Effect.flatMap(Current, (calls) => {
-              if (calls !== undefined) ledger.taken(calls, client, message)
-              return f(client, message)
+              if (calls === undefined) return f(client, message)
+              calls.client = client
+              clients.set(client, calls)
+              calls.taken(message)
+              return Effect.map(f(client, message), () => calls.done())
             })
           )
           .pipe(
@@ -144,14 +128,14 @@ export const make = Effect.fnUntraced(function* (
             // In a fiber of its own: it goes on taking what the calls under way need while the server stops.
             Effect.forkDetach({ startImmediately: true }),
             Effect.flatMap((fiber) =>
-              Effect.ensuring(restore(Fiber.join(fiber)), Effect.andThen(stop, Fiber.interrupt(fiber)))
+              Effect.ensuring(restore(Fiber.join(fiber)), Effect.andThen(server.stop, Fiber.interrupt(fiber)))
             )
           )
       ),
     send: (client, response, transferables) =>
       Effect.ensuring(
         protocol.send(client, response, transferables),
-        Effect.sync(() => ledger.answered(client, response))
+        Effect.sync(() => clients.get(client)?.answered(response))
       )
   })
 })

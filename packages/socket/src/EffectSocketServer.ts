@@ -15,8 +15,9 @@ import type * as Socket from "effect/socket/Socket"
 import * as SocketServer from "effect/socket/SocketServer"
 import { toSocket } from "./EffectSocket.ts"
 import { effectError, isOrderly } from "./internal/effect/EffectErrors.ts"
+import { problem } from "./internal/server/ServerOptions.ts"
 import type { Network } from "./Network.ts"
-import { isNetworkError, type NetworkError } from "./NetworkError.ts"
+import { isNetworkError, make as makeError, type NetworkError } from "./NetworkError.ts"
 import * as Server from "./Server.ts"
 import * as ServerSocket from "./ServerSocket.ts"
 
@@ -85,7 +86,7 @@ const serving = (cause: NetworkError) =>
  * no answer to what it got is between two messages then. Ends of input and broken connections are no errors of a handler;
  * what else it fails with goes to `onError`.
  *
- * **Errors**: `SocketServerOpenError` where `listen` fails; `SocketServerUnknownError` from `run` when the listener breaks
+ * **Errors**: `SocketServerOpenError` where `listen` fails, or an option cannot be meant; `SocketServerUnknownError` from `run` when the listener breaks
  * or was closed. Ours is their `cause`. **Interruption** leaves the port closed.
  *
  * ```ts
@@ -102,20 +103,24 @@ export const make = Effect.fnUntraced(function* (
   target: number | NetAddress.SocketAddress,
   options: Options = {}
 ): Effect.fn.Return<EffectSocketServer["Service"], SocketServer.SocketServerError, Network | Scope.Scope> {
+  // Before the port is open: `run` would be too late to say that nothing can be served.
+  const invalid = problem(options)
+  if (invalid !== undefined)
+    return yield* opening(makeError("listen", typeof target === "number" ? String(target) : target, invalid))
   const socket = yield* Effect.mapError(ServerSocket.listen(target, options), opening)
   let running: Server.Server | undefined
   const run = <R, E, _>(handler: (socket: Socket.Socket) => Effect.Effect<_, E, R>) =>
     Effect.scoped(
-      Effect.flatMap(
-        Server.start(
-          socket,
-          (stream) => Effect.catchCause(handler(toSocket(stream, { side: "server" })), settle),
-          options
-        ),
-        (server) => {
-          running = server
-          return Effect.mapError(server.await, serving)
-        }
+      Server.start(
+        socket,
+        (stream) => Effect.catchCause(handler(toSocket(stream, { side: "server" })), settle),
+        options
+      ).pipe(
+        Effect.flatMap((server) => {
+          running ??= server
+          return server.await
+        }),
+        Effect.mapError(serving)
       )
     ) as Effect.Effect<never, SocketServer.SocketServerError, R>
   const nothing: Server.Report = { drained: 0, aborted: 0 }

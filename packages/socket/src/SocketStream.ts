@@ -315,8 +315,8 @@ export const forEachChunk: {
 
 /**
  * Says that this side is at work on the stream until the scope closes, whatever its bytes look like. A server that stops
- * ends connections that are between two messages: one answer written looks like that, though another is owed. May be
- * said several times at once.
+ * ends connections that are between two messages: one answer written looks like that, though another is owed. A server's
+ * `idleTimeout` does not run meanwhile. May be said several times at once.
  */
 export const busy = (self: SocketStream): Effect.Effect<void, never, Scope.Scope> =>
   Effect.asVoid(

@@ -212,6 +212,30 @@ describe("fromSocket", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("finalizers of effect's socket that die end its stream all the same", () =>
+    Effect.gen(function* () {
+      const stream = yield* EffectSocket.fromSocket(socketOf(Effect.never, undefined, Effect.die("odd")), {
+        lingerTimeout: 50
+      })
+      yield* Effect.timeout(SocketStream.close(stream), 1000)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("options that cannot be meant fail before the socket is connected", () =>
+    Effect.gen(function* () {
+      let acquired = 0
+      const socket = Socket.make({
+        reader: Effect.suspend(() => (acquired++, Effect.never)),
+        writer: Effect.suspend(() => (acquired++, Effect.never))
+      })
+      for (const options of [{ highWaterMark: 0 }, { readTimeout: NaN }, { lingerBytes: -1 }]) {
+        const { reason } = yield* Effect.flip(EffectSocket.fromSocket(socket, options))
+        assert.strictEqual(reason._tag, "InvalidOption")
+      }
+      assert.strictEqual(acquired, 0)
+    }).pipe(Effect.scoped)
+  )
+
   it.live("twenty thousand writes that wait for each other all go out, over a socket that never waits", () =>
     Effect.gen(function* () {
       let taken = 0

@@ -1,10 +1,12 @@
 import { assert, describe } from "@effect/vitest"
 import * as NodeSocketServer from "@effect/platform-node/NodeSocketServer"
 import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import type * as NetAddress from "effect/net/NetAddress"
 import * as Rpc from "effect/rpc/Rpc"
 import * as RpcClient from "effect/rpc/RpcClient"
@@ -22,7 +24,7 @@ import type { NetworkError } from "../../src/NetworkError.ts"
 import * as SocketStream from "../../src/SocketStream.ts"
 import type * as Tls from "../../src/Tls.ts"
 import * as certificates from "../utils/certificates.ts"
-import { inMemory, onEach, start } from "../utils/effectSocket.ts"
+import { ending, inMemory, onEach, start } from "../utils/effectSocket.ts"
 import { live } from "../utils/live.ts"
 
 class Kitchen extends RpcGroup.make(
@@ -59,10 +61,10 @@ const freePort = Effect.scoped(
 const outcome = (exit: Exit.Exit<unknown, unknown>): unknown =>
   Exit.isSuccess(exit) ? exit.value : "interrupted or failed"
 
-/** Two calls of one connection when the server's layer is released: what came of them. */
-const stopDuringCalls = (options: EffectSocketServer.Options = {}, tls?: Tls.ClientOptions) =>
+/** An RPC server of a kitchen for `calls` calls, and the scope that stops it. */
+const opened = (calls: number, options: EffectSocketServer.Options = {}) =>
   Effect.gen(function* () {
-    const { begun, cooks } = yield* kitchen(3)
+    const { begun, cooks } = yield* kitchen(calls)
     const address = yield* freePort
     const scope = yield* Scope.fork(yield* Effect.scope)
     yield* RpcServer.layer(Kitchen).pipe(
@@ -70,6 +72,13 @@ const stopDuringCalls = (options: EffectSocketServer.Options = {}, tls?: Tls.Cli
       Layer.provide(RpcSerialization.layerNdjson),
       Layer.buildWithScope(scope)
     )
+    return { address, begun, scope }
+  })
+
+/** Three calls of one connection when the server's layer is released: what came of them, and how long the release took. */
+const stopDuringCalls = (options: EffectSocketServer.Options = {}, tls?: Tls.ClientOptions) =>
+  Effect.gen(function* () {
+    const { address, begun, scope } = yield* opened(3, options)
     return yield* Effect.gen(function* () {
       const client = yield* RpcClient.make(Kitchen)
       const calls = yield* start(
@@ -83,16 +92,16 @@ const stopDuringCalls = (options: EffectSocketServer.Options = {}, tls?: Tls.Cli
         )
       )
       yield* begun
-      yield* Scope.close(scope, Exit.void)
-      return (yield* Fiber.join(calls)).map(outcome)
+      const [time] = yield* Effect.timed(Scope.close(scope, Exit.void))
+      return { answers: (yield* Fiber.join(calls)).map(outcome), millis: Duration.toMillis(time) }
     }).pipe(Effect.scoped, Effect.provide(clientOf(SocketStream.open(address, { tls })), { local: true }))
   })
 
 const plates = Array.from({ length: 9 }, (_, i) => `plate ${i + 1}`)
 
 const answered = (options?: EffectSocketServer.Options, tls?: Tls.ClientOptions) =>
-  Effect.map(stopDuringCalls(options, tls), (outcomes) =>
-    assert.deepStrictEqual(outcomes, ["done in 1", "done in 6", plates])
+  Effect.map(stopDuringCalls(options, tls), ({ answers }) =>
+    assert.deepStrictEqual(answers, ["done in 1", "done in 6", plates])
   )
 
 describe("EffectSocketRpc", () => {
@@ -105,23 +114,66 @@ describe("EffectSocketRpc", () => {
   )
 
   onEach(
-    "a call that takes longer than drainTimeout is given up",
-    Effect.map(stopDuringCalls({ drainTimeout: 300 }), (outcomes) =>
-      assert.deepStrictEqual([outcomes[0], outcomes[1]], ["done in 1", "interrupted or failed"])
-    )
+    "a call that takes longer than drainTimeout is given up then, not after twice as long",
+    Effect.gen(function* () {
+      const outcomes = yield* stopDuringCalls({ drainTimeout: 400 })
+      assert.deepStrictEqual([outcomes.answers[0], outcomes.answers[1]], ["done in 1", "interrupted or failed"])
+      assert.isBelow(outcomes.millis, 400 + 350)
+    })
+  )
+
+  onEach(
+    "a call keeps its connection from idleTimeout, though its client says nothing meanwhile; without one it ends",
+    Effect.gen(function* () {
+      const { address } = yield* opened(1, { idleTimeout: 100 })
+      yield* Effect.gen(function* () {
+        const client = yield* RpcClient.make(Kitchen)
+        assert.strictEqual(yield* client.Cook({ minutes: 5 }), "done in 5")
+      }).pipe(Effect.scoped, Effect.provide(clientOf(SocketStream.open(address)), { local: true }))
+      const silent = yield* SocketStream.open(address)
+      assert.strictEqual(yield* ending(silent), ", FIN")
+    })
+  )
+
+  inMemory(
+    "maxAge never takes a connection with a call for idle: its client sees a reset, no end",
+    Effect.gen(function* () {
+      const { address } = yield* opened(1, { maxAge: 200 })
+      const answered = yield* Effect.gen(function* () {
+        const stream = yield* SocketStream.open(address)
+        const request = { _tag: "Request", id: "1", tag: "Cook", payload: { minutes: 50 }, headers: [] }
+        yield* SocketStream.writeLine(stream, JSON.stringify(request))
+        return yield* ending(stream)
+      }).pipe(Effect.scoped)
+      assert.strictEqual(answered, "ConnectionReset")
+    })
+  )
+
+  inMemory(
+    "what needs no answer holds up no stop: a call that its client has interrupted, a ping, an answer that was acknowledged",
+    Effect.gen(function* () {
+      const { address, begun, scope } = yield* opened(1)
+      const stream = yield* SocketStream.open(address)
+      const say = (message: object) => SocketStream.writeLine(stream, JSON.stringify(message))
+      yield* say({ _tag: "Request", id: "1", tag: "Cook", payload: { minutes: 50 }, headers: [] })
+      yield* begun
+      yield* say({ _tag: "Interrupt", requestId: "1" })
+      assert.include(Option.getOrThrow(yield* SocketStream.readLine(stream)), "Exit")
+      yield* say({ _tag: "Ping" })
+      assert.include(Option.getOrThrow(yield* SocketStream.readLine(stream)), "Pong")
+      yield* say({ _tag: "Ack", requestId: "1" })
+      yield* Effect.sleep(20)
+      const stopping = yield* start(Scope.close(scope, Exit.void))
+      assert.strictEqual(yield* Effect.timeout(ending(stream), 1000), ", FIN")
+      yield* SocketStream.close(stream)
+      yield* Effect.timeout(Fiber.join(stopping), 1000)
+    })
   )
 
   inMemory(
     "clients that only wait do not hold up the stop",
     Effect.gen(function* () {
-      const { cooks } = yield* kitchen(1)
-      const address = yield* freePort
-      const scope = yield* Scope.fork(yield* Effect.scope)
-      yield* RpcServer.layer(Kitchen).pipe(
-        Layer.provide([cooks, EffectSocketRpc.layerProtocol(address)]),
-        Layer.provide(RpcSerialization.layerNdjson),
-        Layer.buildWithScope(scope)
-      )
+      const { address, scope } = yield* opened(1)
       yield* Effect.gen(function* () {
         const client = yield* RpcClient.make(Kitchen)
         assert.strictEqual(yield* client.Cook({ minutes: 0 }), "done in 0")
@@ -133,14 +185,7 @@ describe("EffectSocketRpc", () => {
   inMemory(
     "a client that leaves with calls open does not hold up the stop",
     Effect.gen(function* () {
-      const { begun, cooks } = yield* kitchen(1)
-      const address = yield* freePort
-      const scope = yield* Scope.fork(yield* Effect.scope)
-      yield* RpcServer.layer(Kitchen).pipe(
-        Layer.provide([cooks, EffectSocketRpc.layerProtocol(address)]),
-        Layer.provide(RpcSerialization.layerNdjson),
-        Layer.buildWithScope(scope)
-      )
+      const { address, begun, scope } = yield* opened(1)
       yield* Effect.gen(function* () {
         const client = yield* RpcClient.make(Kitchen)
         yield* start(client.Cook({ minutes: 100 }))

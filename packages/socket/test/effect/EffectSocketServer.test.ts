@@ -1,8 +1,10 @@
+import * as IpSet from "@effect-sockets/ipaddr/IpSet"
 import { assert, describe } from "@effect/vitest"
 import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as DevToolsClient from "effect/devtools/DevToolsClient"
 import * as DevToolsServer from "effect/devtools/DevToolsServer"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Ndjson from "effect/encoding/Ndjson"
 import * as Exit from "effect/Exit"
@@ -27,7 +29,7 @@ import * as EffectSocketServer from "../../src/EffectSocketServer.ts"
 import * as ServerSocket from "../../src/ServerSocket.ts"
 import type { NetworkError } from "../../src/NetworkError.ts"
 import * as SocketStream from "../../src/SocketStream.ts"
-import { drained, ending, nameOf, onEach, start, textOf } from "../utils/effectSocket.ts"
+import { drained, ending, inMemory, nameOf, onEach, start, textOf } from "../utils/effectSocket.ts"
 
 /** Programs that know nothing but effect. */
 const echo = (socket: Socket.Socket) =>
@@ -185,6 +187,129 @@ describe("makeServer", () => {
       assert.strictEqual(yield* ending(busy), "done, FIN")
       yield* SocketStream.close(busy)
       yield* Fiber.join(stopping)
+    })
+  )
+
+  onEach(
+    "stop of the handle lets requests under way be answered, says how it ended, and run fails with Closed",
+    Effect.gen(function* () {
+      const { open, server } = yield* listening({ drainTimeout: "5 seconds" })
+      const handler = (socket: Socket.Socket) =>
+        Effect.scoped(
+          Effect.gen(function* () {
+            const { pull } = yield* socket.reader
+            const { write } = yield* socket.writer
+            const { length } = textOf(yield* pull)
+            yield* Effect.sleep(length * 50)
+            yield* write(`took ${length}`)
+            return yield* pull
+          })
+        )
+      const running = yield* start(Effect.flip(server.run(handler)))
+      const clients = [yield* open, yield* open, yield* open]
+      const requests = ["", "xx", "xxxxxx"]
+      yield* Effect.forEach(clients, (client, i) => SocketStream.write(client, requests[i]), { discard: true })
+      yield* Effect.sleep(20)
+      const stopping = yield* start(server.stop)
+      const again = yield* start(server.stop)
+      const answers = Effect.forEach(
+        clients,
+        (client) => Effect.tap(ending(client), () => SocketStream.close(client)),
+        { concurrency: "unbounded" }
+      )
+      assert.deepStrictEqual(yield* answers, [", FIN", "took 2, FIN", "took 6, FIN"])
+      assert.deepStrictEqual(yield* Fiber.join(stopping), { drained: 3, aborted: 0 })
+      assert.deepStrictEqual(yield* Fiber.join(again), { drained: 3, aborted: 0 })
+      const { reason } = yield* Fiber.join(running)
+      assert.strictEqual((reason.cause as NetworkError).reason._tag, "Closed")
+    })
+  )
+
+  onEach(
+    "a request that takes longer than drainTimeout is reset, and the handle's stop says so in time",
+    Effect.gen(function* () {
+      const { open, server } = yield* listening({ drainTimeout: 100 })
+      yield* start(
+        Effect.exit(
+          server.run((socket) =>
+            Effect.scoped(Effect.flatMap(socket.reader, ({ pull }) => Effect.andThen(pull, Effect.never)))
+          )
+        )
+      )
+      const client = yield* open
+      yield* SocketStream.write(client, "request")
+      yield* Effect.sleep(20)
+      const [time, report] = yield* Effect.timed(server.stop)
+      assert.deepStrictEqual(report, { drained: 0, aborted: 1 })
+      assert.isBelow(Duration.toMillis(time), 600)
+      assert.strictEqual(yield* ending(client), "ConnectionReset")
+    })
+  )
+
+  inMemory(
+    "options that cannot be meant are a SocketServerOpenError before the port is open, those of the server too",
+    Effect.gen(function* () {
+      const wrong: ReadonlyArray<EffectSocketServer.Options> = [
+        { maxConnections: 0 },
+        { maxConnections: NaN },
+        { maxPerPeer: NaN },
+        { idleTimeout: -1 },
+        { drainTimeout: NaN },
+        { queue: 0 },
+        { highWaterMark: 1.5 },
+        { onError: "log" as never },
+        { proxyProtocol: { trust: IpSet.empty, timeout: NaN } }
+      ]
+      const address = NetAddress.inetAddressUnsafe(NetAddress.ipv4Loopback, 4242)
+      for (const options of wrong) {
+        const { reason } = yield* Effect.flip(Effect.scoped(EffectSocketServer.make(address, options)))
+        assert.strictEqual(reason._tag, "SocketServerOpenError")
+        const { message, reason: ours } = reason.cause as NetworkError
+        assert.strictEqual(ours._tag, "InvalidOption")
+        assert.include(message, Object.keys(options)[0])
+        assert.include(message, "127.0.0.1:4242")
+        assert.strictEqual((yield* Effect.flip(SocketStream.open(address))).reason._tag, "ConnectionRefused")
+      }
+    })
+  )
+
+  inMemory(
+    "onError and onRefused that throw or die cost nobody anything",
+    Effect.gen(function* () {
+      const slip = (): never => {
+        throw new Error("a slip")
+      }
+      const { open, server } = yield* listening({
+        maxConnections: 8,
+        maxPerPeer: 2,
+        onError: slip,
+        onRefused: slip
+      })
+      yield* start(
+        server.run((socket) =>
+          Effect.scoped(
+            Effect.gen(function* () {
+              const { pull } = yield* socket.reader
+              const { writeAll } = yield* socket.writer
+              const batch = yield* pull
+              if (textOf(batch) === "die") return yield* Effect.die("died")
+              if (textOf(batch) === "throw") slip()
+              return yield* writeAll(batch)
+            })
+          )
+        )
+      )
+      for (const word of ["die", "throw"]) {
+        const stream = yield* open
+        yield* SocketStream.write(stream, word)
+        assert.strictEqual(yield* ending(stream), "ConnectionReset")
+      }
+      const [first, second, third] = [yield* open, yield* open, yield* open]
+      assert.strictEqual(yield* ending(third), "ConnectionReset")
+      for (const stream of [first, second]) {
+        yield* SocketStream.write(stream, "hello")
+        assert.strictEqual(yield* ending(stream), "hello, FIN")
+      }
     })
   )
 

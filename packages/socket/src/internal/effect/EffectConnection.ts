@@ -1,4 +1,7 @@
-/** A `Connection` over effects: fibers pull its input and push its output. */
+/**
+ * A `Connection` over effects: fibers pull its input and push its output. What the receiver of the events throws resets
+ * the connection, and is told to it as a defect.
+ */
 import type * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
@@ -10,6 +13,7 @@ import type * as NetAddress from "effect/net/NetAddress"
 import type { Connection, ConnectionEvents } from "../../Connection.ts"
 import { isNetworkError, type Reason, reasonFromCause, type NetworkError } from "../../NetworkError.ts"
 import { ClockTimers } from "../ClockTimers.ts"
+import { report } from "../guard.ts"
 
 /** What one connection can do. */
 export interface EffectParts {
@@ -55,7 +59,7 @@ export class EffectConnection implements Connection {
     this.events = events
     const next = Effect.flatMap(this.flowing.await, () => this.parts.pull)
     const deliver = Effect.map(next, (chunks) => {
-      for (const chunk of chunks) if (chunk.length > 0 && !this.left) events.data(chunk)
+      for (const chunk of chunks) if (chunk.length > 0 && !this.left) this.tell(() => events.data(chunk))
     })
     this.pulling = this.run(Effect.catchCause(Effect.forever(deliver, { disableYield: true }), this.stop))
   }
@@ -73,7 +77,7 @@ export class EffectConnection implements Connection {
     const copies = chunks.map((chunk) => Uint8Array.prototype.slice.call(chunk))
     const written = this.parts.write(copies as Arr.NonEmptyArray<Uint8Array>)
     // Told in a turn of its own: the caller is not ready for it inside its call.
-    const told = Effect.map(written, () => queueMicrotask(() => this.left || this.events.written()))
+    const told = Effect.map(written, () => queueMicrotask(() => this.left || this.tell(() => this.events.written())))
     this.run(Effect.catchCause(told, this.stop))
     return false
   }
@@ -83,7 +87,7 @@ export class EffectConnection implements Connection {
       this.outputEnded = true
       if (this.inputEnded) this.leave()
     })
-    this.run(Effect.andThen(this.parts.end, ended))
+    this.run(Effect.catchCause(Effect.andThen(this.parts.end, ended), this.stop))
   }
 
   destroy(): void {
@@ -96,6 +100,15 @@ export class EffectConnection implements Connection {
     this.leave()
   }
 
+  private tell(call: () => void): void {
+    try {
+      call()
+    } catch (defect) {
+      report(defect, (cause) => this.events.defect(cause))
+      this.reset()
+    }
+  }
+
   /** The end of input leaves the rest open; anything else breaks the connection. */
   private readonly stop = (cause: Cause.Cause<NetworkError>): Effect.Effect<void> =>
     Effect.sync(() => {
@@ -104,7 +117,7 @@ export class EffectConnection implements Connection {
       const reason = isNetworkError(error) ? error.reason : reasonFromCause(error)
       if (reason._tag !== "UnexpectedEof") return this.leave(reason)
       this.inputEnded = true
-      this.events.end()
+      this.tell(() => this.events.end())
       if (this.outputEnded) this.leave()
     })
 
@@ -112,7 +125,8 @@ export class EffectConnection implements Connection {
     if (this.left) return
     this.left = true
     this.pulling?.interruptUnsafe()
-    const told = Effect.sync(() => queueMicrotask(() => this.events.closed(reason)))
-    this.run(Effect.andThen(this.parts.close, told))
+    const told = Effect.sync(() => queueMicrotask(() => this.tell(() => this.events.closed(reason))))
+    // A finalizer of theirs that dies has its part of the socket closed all the same.
+    this.run(Effect.andThen(Effect.ignoreCause(this.parts.close), told))
   }
 }

@@ -252,7 +252,8 @@ export class ServerLoop<R> implements Taker, Handling {
       const now = this.clock.currentTimeMillisUnsafe()
       for (const handled of this.handled) {
         const { stream } = handled
-        if (stream.hasReceived) {
+        // Where somebody has said that they are at work, the peer may wait in silence for as long.
+        if (stream.hasReceived || stream.isBusy) {
           stream.hasReceived = false
           handled.lastHeard = now
         }

@@ -21,8 +21,9 @@ export interface Options<R = never> extends StreamOptions, Rules {
    */
   readonly maxConnections?: number | undefined
   /**
-   * How long a peer may send nothing; what this side sends does not count. Then the connection is ended: with FIN between
-   * two messages, otherwise with RST. Looked at every quarter of it, at most every second. Default: for ever.
+   * How long a peer may send nothing; what this side sends does not count, the time in which it is `SocketStream.busy` is
+   * left out. Then the connection is ended: with FIN between two messages, otherwise with RST. Looked at every quarter of
+   * it, at most every second. Default: for ever.
    */
   readonly idleTimeout?: Duration.Input | undefined
   /** How long a connection may last, whatever it does; it ends as for `idleTimeout`. Default: for ever. */

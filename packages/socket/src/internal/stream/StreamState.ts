@@ -390,6 +390,11 @@ export class StreamState implements ConnectionEvents {
     )
   }
 
+  /** Whether somebody has said that they are at work. */
+  get isBusy(): boolean {
+    return this.busy > 0
+  }
+
   /** Somebody begins to work on this stream, whatever its bytes look like. */
   beginWork(): void {
     this.busy++

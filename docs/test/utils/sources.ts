@@ -177,9 +177,11 @@ export const publicModules = (name: string): Array<string> =>
     (file) => !/\/src\/(internal|cli)\/|\/src\/(cli|index)\.ts$/.test(file)
   )
 
-/** Everything that a package hands out, each once. */
+/** Everything that a package hands out, each once, but what its documentation keeps for the package itself. */
 export const publicSymbols = (name: string): Array<Symbol> =>
   publicModules(name).flatMap((file) => {
     const module = path.basename(file, ".ts")
-    return [...exportsOf(file).values()].map((symbol) => ({ ...symbol, name: `${module}.${symbol.name}` }))
+    return [...exportsOf(file).values()]
+      .filter(({ docs }) => !docs.some((doc) => doc.includes("@internal")))
+      .map((symbol) => ({ ...symbol, name: `${module}.${symbol.name}` }))
   })

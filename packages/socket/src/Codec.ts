@@ -2,19 +2,39 @@
  * Ready-made frames, both ways: each is a `Decoder` that can also write what it reads. `SocketStream.writeFrame` writes
  * them; a frame that cannot be written (a line with a line feed in it, a body longer than its prefix can say) fails with
  * `InvalidFrame` or `FrameTooLong`, and nothing of it leaves.
+ *
+ * The file is long by its examples alone: without them it has 330 lines.
  */
+// oxlint-disable max-lines -- see above
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as InvalidOption from "@effect-sockets/resolver/InvalidOption"
 import * as Decoder from "./Decoder.ts"
 
-/** A decoder, and the way back. */
+/**
+ * A decoder, and the way back.
+ *
+ * ```ts
+ * import * as Codec from "@effect-sockets/socket/Codec"
+ * const reply = <A>(codec: Codec.Codec<A>, frame: A) => codec.encode(frame)
+ * reply(Codec.line(), "250 OK") // => "250 OK\r\n"
+ * ```
+ */
 export interface Codec<in out A> extends Decoder.Decoder<A> {
   /** The frame's bytes, or text that is written as UTF-8, or why it is no frame of this codec. */
   encode(frame: A): Uint8Array | string | Decoder.Failure
 }
 
-/** How long a frame may be. */
+/**
+ * How long a frame may be.
+ *
+ * ```ts
+ * import * as Codec from "@effect-sockets/socket/Codec"
+ * import * as Decoder from "@effect-sockets/socket/Decoder"
+ * const options: Codec.Options = { maxBytes: 3 }
+ * Codec.line(options).encode("long") // => new Decoder.Failure({ _tag: "FrameTooLong", limit: 3 })
+ * ```
+ */
 export interface Options {
   /** Bytes of a frame's content at most, at least 0, or `Infinity` for no bound. Default 65,536. */
   readonly maxBytes?: number | undefined
@@ -22,7 +42,18 @@ export interface Options {
 
 const defaultMaxBytes = 65_536
 
-/** A codec from a decoder and an encoder. */
+/**
+ * A codec from a decoder and an encoder.
+ *
+ * ```ts
+ * import * as Codec from "@effect-sockets/socket/Codec"
+ * import * as Decoder from "@effect-sockets/socket/Decoder"
+ * import { Result } from "effect"
+ * const flag = Codec.make(Decoder.map(Codec.integer("u8"), (n) => n === 1), (on: boolean) => Uint8Array.of(on ? 1 : 0))
+ * Decoder.decodeAll(flag, [Uint8Array.of(1, 0)]) // => Result.succeed([true, false])
+ * flag.encode(true) // => Uint8Array.of(1)
+ * ```
+ */
 export const make = <A>(
   decoder: Decoder.Decoder<A>,
   encode: (frame: A) => Uint8Array | string | Decoder.Failure
@@ -53,6 +84,14 @@ const length = (text: string): number => encoder.encode(text).length
 /**
  * Lines of UTF-8 text. They are read with LF or CR LF behind them, which is not part of them, and the last may lack it;
  * they are written with CR LF. Bytes that are not UTF-8 come out as U+FFFD.
+ *
+ * ```ts
+ * import * as Codec from "@effect-sockets/socket/Codec"
+ * import * as Decoder from "@effect-sockets/socket/Decoder"
+ * import { Result } from "effect"
+ * Decoder.decodeAll(Codec.line({ maxBytes: 80 }), [new TextEncoder().encode("one\r\ntwo")]) // => Result.succeed(["one", "two"])
+ * Codec.line().encode("one") // => "one\r\n"
+ * ```
  */
 export const line = (options?: Options): Codec<string> =>
   bounded(
@@ -78,7 +117,17 @@ export const line = (options?: Options): Codec<string> =>
           : `${text}\r\n`
   )
 
-/** Bytes up to a delimiter of at least one byte, which is taken too and is not part of them. The last may lack it. */
+/**
+ * Bytes up to a delimiter of at least one byte, which is taken too and is not part of them. The last may lack it.
+ *
+ * ```ts
+ * import * as Codec from "@effect-sockets/socket/Codec"
+ * import * as Decoder from "@effect-sockets/socket/Decoder"
+ * import { Result } from "effect"
+ * const field = Codec.delimited(Uint8Array.of(0), { maxBytes: 255 })
+ * Decoder.decodeAll(field, [Uint8Array.of(7, 8, 0, 9, 0)]) // => Result.succeed([Uint8Array.of(7, 8), Uint8Array.of(9)])
+ * ```
+ */
 export const delimited = (delimiter: Uint8Array, options?: Options): Codec<Uint8Array> => {
   if (delimiter.length === 0) return refusedDelimiter
   return bounded(
@@ -130,7 +179,16 @@ const indexOf = (bytes: Uint8Array, delimiter: Uint8Array): number => {
   return -1
 }
 
-/** Exactly `count` bytes, an integer of at least 0: `UnexpectedEof` if the input ends before. */
+/**
+ * Exactly `count` bytes, an integer of at least 0: `UnexpectedEof` if the input ends before.
+ *
+ * ```ts
+ * import * as Codec from "@effect-sockets/socket/Codec"
+ * import * as Decoder from "@effect-sockets/socket/Decoder"
+ * import { Result } from "effect"
+ * Decoder.decodeAll(Codec.bytes(2), [Uint8Array.of(1, 2, 3)]) // => Result.fail({ _tag: "UnexpectedEof", expected: 2, received: 1 })
+ * ```
+ */
 export const bytes = (count: number): Codec<Uint8Array> => {
   const reason = InvalidOption.find({ count }, { count: InvalidOption.integer(0) })
   if (reason !== undefined) return make<Uint8Array>(Decoder.refused(reason), () => new Decoder.Failure(reason))
@@ -147,7 +205,17 @@ export const bytes = (count: number): Codec<Uint8Array> => {
   )
 }
 
-/** All bytes up to the end of input, which may be none: `InputTooLong` if more than `maxBytes` come. */
+/**
+ * All bytes up to the end of input, which may be none: `InputTooLong` if more than `maxBytes` come.
+ *
+ * ```ts
+ * import * as Codec from "@effect-sockets/socket/Codec"
+ * import * as Decoder from "@effect-sockets/socket/Decoder"
+ * import { Result } from "effect"
+ * const message = Decoder.flatMap(Codec.integer("u8"), (kind) => Decoder.map(Codec.rest(1000), (body) => ({ kind, body })))
+ * Decoder.decodeAll(message, [Uint8Array.of(1, 2, 3)]) // => Result.succeed([{ kind: 1, body: Uint8Array.of(2, 3) }])
+ * ```
+ */
 export const rest = (maxBytes: number): Codec<Uint8Array> => {
   const reason = InvalidOption.find({ maxBytes }, { maxBytes: InvalidOption.integerOrInfinity(0) })
   if (reason !== undefined) return make<Uint8Array>(Decoder.refused(reason), () => new Decoder.Failure(reason))
@@ -161,7 +229,15 @@ export const rest = (maxBytes: number): Codec<Uint8Array> => {
   return make(decoder, (frame) => (frame.length > maxBytes ? tooLong(maxBytes) : frame))
 }
 
-/** An unsigned integer: how many bytes it has, and whether the smallest comes first. */
+/**
+ * An unsigned integer: how many bytes it has, and whether the smallest comes first.
+ *
+ * ```ts
+ * import * as Codec from "@effect-sockets/socket/Codec"
+ * const sizeOf = (prefix: Codec.Prefix) => Codec.integer(prefix).maxBytes
+ * sizeOf("u32le") // => 4
+ * ```
+ */
 export type Prefix = "u8" | "u16" | "u16le" | "u32" | "u32le"
 
 const sizes: { readonly [K in Prefix]: number } = { u8: 1, u16: 2, u16le: 2, u32: 4, u32le: 4 }
@@ -185,7 +261,17 @@ const encodeInteger = (value: number, prefix: Prefix): Uint8Array => {
   return encoded
 }
 
-/** An unsigned integer of 1, 2 or 4 bytes, in network order, or with the smallest byte first (`le`). */
+/**
+ * An unsigned integer of 1, 2 or 4 bytes, in network order, or with the smallest byte first (`le`).
+ *
+ * ```ts
+ * import * as Codec from "@effect-sockets/socket/Codec"
+ * import * as Decoder from "@effect-sockets/socket/Decoder"
+ * import { Result } from "effect"
+ * Decoder.decodeAll(Codec.integer("u16"), [Uint8Array.of(1, 0)]) // => Result.succeed([256])
+ * Codec.integer("u16le").encode(256) // => Uint8Array.of(0, 1)
+ * ```
+ */
 export const integer = (prefix: Prefix): Codec<number> => {
   const size = sizes[prefix]
   const largest = 256 ** size - 1
@@ -205,7 +291,18 @@ export const integer = (prefix: Prefix): Codec<number> => {
   )
 }
 
-/** Bytes with their count before them. A count of more than `maxBytes` fails before any of them has come. */
+/**
+ * Bytes with their count before them. A count of more than `maxBytes` fails before any of them has come.
+ *
+ * ```ts
+ * import * as Codec from "@effect-sockets/socket/Codec"
+ * import * as Decoder from "@effect-sockets/socket/Decoder"
+ * import { Result } from "effect"
+ * const packet = Codec.lengthPrefixed("u32", { maxBytes: 16_384 })
+ * packet.encode(Uint8Array.of(7)) // => Uint8Array.of(0, 0, 0, 1, 7)
+ * Decoder.decodeAll(packet, [Uint8Array.of(255, 255, 255, 255)]) // => Result.fail({ _tag: "FrameTooLong", limit: 16_384 })
+ * ```
+ */
 export const lengthPrefixed = (prefix: Prefix, options?: Options): Codec<Uint8Array> => {
   const size = sizes[prefix]
   return bounded(
@@ -235,6 +332,13 @@ const mostDigits = 15
 /**
  * A decimal integer of at most 15 digits on a line of its own, as protocols of the Redis kind announce sizes: digits,
  * perhaps behind a minus sign, then LF or CR LF. It is written with CR LF.
+ *
+ * ```ts
+ * import * as Codec from "@effect-sockets/socket/Codec"
+ * import * as Decoder from "@effect-sockets/socket/Decoder"
+ * import { Result } from "effect"
+ * Decoder.decodeAll(Codec.decimalLine, [new TextEncoder().encode("42\r\n-1\r\n")]) // => Result.succeed([42, -1])
+ * ```
  */
 export const decimalLine: Codec<number> = make(
   Decoder.make<number>(
@@ -267,7 +371,17 @@ export const decimalLine: Codec<number> = make(
 const colon = 58
 const comma = 44
 
-/** D. J. Bernstein's netstrings: `5:hello,`. */
+/**
+ * D. J. Bernstein's netstrings: `5:hello,`.
+ *
+ * ```ts
+ * import * as Codec from "@effect-sockets/socket/Codec"
+ * import * as Decoder from "@effect-sockets/socket/Decoder"
+ * import { Result } from "effect"
+ * const decoded = Decoder.decodeAll(Codec.netstring({ maxBytes: 100 }), [new TextEncoder().encode("2:hi,")])
+ * Result.map(decoded, ([frame]) => new TextDecoder().decode(frame)) // => Result.succeed("hi")
+ * ```
+ */
 export const netstring = (options?: Options): Codec<Uint8Array> =>
   bounded(
     options,
@@ -301,6 +415,15 @@ export const netstring = (options?: Options): Codec<Uint8Array> =>
 /**
  * Values of a schema as JSON, one a line. A line that is no JSON, or none of the schema, fails with `InvalidFrame`, which
  * says why.
+ *
+ * ```ts
+ * import * as Codec from "@effect-sockets/socket/Codec"
+ * import * as Decoder from "@effect-sockets/socket/Decoder"
+ * import { Result, Schema } from "effect"
+ * const event = Codec.jsonLine(Schema.Struct({ id: Schema.Int }))
+ * event.encode({ id: 7 }) // => "{\"id\":7}\r\n"
+ * Decoder.decodeAll(event, [new TextEncoder().encode("{\"id\":8}\n")]) // => Result.succeed([{ id: 8 }])
+ * ```
  */
 export const jsonLine = <A, I>(schema: Schema.Codec<A, I>, options?: Options): Codec<A> => {
   const text = line(options)

@@ -5,7 +5,10 @@
  *
  * Every decoder has a bound: a frame that does not end within `maxBytes` fails with `FrameTooLong` (a line with
  * `LineTooLong`), so that no length prefix can ask for the world. What a failed decoder saw stays readable.
+ *
+ * The file is long by its examples alone: without them it has 250 lines.
  */
+// oxlint-disable max-lines -- see above
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as InvalidOption from "@effect-sockets/resolver/InvalidOption"
@@ -15,13 +18,38 @@ import type { Reason } from "./NetworkError.ts"
 
 const TypeId = "~@effect-sockets/socket/Decoder" as const
 
-/** What a decoder answers when the input that has come is not enough. */
+/**
+ * What a decoder answers when the input that has come is not enough.
+ *
+ * ```ts
+ * import * as Decoder from "@effect-sockets/socket/Decoder"
+ * import { Result } from "effect"
+ * const two = Decoder.make((input) => (input.size < 2 ? Decoder.more : input.take(2)))
+ * Decoder.decodeAll(two, [Uint8Array.of(1), Uint8Array.of(2)]) // => Result.succeed([Uint8Array.of(1, 2)])
+ * ```
+ */
 export const more: unique symbol = Symbol.for("@effect-sockets/socket/Decoder/more")
 
-/** What a decoder answers when the input that has come is not enough. */
+/**
+ * What a decoder answers when the input that has come is not enough.
+ *
+ * ```ts
+ * import * as Decoder from "@effect-sockets/socket/Decoder"
+ * const isEnough = <A>(outcome: A | Decoder.More): outcome is A => outcome !== Decoder.more
+ * isEnough(Decoder.more) // => false
+ * ```
+ */
 export type More = typeof more
 
-/** What a decoder answers when the input is none of its frames. */
+/**
+ * What a decoder answers when the input is none of its frames.
+ *
+ * ```ts
+ * import * as Decoder from "@effect-sockets/socket/Decoder"
+ * const failure = new Decoder.Failure({ _tag: "FrameTooLong", limit: 512 })
+ * failure.reason._tag // => "FrameTooLong"
+ * ```
+ */
 export class Failure {
   readonly reason: Reason
   constructor(reason: Reason) {
@@ -29,12 +57,27 @@ export class Failure {
   }
 }
 
-/** What a decoder answers. */
+/**
+ * What a decoder answers.
+ *
+ * ```ts
+ * import * as Decoder from "@effect-sockets/socket/Decoder"
+ * const half = (n: number): Decoder.Outcome<number> => (n % 2 === 0 ? n / 2 : Decoder.invalidFrame(`${n} is odd`))
+ * half(8) // => 4
+ * ```
+ */
 export type Outcome<A> = A | More | Failure
 
 /**
  * The buffered input, from the first byte that no frame has taken. What a decoder takes is gone only if it answers with a
  * frame: after `more` or a failure all of it is there again.
+ *
+ * ```ts
+ * import * as Decoder from "@effect-sockets/socket/Decoder"
+ * import { Result } from "effect"
+ * const bit = (input: Decoder.Input) => (input.peek() === -1 ? Decoder.more : input.take(1)[0] & 1)
+ * Decoder.decodeAll(Decoder.make(bit), [Uint8Array.of(2, 3)]) // => Result.succeed([0, 1])
+ * ```
  */
 export interface Input {
   /** Bytes that are there and not taken. */
@@ -60,7 +103,16 @@ export interface Input {
   line(limit: number): string | undefined
 }
 
-/** Finds frames at the front of the buffered input. */
+/**
+ * Finds frames at the front of the buffered input.
+ *
+ * ```ts
+ * import * as Codec from "@effect-sockets/socket/Codec"
+ * import * as Decoder from "@effect-sockets/socket/Decoder"
+ * const size: Decoder.Decoder<number> = Codec.integer("u8")
+ * size.maxBytes // => 1
+ * ```
+ */
 export interface Decoder<out A> {
   readonly [TypeId]: typeof TypeId
   /** Bytes that a frame may have at most. */
@@ -69,15 +121,43 @@ export interface Decoder<out A> {
   decode(input: Input): Outcome<A>
 }
 
-/** The bound of a decoder that was not given one: 1 MiB. */
+/**
+ * The bound of a decoder that was not given one: 1 MiB.
+ *
+ * ```ts
+ * import * as Decoder from "@effect-sockets/socket/Decoder"
+ * Decoder.succeed("nothing").maxBytes === Decoder.defaultMaxBytes // => true
+ * ```
+ */
 export const defaultMaxBytes = 1024 * 1024
 
-/** Whether a value is a `Decoder`. */
+/**
+ * Whether a value is a `Decoder`.
+ *
+ * ```ts
+ * import * as Codec from "@effect-sockets/socket/Codec"
+ * import * as Decoder from "@effect-sockets/socket/Decoder"
+ * Decoder.isDecoder(Codec.line()) // => true
+ * ```
+ */
 export const isDecoder = (u: unknown): u is Decoder<unknown> => Predicate.hasProperty(u, TypeId)
 
 /**
  * A decoder from a function. `maxBytes` is an integer of at least 1, or `Infinity`; a decoder that is given another fails with
  * `InvalidOption`, whatever it sees.
+ *
+ * ```ts
+ * import * as Decoder from "@effect-sockets/socket/Decoder"
+ * import { Result } from "effect"
+ * const word = Decoder.make((input) => {
+ *   const size = input.indexOf(Uint8Array.of(32))
+ *   if (size === -1) return Decoder.more
+ *   const text = input.text(size)
+ *   input.skip(1)
+ *   return text
+ * }, { maxBytes: 80 })
+ * Decoder.decodeAll(word, [new TextEncoder().encode("to be ")]) // => Result.succeed(["to", "be"])
+ * ```
  */
 export const make = <A>(
   decode: (input: Input) => Outcome<A>,
@@ -88,21 +168,62 @@ export const make = <A>(
   return invalid === undefined ? { [TypeId]: TypeId, maxBytes, decode } : refused(invalid)
 }
 
-/** A decoder that fails, whatever it sees. */
+/**
+ * A decoder that fails, whatever it sees.
+ *
+ * ```ts
+ * import * as Decoder from "@effect-sockets/socket/Decoder"
+ * import { Result } from "effect"
+ * const never = Decoder.refused({ _tag: "Unsupported", detail: "version 3" })
+ * Decoder.decodeAll(never, [Uint8Array.of(3)]) // => Result.fail({ _tag: "Unsupported", detail: "version 3" })
+ * ```
+ */
 export const refused = (reason: Reason): Decoder<never> => {
   const failure = new Failure(reason)
   return { [TypeId]: TypeId, maxBytes: defaultMaxBytes, decode: () => failure }
 }
 
-/** The answer that the input is none of the decoder's frames, and why. */
+/**
+ * The answer that the input is none of the decoder's frames, and why.
+ *
+ * ```ts
+ * import * as Decoder from "@effect-sockets/socket/Decoder"
+ * import { Result } from "effect"
+ * const flag = Decoder.make((input) => {
+ *   const [byte] = input.take(1)
+ *   return byte > 1 ? Decoder.invalidFrame("a flag is 0 or 1") : byte === 1
+ * })
+ * Decoder.decodeAll(flag, [Uint8Array.of(1, 0)]) // => Result.succeed([true, false])
+ * ```
+ */
 export const invalidFrame = (detail: string): Failure => new Failure({ _tag: "InvalidFrame", detail })
 
 const isAnswer = <A>(outcome: Outcome<A>): outcome is More | Failure => outcome === more || outcome instanceof Failure
 
-/** Takes nothing, and gives a value. */
+/**
+ * Takes nothing, and gives a value.
+ *
+ * ```ts
+ * import * as Codec from "@effect-sockets/socket/Codec"
+ * import * as Decoder from "@effect-sockets/socket/Decoder"
+ * import { Result } from "effect"
+ * const kind = Decoder.flatMap(Codec.integer("u8"), (n) => Decoder.succeed(n === 0 ? "ping" : "pong"))
+ * Decoder.decodeAll(kind, [Uint8Array.of(0, 1)]) // => Result.succeed(["ping", "pong"])
+ * ```
+ */
 export const succeed = <A>(value: A): Decoder<A> => make(() => value)
 
-/** The same frames, each through a function. */
+/**
+ * The same frames, each through a function.
+ *
+ * ```ts
+ * import * as Codec from "@effect-sockets/socket/Codec"
+ * import * as Decoder from "@effect-sockets/socket/Decoder"
+ * import { Result } from "effect"
+ * const celsius = Decoder.map(Codec.integer("u16"), (n) => n / 10)
+ * Decoder.decodeAll(celsius, [Uint8Array.of(0, 215)]) // => Result.succeed([21.5])
+ * ```
+ */
 export const map = <A, B>(self: Decoder<A>, f: (frame: A) => B): Decoder<B> =>
   make(
     (input) => {
@@ -112,14 +233,34 @@ export const map = <A, B>(self: Decoder<A>, f: (frame: A) => B): Decoder<B> =>
     { maxBytes: self.maxBytes }
   )
 
-/** As `map`, by a function that may find the frame wanting: its failure is the detail of an `InvalidFrame`. */
+/**
+ * As `map`, by a function that may find the frame wanting: its failure is the detail of an `InvalidFrame`.
+ *
+ * ```ts
+ * import * as Codec from "@effect-sockets/socket/Codec"
+ * import * as Decoder from "@effect-sockets/socket/Decoder"
+ * import { Result } from "effect"
+ * const percent = Decoder.mapResult(Codec.integer("u8"), (n) => n <= 100 ? Result.succeed(n) : Result.fail(`${n} %`))
+ * Decoder.decodeAll(percent, [Uint8Array.of(101)]) // => Result.fail({ _tag: "InvalidFrame", detail: "101 %" })
+ * ```
+ */
 export const mapResult = <A, B>(self: Decoder<A>, f: (frame: A) => Result.Result<B, string>): Decoder<B> =>
   map(self, (frame) => {
     const result = f(frame)
     return Result.isSuccess(result) ? result.success : invalidFrame(result.failure)
   }) as Decoder<B>
 
-/** One decoder, and then the one that its frame asks for: a head, and what it announces. The bound is for both together. */
+/**
+ * One decoder, and then the one that its frame asks for: a head, and what it announces. The bound is for both together.
+ *
+ * ```ts
+ * import * as Codec from "@effect-sockets/socket/Codec"
+ * import * as Decoder from "@effect-sockets/socket/Decoder"
+ * import { Result } from "effect"
+ * const prefixed = Decoder.flatMap(Codec.integer("u8"), Codec.bytes, { maxBytes: 256 })
+ * Decoder.decodeAll(prefixed, [Uint8Array.of(2, 8, 9)]) // => Result.succeed([Uint8Array.of(8, 9)])
+ * ```
+ */
 export const flatMap = <A, B>(
   self: Decoder<A>,
   f: (frame: A) => Decoder<B>,
@@ -130,7 +271,17 @@ export const flatMap = <A, B>(
     return isAnswer(outcome) ? outcome : f(outcome).decode(input)
   }, options)
 
-/** The frame, and then exactly these bytes, which are dropped: `InvalidFrame` if others come. */
+/**
+ * The frame, and then exactly these bytes, which are dropped: `InvalidFrame` if others come.
+ *
+ * ```ts
+ * import * as Codec from "@effect-sockets/socket/Codec"
+ * import * as Decoder from "@effect-sockets/socket/Decoder"
+ * import { Result } from "effect"
+ * const frame = Decoder.endedBy(Codec.integer("u8"), Uint8Array.of(0))
+ * Decoder.decodeAll(frame, [Uint8Array.of(7, 0, 8, 0)]) // => Result.succeed([7, 8])
+ * ```
+ */
 export const endedBy = <A>(self: Decoder<A>, terminator: Uint8Array): Decoder<A> =>
   make(
     (input) => {
@@ -147,7 +298,17 @@ export const endedBy = <A>(self: Decoder<A>, terminator: Uint8Array): Decoder<A>
     { maxBytes: self.maxBytes + terminator.length }
   )
 
-/** As many frames as `count` says, in one. The bound is for all together. */
+/**
+ * As many frames as `count` says, in one. The bound is for all together.
+ *
+ * ```ts
+ * import * as Codec from "@effect-sockets/socket/Codec"
+ * import * as Decoder from "@effect-sockets/socket/Decoder"
+ * import { Result } from "effect"
+ * const point = Decoder.repeat(Codec.integer("u16"), 2)
+ * Decoder.decodeAll(point, [Uint8Array.of(0, 3, 0, 4)]) // => Result.succeed([[3, 4]])
+ * ```
+ */
 export const repeat = <A>(
   self: Decoder<A>,
   count: number,
@@ -167,6 +328,14 @@ export const repeat = <A>(
 /**
  * The decoder that the first byte asks for, by its character; the byte is dropped. `InvalidFrame` for any other byte.
  * Decoders that contain each other are given by a function.
+ *
+ * ```ts
+ * import * as Codec from "@effect-sockets/socket/Codec"
+ * import * as Decoder from "@effect-sockets/socket/Decoder"
+ * import { Result } from "effect"
+ * const value = Decoder.byFirstByte<number | string>(() => ({ "+": Codec.line(), ":": Codec.decimalLine }))
+ * Decoder.decodeAll(value, [new TextEncoder().encode("+OK\r\n:42\r\n")]) // => Result.succeed(["OK", 42])
+ * ```
  */
 export const byFirstByte = <A>(
   cases: () => { readonly [character: string]: Decoder<A> },
@@ -187,7 +356,17 @@ export const byFirstByte = <A>(
   }, options)
 }
 
-/** The same frames with another bound. */
+/**
+ * The same frames with another bound.
+ *
+ * ```ts
+ * import * as Codec from "@effect-sockets/socket/Codec"
+ * import * as Decoder from "@effect-sockets/socket/Decoder"
+ * import { Result } from "effect"
+ * const short = Decoder.withMaxBytes(Codec.lengthPrefixed("u8"), 4)
+ * Decoder.decodeAll(short, [Uint8Array.of(4, 1, 2, 3, 4)]) // => Result.fail({ _tag: "FrameTooLong", limit: 4 })
+ * ```
+ */
 export const withMaxBytes = <A>(self: Decoder<A>, maxBytes: number): Decoder<A> =>
   make((input) => self.decode(input), { maxBytes })
 
@@ -216,7 +395,17 @@ export const look = <A>(self: Decoder<A>, input: DecoderInput, buffer: InputBuff
   return outcome
 }
 
-/** Takes the frames of a whole input, without a stream: all of them, or why the input is no run of frames. */
+/**
+ * Takes the frames of a whole input, without a stream: all of them, or why the input is no run of frames.
+ *
+ * ```ts
+ * import * as Codec from "@effect-sockets/socket/Codec"
+ * import * as Decoder from "@effect-sockets/socket/Decoder"
+ * import { Result } from "effect"
+ * const chunks = ["on", "e\ntw", "o\n"].map((text) => new TextEncoder().encode(text))
+ * Decoder.decodeAll(Codec.line(), chunks) // => Result.succeed(["one", "two"])
+ * ```
+ */
 export const decodeAll = <A>(self: Decoder<A>, chunks: Iterable<Uint8Array>): Result.Result<Array<A>, Reason> => {
   const buffer = new InputBuffer()
   const input = new DecoderInput(buffer)

@@ -34,6 +34,12 @@ const Count = Schema.Number
  * - `Tls`: the TLS layer failed; `code` is OpenSSL's
  * - `Unsupported`: this network cannot do it
  * - `Unknown`: any other `code`
+ *
+ * ```ts
+ * import * as NetworkError from "@effect-sockets/socket/NetworkError"
+ * const reason: NetworkError.Reason = { _tag: "LineTooLong", limit: 80 }
+ * NetworkError.describe(reason) // => "no end of line within 80 bytes"
+ * ```
  */
 export const Reason = Schema.TaggedUnion({
   AddressInUse: {},
@@ -63,7 +69,15 @@ export const Reason = Schema.TaggedUnion({
 /** Why a socket operation failed. */
 export type Reason = typeof Reason.Type
 
-/** What was being done when it failed. */
+/**
+ * What was being done when it failed.
+ *
+ * ```ts
+ * import * as NetworkError from "@effect-sockets/socket/NetworkError"
+ * const whileOpen = NetworkError.Operation.pick(["read", "write", "close"]).literals
+ * whileOpen.length // => 3
+ * ```
+ */
 export const Operation = Schema.Literals(["connect", "listen", "accept", "read", "write", "close", "open", "tls"])
 
 /** What was being done when it failed. */
@@ -110,6 +124,15 @@ const retryable: ReadonlySet<Reason["_tag"]> = new Set([
 /**
  * A failed socket operation. `message` is one line that names the operation and the address, for example
  * `connect 127.0.0.1:8080: connection refused`.
+ *
+ * ```ts
+ * import * as NetworkError from "@effect-sockets/socket/NetworkError"
+ * import { Effect } from "effect"
+ * const connect = NetworkError.make("connect", "127.0.0.1:80", { _tag: "ConnectionRefused" })
+ * connect.isRetryable // => true
+ * const orElse = Effect.catchReason(connect, "NetworkError", "ConnectionRefused", () => Effect.succeed("nobody is there"))
+ * await Effect.runPromise(orElse) // => "nobody is there"
+ * ```
  */
 export class NetworkError extends Schema.TaggedError<NetworkError>()("NetworkError", {
   operation: Operation,
@@ -133,7 +156,14 @@ export class NetworkError extends Schema.TaggedError<NetworkError>()("NetworkErr
   }
 }
 
-/** The error of an operation at an address, with its reason. It never throws, whatever the reason's numbers are. */
+/**
+ * The error of an operation at an address, with its reason. It never throws, whatever the reason's numbers are.
+ *
+ * ```ts
+ * import * as NetworkError from "@effect-sockets/socket/NetworkError"
+ * NetworkError.make("read", "[::1]:80", { _tag: "TimedOut", millis: 500 }).message // => "read [::1]:80: timed out after 500 ms"
+ * ```
+ */
 export const make = (
   operation: Operation,
   address: NetAddress.SocketAddress | string,
@@ -150,10 +180,25 @@ export const make = (
     { disableChecks: true }
   )
 
-/** Whether a value is a `NetworkError`. */
+/**
+ * Whether a value is a `NetworkError`.
+ *
+ * ```ts
+ * import * as NetworkError from "@effect-sockets/socket/NetworkError"
+ * NetworkError.isNetworkError(NetworkError.make("read", "/run/app.sock", { _tag: "Closed" })) // => true
+ * NetworkError.isNetworkError(new Error("closed")) // => false
+ * ```
+ */
 export const isNetworkError = Schema.is(NetworkError)
 
-/** The reason in words, without operation and address. */
+/**
+ * The reason in words, without operation and address.
+ *
+ * ```ts
+ * import * as NetworkError from "@effect-sockets/socket/NetworkError"
+ * NetworkError.describe({ _tag: "UnexpectedEof", expected: 4, received: 1 }) // => "input ended after 1 of 4 bytes"
+ * ```
+ */
 export const describe = (reason: Reason): string => (words[reason._tag] as (reason: Reason) => string)(reason)
 
 const badArgument = (detail: string): Reason => ({ _tag: "InvalidAddress", detail })
@@ -185,7 +230,16 @@ const byCode: { readonly [code: string]: Reason | ((detail: string) => Reason) }
   ERR_SERVER_NOT_RUNNING: { _tag: "Closed" }
 }
 
-/** The reason for a system error, by its `code`: the one table from errno to `Reason`. */
+/**
+ * The reason for a system error, by its `code`: the one table from errno to `Reason`.
+ *
+ * ```ts
+ * import * as NetworkError from "@effect-sockets/socket/NetworkError"
+ * const cause = Object.assign(new Error("listen EADDRINUSE: address already in use"), { code: "EADDRINUSE" })
+ * NetworkError.reasonFromCause(cause) // => { _tag: "AddressInUse" }
+ * NetworkError.reasonFromCause("no code")._tag // => "Unknown"
+ * ```
+ */
 export const reasonFromCause = (cause: unknown): Reason => {
   const detail = (cause instanceof Error ? cause.message : String(cause)).split("\n", 1)[0]
   const code = typeof cause === "object" && cause !== null && "code" in cause ? String(cause.code) : "UNKNOWN"

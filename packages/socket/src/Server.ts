@@ -37,7 +37,27 @@ export type {
   Refusal
 } from "./SocketMetrics.ts"
 
-/** A running server. */
+/**
+ * A running server.
+ *
+ * ```ts
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import * as Server from "@effect-sockets/socket/Server"
+ * import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * import { Effect } from "effect"
+ * const program = Effect.gen(function* () {
+ *   const server: Server.Server = yield* Effect.flatMap(ServerSocket.listen(80), Server.start(SocketStream.readLine))
+ *   yield* server.setMaxConnections(100)
+ *   yield* SocketStream.open(server.address)
+ *   yield* Effect.yieldNow
+ *   return yield* server.connections
+ * })
+ * const scoped = program.pipe(Effect.scoped, Effect.provide([MemoryNetwork.layer(), Resolver.layerStatic({})]))
+ * await Effect.runPromise(scoped) // => 1
+ * ```
+ */
 export interface Server {
   readonly address: NetAddress.SocketAddress
   /** Connections that are being handled now. */
@@ -57,7 +77,30 @@ export interface Server {
   readonly await: Effect.Effect<never, NetworkError>
 }
 
-/** One connection of a running server, as it was at one moment. */
+/**
+ * One connection of a running server, as it was at one moment.
+ *
+ * ```ts
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import * as Server from "@effect-sockets/socket/Server"
+ * import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * import { Effect } from "effect"
+ * import * as NetAddress from "effect/net/NetAddress"
+ * const text = ({ bytesRead, remoteAddress }: Server.ConnectionSnapshot) =>
+ *   `${bytesRead} bytes of ${NetAddress.formatSocketAddress(remoteAddress).split(":")[0]}`
+ * const program = Effect.gen(function* () {
+ *   const server = yield* Effect.flatMap(ServerSocket.listen(80), Server.start(SocketStream.readLine))
+ *   const stream = yield* SocketStream.open(server.address)
+ *   yield* SocketStream.write(stream, "half a line")
+ *   yield* Effect.sleep("10 millis")
+ *   return (yield* server.snapshot).map(text)
+ * })
+ * const scoped = program.pipe(Effect.scoped, Effect.provide([MemoryNetwork.layer(), Resolver.layerStatic({})]))
+ * await Effect.runPromise(scoped) // => ["11 bytes of 127.0.0.1"]
+ * ```
+ */
 export interface ConnectionSnapshot {
   readonly localAddress: NetAddress.SocketAddress
   readonly remoteAddress: NetAddress.SocketAddress
@@ -93,6 +136,22 @@ const loop = <R>(
  * **Errors**: `Closed` when the port is closed by somebody else; why the listener broke; `InvalidOption`.
  * **Interruption** is the graceful stop: the port closes at once, connections between two messages end with FIN, those
  * in use get `drainTimeout`, the rest are reset. It ends within `drainTimeout` and a second.
+ *
+ * ```ts
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import * as Server from "@effect-sockets/socket/Server"
+ * import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * import { Effect, Option } from "effect"
+ * const program = Effect.gen(function* () {
+ *   const socket = yield* ServerSocket.listen(80)
+ *   yield* Effect.forkScoped(Server.serve(socket, SocketStream.writeLine("good day")))
+ *   return yield* Effect.flatMap(SocketStream.open(socket.address), SocketStream.readLine)
+ * })
+ * const scoped = program.pipe(Effect.scoped, Effect.provide([MemoryNetwork.layer(), Resolver.layerStatic({})]))
+ * await Effect.runPromise(scoped) // => Option.some("good day")
+ * ```
  */
 export const serve: {
   <R>(
@@ -123,6 +182,23 @@ export const serve: {
  * Serves in the background until the scope closes, which stops the server as an interruption of `serve` does.
  *
  * **Errors**: `InvalidOption`; nothing is served then.
+ *
+ * ```ts
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import * as Server from "@effect-sockets/socket/Server"
+ * import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * import { Effect } from "effect"
+ * const program = Effect.gen(function* () {
+ *   const socket = yield* ServerSocket.listen(80)
+ *   const server = yield* Server.start(socket, SocketStream.forEachLine(() => Effect.void))
+ *   yield* SocketStream.open(socket.address)
+ *   return yield* server.stop
+ * })
+ * const scoped = program.pipe(Effect.scoped, Effect.provide([MemoryNetwork.layer(), Resolver.layerStatic({})]))
+ * await Effect.runPromise(scoped) // => { drained: 1, aborted: 0 }
+ * ```
  */
 export const start: {
   <R>(

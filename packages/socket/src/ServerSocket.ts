@@ -35,7 +35,19 @@ export type {
   ServerSocket
 }
 
-/** How a port is opened, and the limits of the streams that come from it. */
+/**
+ * How a port is opened, and the limits of the streams that come from it.
+ *
+ * ```ts
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
+ * import { Effect } from "effect"
+ * const options: ServerSocket.Options = { queue: 100, queueTimeout: "5 seconds", readTimeout: "30 seconds" }
+ * const program = Effect.map(ServerSocket.listen(80, options), String)
+ * const scoped = program.pipe(Effect.scoped, Effect.provide(MemoryNetwork.layer()))
+ * await Effect.runPromise(scoped) // => "ServerSocket(127.0.0.1:80)"
+ * ```
+ */
 export interface Options extends ListenOptions, StreamOptions {
   /**
    * Connections that wait to be accepted, at least 1. Each holds a descriptor. Default: a third of the network's capacity,
@@ -77,6 +89,17 @@ const listenAddress = (
  * **Errors**: `AddressInUse`, `PermissionDenied` (a privileged port), `AddressNotAvailable`, `InvalidAddress`; `Tls` for
  * an identity that cannot be used.
  * **Interruption** leaves the port closed.
+ *
+ * ```ts
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
+ * import { Effect } from "effect"
+ * import * as NetAddress from "effect/net/NetAddress"
+ * const everywhere = NetAddress.inetAddressFromStringUnsafe("0.0.0.0:80")
+ * const twice = Effect.andThen(ServerSocket.listen(everywhere), ServerSocket.listen(80))
+ * const error = await Effect.runPromise(Effect.flip(twice).pipe(Effect.scoped, Effect.provide(MemoryNetwork.layer())))
+ * error.message // => "listen 127.0.0.1:80: address already in use"
+ * ```
  */
 export const listen = Effect.fnUntraced(function* (
   target: number | NetAddress.SocketAddress,
@@ -120,6 +143,22 @@ const tlsProblem = (network: Network["Service"], tls: Tls.ServerOptions | undefi
  *
  * **Errors**: `Closed` when the port is closed; why the listener broke.
  * **Interruption**: no connection is lost, the next `accept` gets it.
+ *
+ * ```ts
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * import { Effect, Option } from "effect"
+ * const program = Effect.gen(function* () {
+ *   const socket = yield* ServerSocket.listen(80)
+ *   const client = yield* SocketStream.open(socket.address)
+ *   yield* SocketStream.writeLine(client, "hello")
+ *   return yield* Effect.flatMap(ServerSocket.accept(socket), SocketStream.readLine)
+ * })
+ * const scoped = program.pipe(Effect.scoped, Effect.provide([MemoryNetwork.layer(), Resolver.layerStatic({})]))
+ * await Effect.runPromise(scoped) // => Option.some("hello")
+ * ```
  */
 export const accept = (self: ServerSocket): Effect.Effect<SocketStream, NetworkError, Scope.Scope> =>
   Effect.flatMap(Effect.scope, (scope) => portOf(self).accept(scope))
@@ -128,6 +167,14 @@ export const accept = (self: ServerSocket): Effect.Effect<SocketStream, NetworkE
  * As `accept`, but gives up after `duration` with none (PORT's `:wait`). Zero takes a connection only if one waits.
  *
  * **Interruption**, and the end of the wait, lose no connection.
+ *
+ * ```ts
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
+ * import { Effect, Option } from "effect"
+ * const program = Effect.flatMap(ServerSocket.listen(80), ServerSocket.acceptWithin("10 millis"))
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryNetwork.layer()))) // => Option.none()
+ * ```
  */
 export const acceptWithin: {
   (
@@ -158,7 +205,27 @@ export const acceptWithin: {
     })
 )
 
-/** The connections as they come, until the port is closed. The scope owns them, each until it ends by itself. */
+/**
+ * The connections as they come, until the port is closed. The scope owns them, each until it ends by itself.
+ *
+ * ```ts
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * import { Effect, Option, Stream } from "effect"
+ * const program = Effect.gen(function* () {
+ *   const socket = yield* ServerSocket.listen(80)
+ *   const first = yield* SocketStream.open(socket.address)
+ *   const second = yield* SocketStream.open(socket.address)
+ *   yield* Effect.forEach([first, second], SocketStream.writeLine("hello"))
+ *   const lines = Stream.mapEffect(ServerSocket.connections(socket), (stream) => SocketStream.readLine(stream))
+ *   return yield* Stream.runCollect(Stream.take(lines, 2))
+ * })
+ * const scoped = program.pipe(Effect.scoped, Effect.provide([MemoryNetwork.layer(), Resolver.layerStatic({})]))
+ * await Effect.runPromise(scoped) // => [Option.some("hello"), Option.some("hello")]
+ * ```
+ */
 export const connections = (self: ServerSocket): Stream.Stream<SocketStream, NetworkError, Scope.Scope> =>
   Stream.fromPull(
     Effect.succeed(
@@ -172,6 +239,21 @@ export const connections = (self: ServerSocket): Stream.Stream<SocketStream, Net
 /**
  * Closes the port for a while: new connections are refused by the system, those that wait can still be accepted. May be
  * run again.
+ *
+ * ```ts
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * import { Effect } from "effect"
+ * const program = Effect.gen(function* () {
+ *   const socket = yield* ServerSocket.listen(80)
+ *   yield* ServerSocket.suspend(socket)
+ *   return (yield* Effect.flip(SocketStream.open(socket.address))).reason._tag
+ * })
+ * const scoped = program.pipe(Effect.scoped, Effect.provide([MemoryNetwork.layer(), Resolver.layerStatic({})]))
+ * await Effect.runPromise(scoped) // => "ConnectionRefused"
+ * ```
  */
 export const suspend = (self: ServerSocket): Effect.Effect<void> => portOf(self).suspend
 
@@ -179,8 +261,40 @@ export const suspend = (self: ServerSocket): Effect.Effect<void> => portOf(self)
  * Opens a suspended port again, at the same address. May be run again.
  *
  * **Errors**: as `listen`; `Closed` after `close`.
+ *
+ * ```ts
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * import { Effect } from "effect"
+ * const program = Effect.gen(function* () {
+ *   const socket = yield* ServerSocket.listen(80)
+ *   yield* ServerSocket.suspend(socket)
+ *   yield* ServerSocket.resume(socket)
+ *   const stream = yield* SocketStream.open(socket.address)
+ *   return SocketStream.hostPort(stream)[3]
+ * })
+ * const scoped = program.pipe(Effect.scoped, Effect.provide([MemoryNetwork.layer(), Resolver.layerStatic({})]))
+ * await Effect.runPromise(scoped) // => 80
+ * ```
  */
 export const resume = (self: ServerSocket): Effect.Effect<void, NetworkError> => portOf(self).resume
 
-/** Closes the port: new connections are refused, waiting ones are reset, accepted ones live on. May be run again. */
+/**
+ * Closes the port: new connections are refused, waiting ones are reset, accepted ones live on. May be run again.
+ *
+ * ```ts
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
+ * import { Effect } from "effect"
+ * const program = Effect.gen(function* () {
+ *   const socket = yield* ServerSocket.listen(80)
+ *   yield* ServerSocket.close(socket)
+ *   return yield* Effect.flip(ServerSocket.accept(socket))
+ * })
+ * const error = await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryNetwork.layer())))
+ * error.message // => "accept 127.0.0.1:80: the socket is closed"
+ * ```
+ */
 export const close = (self: ServerSocket): Effect.Effect<void> => portOf(self).close

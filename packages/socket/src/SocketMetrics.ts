@@ -5,13 +5,42 @@
 import * as Metric from "effect/Metric"
 import * as NetAddress from "effect/net/NetAddress"
 
-/** Why a connection was refused. */
+/**
+ * Why a connection was refused.
+ *
+ * ```ts
+ * import * as SocketMetrics from "@effect-sockets/socket/SocketMetrics"
+ * const isOverload = (refusal: SocketMetrics.Refusal) => refusal === "QueueFull" || refusal === "QueueTimeout"
+ * isOverload("Access") // => false
+ * ```
+ */
 export type Refusal = "Access" | "MaxPerPeer" | "ProxyHeader" | "QueueFull" | "QueueTimeout" | "Stopped"
 
-/** How a connection ended: its handler succeeded, failed or died, or was ended by the server. */
+/**
+ * How a connection ended: its handler succeeded, failed or died, or was ended by the server.
+ *
+ * ```ts
+ * import * as SocketMetrics from "@effect-sockets/socket/SocketMetrics"
+ * import * as NetAddress from "effect/net/NetAddress"
+ * const { endedBy } = SocketMetrics.at(NetAddress.inetAddressFromStringUnsafe("127.0.0.1:80"))
+ * const idOf = (outcome: SocketMetrics.Outcome) => endedBy[outcome].id
+ * idOf("Failed") // => "socket_connections_ended"
+ * ```
+ */
 export type Outcome = "Succeeded" | "Failed" | "Interrupted"
 
-/** The metrics of one server. */
+/**
+ * The metrics of one server.
+ *
+ * ```ts
+ * import * as SocketMetrics from "@effect-sockets/socket/SocketMetrics"
+ * import { Effect, Metric } from "effect"
+ * import * as NetAddress from "effect/net/NetAddress"
+ * const load = ({ active }: SocketMetrics.ServerMetrics) => Effect.map(Metric.value(active), ({ value }) => value)
+ * const metrics = SocketMetrics.at(NetAddress.inetAddressFromStringUnsafe("192.0.2.1:80"))
+ * await Effect.runPromise(load(metrics)) // => 0
+ * ```
+ */
 export interface ServerMetrics {
   /** Connections that handlers are busy with now: `socket_connections_active`. */
   readonly active: Metric.Gauge<number>
@@ -91,5 +120,25 @@ const make = (address: string): ServerMetrics => ({
   )
 })
 
-/** The metrics of the servers at an address. */
+/**
+ * The metrics of the servers at an address.
+ *
+ * ```ts
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import * as Server from "@effect-sockets/socket/Server"
+ * import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
+ * import * as SocketMetrics from "@effect-sockets/socket/SocketMetrics"
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * import { Effect, Metric } from "effect"
+ * const program = Effect.gen(function* () {
+ *   const socket = yield* ServerSocket.listen(81)
+ *   yield* Server.start(socket, SocketStream.readLine)
+ *   yield* SocketStream.close(yield* SocketStream.open(socket.address))
+ *   return (yield* Metric.value(SocketMetrics.at(socket.address).accepted)).count
+ * })
+ * const scoped = program.pipe(Effect.scoped, Effect.provide([MemoryNetwork.layer(), Resolver.layerStatic({})]))
+ * await Effect.runPromise(scoped) // => 1
+ * ```
+ */
 export const at = (address: NetAddress.SocketAddress): ServerMetrics => make(NetAddress.formatSocketAddress(address))

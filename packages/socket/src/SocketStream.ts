@@ -42,7 +42,19 @@ export type {
   Options
 }
 
-/** One end of an open connection. */
+/**
+ * One end of an open connection.
+ *
+ * ```ts
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * import * as SocketPair from "@effect-sockets/socket/testing/SocketPair"
+ * import { Effect } from "effect"
+ * import * as NetAddress from "effect/net/NetAddress"
+ * const peer = (stream: SocketStream.SocketStream) => NetAddress.formatSocketAddress(stream.remoteAddress)
+ * const program = Effect.map(SocketPair.make(), ([, server]) => peer(server))
+ * await Effect.runPromise(Effect.scoped(program)) // => "127.0.0.1:49153"
+ * ```
+ */
 export interface SocketStream {
   readonly [TypeId]: typeof TypeId
   /** This end's address. */
@@ -55,13 +67,33 @@ export interface SocketStream {
   readonly bytesWritten: number
 }
 
-/** Whether a value is a `SocketStream`. */
+/**
+ * Whether a value is a `SocketStream`.
+ *
+ * ```ts
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * SocketStream.isSocketStream({ remoteAddress: "127.0.0.1:80" }) // => false
+ * ```
+ */
 export const isSocketStream = (u: unknown): u is SocketStream =>
   u instanceof StreamState || Predicate.hasProperty(u, TypeId)
 
 const stateOf = (self: SocketStream): StreamState => self as StreamState
 
-/** How a connection is opened. */
+/**
+ * How a connection is opened.
+ *
+ * ```ts
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * import { Effect } from "effect"
+ * const options: SocketStream.OpenOptions = { connectTimeout: "5 seconds", readTimeout: "30 seconds", maxAge: -1 }
+ * const open = SocketStream.open("127.0.0.1", 80, options).pipe(Effect.scoped, Effect.provide([MemoryNetwork.layer(), Resolver.layerStatic({})]))
+ * const { reason } = await Effect.runPromise(Effect.flip(open))
+ * reason._tag // => "InvalidOption"
+ * ```
+ */
 export interface OpenOptions extends Options, RaceOptions {
   /** Take a TLS handshake on the new connection, as its client. `servername` is the host unless it says otherwise. */
   readonly tls?: Tls.ClientOptions | undefined
@@ -83,6 +115,22 @@ export interface OpenOptions extends Options, RaceOptions {
  * **Errors**: the reason of the last attempt, with `attempts` listing every address tried; `Resolution` for a name that
  * cannot be resolved; `TimedOut` after `connectTimeout`; `InvalidAddress`.
  * **Interruption** closes every attempt.
+ *
+ * ```ts
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import * as Server from "@effect-sockets/socket/Server"
+ * import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * import { Effect, Option } from "effect"
+ * const program = Effect.gen(function* () {
+ *   yield* Effect.flatMap(ServerSocket.listen(80), Server.start(SocketStream.writeLine("hello")))
+ *   const stream = yield* SocketStream.open("server.test", 80, { connectTimeout: "5 seconds" })
+ *   return yield* SocketStream.readLine(stream)
+ * })
+ * const scoped = program.pipe(Effect.scoped, Effect.provide([MemoryNetwork.layer(), Resolver.layerStatic({ hosts: { "server.test": ["127.0.0.1"] } })]))
+ * await Effect.runPromise(scoped) // => Option.some("hello")
+ * ```
  */
 export const open: {
   (
@@ -121,6 +169,22 @@ export const open: {
  * otherwise with RST.
  *
  * **Errors**: `InvalidOption`; the connection is reset then.
+ *
+ * ```ts
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import { Network } from "@effect-sockets/socket/Network"
+ * import * as Server from "@effect-sockets/socket/Server"
+ * import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * import { Effect, Option } from "effect"
+ * const program = Effect.gen(function* () {
+ *   const socket = yield* ServerSocket.listen(80)
+ *   yield* Server.start(socket, SocketStream.writeLine("hello"))
+ *   const connection = yield* Network.use((network) => network.connect(socket.address))
+ *   return yield* Effect.flatMap(SocketStream.make(connection), SocketStream.readLine)
+ * })
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryNetwork.layer()))) // => Option.some("hello")
+ * ```
  */
 export const make = (
   connection: Connection,
@@ -144,6 +208,19 @@ export const make = (
  * Concurrent reads of one stream wait in line.
  *
  * **Errors**: `ConnectionReset` after what came before the reset was read; `TimedOut` after `readTimeout`; `Closed`.
+ *
+ * ```ts
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * import * as SocketPair from "@effect-sockets/socket/testing/SocketPair"
+ * import { Effect, Option } from "effect"
+ * const program = Effect.gen(function* () {
+ *   const [client, server] = yield* SocketPair.make()
+ *   yield* SocketStream.write(client, Uint8Array.of(1, 2, 3))
+ *   yield* SocketStream.endWrite(client)
+ *   return [yield* SocketStream.read(server), yield* SocketStream.read(server)]
+ * })
+ * await Effect.runPromise(Effect.scoped(program)) // => [Option.some(Uint8Array.of(1, 2, 3)), Option.none()]
+ * ```
  */
 export const read = (self: SocketStream): Effect.Effect<Option.Option<Uint8Array>, NetworkError> =>
   stateOf(self).read(Reads.chunk)
@@ -153,6 +230,20 @@ export const read = (self: SocketStream): Effect.Effect<Option.Option<Uint8Array
  * a read makes no array of its own.
  *
  * A buffer without room gets an empty part.
+ *
+ * ```ts
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * import * as SocketPair from "@effect-sockets/socket/testing/SocketPair"
+ * import { Effect, Option } from "effect"
+ * const program = Effect.gen(function* () {
+ *   const [client, server] = yield* SocketPair.make()
+ *   const buffer = new Uint8Array(65_536)
+ *   yield* SocketStream.write(client, Uint8Array.of(1, 2, 3))
+ *   const part = yield* SocketStream.readInto(server, buffer)
+ *   return Option.map(part, ({ buffer, length }) => [buffer.byteLength, length])
+ * })
+ * await Effect.runPromise(Effect.scoped(program)) // => Option.some([65_536, 3])
+ * ```
  */
 export const readInto: {
   (buffer: Uint8Array): (self: SocketStream) => Effect.Effect<Option.Option<Uint8Array>, NetworkError>
@@ -163,13 +254,43 @@ export const readInto: {
  * Exactly `count` bytes, an integer of at least 0.
  *
  * **Errors**: `UnexpectedEof` if the input ends before, saying how much came; those bytes stay readable.
+ *
+ * ```ts
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * import * as SocketPair from "@effect-sockets/socket/testing/SocketPair"
+ * import { Effect } from "effect"
+ * const program = Effect.gen(function* () {
+ *   const [client, server] = yield* SocketPair.make()
+ *   yield* SocketStream.write(client, Uint8Array.of(1, 2, 3))
+ *   yield* SocketStream.endWrite(client)
+ *   const first = yield* SocketStream.readExactly(server, 2)
+ *   const { reason } = yield* Effect.flip(SocketStream.readExactly(server, 2))
+ *   return [first, reason]
+ * })
+ * await Effect.runPromise(Effect.scoped(program)) // => [Uint8Array.of(1, 2), { _tag: "UnexpectedEof", expected: 2, received: 1 }]
+ * ```
  */
 export const readExactly: {
   (count: number): (self: SocketStream) => Effect.Effect<Uint8Array, NetworkError>
   (self: SocketStream, count: number): Effect.Effect<Uint8Array, NetworkError>
 } = dual(2, (self: SocketStream, count: number) => stateOf(self).read(Reads.exactly(count)))
 
-/** How far a delimited read looks. */
+/**
+ * How far a delimited read looks.
+ *
+ * ```ts
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * import * as SocketPair from "@effect-sockets/socket/testing/SocketPair"
+ * import { Effect } from "effect"
+ * const program = Effect.gen(function* () {
+ *   const [client, server] = yield* SocketPair.make()
+ *   const options: SocketStream.DelimitedOptions = { maxBytes: 3 }
+ *   yield* SocketStream.writeLine(client, "longer")
+ *   return (yield* Effect.flip(SocketStream.readLine(server, options))).reason
+ * })
+ * await Effect.runPromise(Effect.scoped(program)) // => { _tag: "LineTooLong", limit: 3 }
+ * ```
+ */
 export type DelimitedOptions = Reads.DelimitedOptions
 
 /**
@@ -177,6 +298,18 @@ export type DelimitedOptions = Reads.DelimitedOptions
  * none.
  *
  * **Errors**: `LineTooLong` if more than `maxBytes` come before it. What came stays readable, in constant memory.
+ *
+ * ```ts
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * import * as SocketPair from "@effect-sockets/socket/testing/SocketPair"
+ * import { Effect, Option } from "effect"
+ * const program = Effect.gen(function* () {
+ *   const [client, server] = yield* SocketPair.make()
+ *   yield* SocketStream.write(client, Uint8Array.of(7, 8, 0, 9))
+ *   return yield* SocketStream.readUntil(server, Uint8Array.of(0), { maxBytes: 80 })
+ * })
+ * await Effect.runPromise(Effect.scoped(program)) // => Option.some(Uint8Array.of(7, 8))
+ * ```
  */
 export const readUntil: {
   (
@@ -199,6 +332,20 @@ export const readUntil: {
  * Bytes that are not UTF-8 come out as U+FFFD: use `readUntil` where that matters.
  *
  * **Errors**: `LineTooLong` if the line has more than `maxBytes`. What came stays readable, in constant memory.
+ *
+ * ```ts
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * import * as SocketPair from "@effect-sockets/socket/testing/SocketPair"
+ * import { Effect, Option } from "effect"
+ * const program = Effect.gen(function* () {
+ *   const [client, server] = yield* SocketPair.make()
+ *   yield* SocketStream.write(client, "one\r\ntwo\nthree")
+ *   yield* SocketStream.endWrite(client)
+ *   const line = SocketStream.readLine(server)
+ *   return Option.all([yield* line, yield* line, yield* line])
+ * })
+ * await Effect.runPromise(Effect.scoped(program)) // => Option.some(["one", "two", "three"])
+ * ```
  */
 export const readLine: {
   (options?: DelimitedOptions): (self: SocketStream) => Effect.Effect<Option.Option<string>, NetworkError>
@@ -212,6 +359,19 @@ export const readLine: {
  * All bytes up to the end of input.
  *
  * **Errors**: `InputTooLong` if more than `maxBytes` (default 1 MiB) come; those stay readable.
+ *
+ * ```ts
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * import * as SocketPair from "@effect-sockets/socket/testing/SocketPair"
+ * import { Effect } from "effect"
+ * const program = Effect.gen(function* () {
+ *   const [client, server] = yield* SocketPair.make()
+ *   yield* SocketStream.write(client, "all of it")
+ *   yield* SocketStream.endWrite(client)
+ *   return new TextDecoder().decode(yield* SocketStream.readAll(server, { maxBytes: 100 }))
+ * })
+ * await Effect.runPromise(Effect.scoped(program)) // => "all of it"
+ * ```
  */
 export const readAll: {
   (options?: DelimitedOptions): (self: SocketStream) => Effect.Effect<Uint8Array, NetworkError>
@@ -226,6 +386,20 @@ export const readAll: {
  *
  * **Errors**: what the decoder found wrong, as `InvalidFrame` or `FrameTooLong`; `UnexpectedEof` where the input ends
  * within a frame. What came stays readable. **Interruption** loses no byte.
+ *
+ * ```ts
+ * import * as Codec from "@effect-sockets/socket/Codec"
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * import * as SocketPair from "@effect-sockets/socket/testing/SocketPair"
+ * import { Effect, Option } from "effect"
+ * const program = Effect.gen(function* () {
+ *   const [client, server] = yield* SocketPair.make()
+ *   yield* SocketStream.write(client, "5:hello,")
+ *   const frame = yield* SocketStream.readFrame(server, Codec.netstring())
+ *   return Option.map(frame, (bytes) => new TextDecoder().decode(bytes))
+ * })
+ * await Effect.runPromise(Effect.scoped(program)) // => Option.some("hello")
+ * ```
  */
 export const readFrame: {
   <A>(decoder: Decoder.Decoder<A>): (self: SocketStream) => Effect.Effect<Option.Option<A>, NetworkError>
@@ -239,10 +413,40 @@ const repeatRead = <A>(next: Effect.Effect<Option.Option<A>, NetworkError>): Str
     )
   )
 
-/** The input as it comes, up to its end. Pulls only what is asked for: the peer is held back meanwhile. */
+/**
+ * The input as it comes, up to its end. Pulls only what is asked for: the peer is held back meanwhile.
+ *
+ * ```ts
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * import * as SocketPair from "@effect-sockets/socket/testing/SocketPair"
+ * import { Effect, Stream } from "effect"
+ * const program = Effect.gen(function* () {
+ *   const [client, server] = yield* SocketPair.make()
+ *   yield* SocketStream.write(client, "chunk")
+ *   yield* SocketStream.endWrite(client)
+ *   return yield* SocketStream.chunks(server).pipe(Stream.decodeText, Stream.mkString)
+ * })
+ * await Effect.runPromise(Effect.scoped(program)) // => "chunk"
+ * ```
+ */
 export const chunks = (self: SocketStream): Stream.Stream<Uint8Array, NetworkError> => repeatRead(read(self))
 
-/** The lines of the input, as `readLine` gives them, up to its end. */
+/**
+ * The lines of the input, as `readLine` gives them, up to its end.
+ *
+ * ```ts
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * import * as SocketPair from "@effect-sockets/socket/testing/SocketPair"
+ * import { Effect, Stream } from "effect"
+ * const program = Effect.gen(function* () {
+ *   const [client, server] = yield* SocketPair.make()
+ *   yield* SocketStream.write(client, "one\ntwo\n")
+ *   yield* SocketStream.endWrite(client)
+ *   return yield* Stream.runCollect(SocketStream.lines(server, { maxBytes: 80 }))
+ * })
+ * await Effect.runPromise(Effect.scoped(program)) // => ["one", "two"]
+ * ```
+ */
 export const lines: {
   (options?: DelimitedOptions): (self: SocketStream) => Stream.Stream<string, NetworkError>
   (self: SocketStream, options?: DelimitedOptions): Stream.Stream<string, NetworkError>
@@ -251,7 +455,23 @@ export const lines: {
   (self: SocketStream, options?: DelimitedOptions) => repeatRead(readLine(self, options))
 )
 
-/** The frames of a decoder, as `readFrame` gives them, up to the end of input. */
+/**
+ * The frames of a decoder, as `readFrame` gives them, up to the end of input.
+ *
+ * ```ts
+ * import * as Codec from "@effect-sockets/socket/Codec"
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * import * as SocketPair from "@effect-sockets/socket/testing/SocketPair"
+ * import { Effect, Stream } from "effect"
+ * const program = Effect.gen(function* () {
+ *   const [client, server] = yield* SocketPair.make()
+ *   yield* SocketStream.write(client, Uint8Array.of(0, 1, 1, 0))
+ *   yield* SocketStream.endWrite(client)
+ *   return yield* Stream.runCollect(SocketStream.frames(server, Codec.integer("u16")))
+ * })
+ * await Effect.runPromise(Effect.scoped(program)) // => [1, 256]
+ * ```
+ */
 export const frames: {
   <A>(decoder: Decoder.Decoder<A>): (self: SocketStream) => Stream.Stream<A, NetworkError>
   <A>(self: SocketStream, decoder: Decoder.Decoder<A>): Stream.Stream<A, NetworkError>
@@ -268,6 +488,22 @@ export const frames: {
  *
  * **Errors**: as `readFrame`, and the effect's own, which ends the loop. **Interruption** interrupts the effect that runs,
  * and loses no byte: the next read goes on behind the last frame that an effect got.
+ *
+ * ```ts
+ * import * as Codec from "@effect-sockets/socket/Codec"
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * import * as SocketPair from "@effect-sockets/socket/testing/SocketPair"
+ * import { Effect } from "effect"
+ * const program = Effect.gen(function* () {
+ *   const [client, server] = yield* SocketPair.make()
+ *   const add = (n: number) => SocketStream.writeFrame(server, Codec.integer("u8"), n + 1)
+ *   yield* SocketStream.write(client, Uint8Array.of(0, 1, 1, 0))
+ *   yield* SocketStream.endWrite(client)
+ *   yield* SocketStream.forEachFrame(server, Codec.integer("u16"), (n) => add(n % 256))
+ *   return yield* SocketStream.readExactly(client, 2)
+ * })
+ * await Effect.runPromise(Effect.scoped(program)) // => Uint8Array.of(2, 1)
+ * ```
  */
 export const forEachFrame: {
   <A, E, R>(
@@ -283,7 +519,23 @@ export const forEachFrame: {
   drive(stateOf(self), Reads.taking(decoder), f)
 )
 
-/** As `forEachFrame`, for the lines that `readLine` gives. */
+/**
+ * As `forEachFrame`, for the lines that `readLine` gives.
+ *
+ * ```ts
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * import * as SocketPair from "@effect-sockets/socket/testing/SocketPair"
+ * import { Effect, Option } from "effect"
+ * const program = Effect.gen(function* () {
+ *   const [client, server] = yield* SocketPair.make()
+ *   yield* SocketStream.write(client, "shout\r\n")
+ *   yield* SocketStream.endWrite(client)
+ *   yield* SocketStream.forEachLine(server, (line) => SocketStream.writeLine(server, line.toUpperCase()))
+ *   return yield* SocketStream.readLine(client)
+ * })
+ * await Effect.runPromise(Effect.scoped(program)) // => Option.some("SHOUT")
+ * ```
+ */
 export const forEachLine: {
   <E, R>(
     f: (line: string) => Effect.Effect<unknown, E, R>,
@@ -300,7 +552,24 @@ export const forEachLine: {
     drive(stateOf(self), Reads.taking(Reads.lineDecoder(options)), f)
 )
 
-/** As `forEachFrame`, for the chunks that `read` gives. */
+/**
+ * As `forEachFrame`, for the chunks that `read` gives.
+ *
+ * ```ts
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * import * as SocketPair from "@effect-sockets/socket/testing/SocketPair"
+ * import { Effect } from "effect"
+ * const program = Effect.gen(function* () {
+ *   const [client, server] = yield* SocketPair.make()
+ *   let size = 0
+ *   yield* SocketStream.write(client, "twelve bytes")
+ *   yield* SocketStream.endWrite(client)
+ *   yield* SocketStream.forEachChunk(server, (chunk) => Effect.sync(() => (size += chunk.length)))
+ *   return size
+ * })
+ * await Effect.runPromise(Effect.scoped(program)) // => 12
+ * ```
+ */
 export const forEachChunk: {
   <E, R>(
     f: (chunk: Uint8Array) => Effect.Effect<unknown, E, R>
@@ -317,6 +586,19 @@ export const forEachChunk: {
  * Says that this side is at work on the stream until the scope closes, whatever its bytes look like. A server that stops
  * ends connections that are between two messages: one answer written looks like that, though another is owed. A server's
  * `idleTimeout` does not run meanwhile. May be said several times at once.
+ *
+ * ```ts
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * import { Effect } from "effect"
+ * const report = (stream: SocketStream.SocketStream) =>
+ *   Effect.gen(function* () {
+ *     yield* SocketStream.busy(stream)
+ *     yield* SocketStream.writeLine(stream, "working on it")
+ *     yield* Effect.sleep("1 second")
+ *     yield* SocketStream.writeLine(stream, "done")
+ *   }).pipe(Effect.scoped)
+ * typeof report // => "function"
+ * ```
  */
 export const busy = (self: SocketStream): Effect.Effect<void, never, Scope.Scope> =>
   Effect.asVoid(
@@ -335,13 +617,40 @@ export const busy = (self: SocketStream): Effect.Effect<void, never, Scope.Scope
  *
  * **Errors**: `ConnectionReset` if the peer is gone; `TimedOut` after `writeTimeout` without progress; `Closed` after
  * `endWrite` or `close`. **Interruption**: while it waits, nothing of the chunk has gone; afterwards all of it will.
+ *
+ * ```ts
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * import * as SocketPair from "@effect-sockets/socket/testing/SocketPair"
+ * import { Effect } from "effect"
+ * const program = Effect.gen(function* () {
+ *   const [client, server] = yield* SocketPair.make()
+ *   yield* SocketStream.write(client, "text")
+ *   yield* SocketStream.write(client, Uint8Array.of(33))
+ *   return new TextDecoder().decode(yield* SocketStream.readExactly(server, 5))
+ * })
+ * await Effect.runPromise(Effect.scoped(program)) // => "text!"
+ * ```
  */
 export const write: {
   (chunk: Uint8Array | string): (self: SocketStream) => Effect.Effect<void, NetworkError>
   (self: SocketStream, chunk: Uint8Array | string): Effect.Effect<void, NetworkError>
 } = dual(2, (self: SocketStream, chunk: Uint8Array | string) => Effect.suspend(() => stateOf(self).write(chunk)))
 
-/** Writes a line of text, ended by CR LF. As `write` otherwise. */
+/**
+ * Writes a line of text, ended by CR LF. As `write` otherwise.
+ *
+ * ```ts
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * import * as SocketPair from "@effect-sockets/socket/testing/SocketPair"
+ * import { Effect } from "effect"
+ * const program = Effect.gen(function* () {
+ *   const [client, server] = yield* SocketPair.make()
+ *   yield* SocketStream.writeLine(client, "hi")
+ *   return new TextDecoder().decode(yield* SocketStream.readExactly(server, 4))
+ * })
+ * await Effect.runPromise(Effect.scoped(program)) // => "hi\r\n"
+ * ```
+ */
 export const writeLine: {
   (line: string): (self: SocketStream) => Effect.Effect<void, NetworkError>
   (self: SocketStream, line: string): Effect.Effect<void, NetworkError>
@@ -351,6 +660,19 @@ export const writeLine: {
  * Writes a frame of a codec. As `write` otherwise.
  *
  * **Errors**: also `InvalidFrame` or `FrameTooLong` for a value that is no frame of the codec; nothing of it leaves.
+ *
+ * ```ts
+ * import * as Codec from "@effect-sockets/socket/Codec"
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * import * as SocketPair from "@effect-sockets/socket/testing/SocketPair"
+ * import { Effect } from "effect"
+ * const program = Effect.gen(function* () {
+ *   const [client, server] = yield* SocketPair.make()
+ *   yield* SocketStream.writeFrame(client, Codec.lengthPrefixed("u16"), Uint8Array.of(7))
+ *   return yield* SocketStream.readExactly(server, 3)
+ * })
+ * await Effect.runPromise(Effect.scoped(program)) // => Uint8Array.of(0, 1, 7)
+ * ```
  */
 export const writeFrame: {
   <A>(codec: Codec<A>, frame: A): (self: SocketStream) => Effect.Effect<void, NetworkError>
@@ -368,6 +690,19 @@ export const writeFrame: {
  * Returns when the kernel has all that was written (PORT's `force-output`). It says nothing of the peer.
  *
  * **Errors** as `write`. **Interruption**: what was written still leaves.
+ *
+ * ```ts
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * import * as SocketPair from "@effect-sockets/socket/testing/SocketPair"
+ * import { Effect } from "effect"
+ * const program = Effect.gen(function* () {
+ *   const [client, server] = yield* SocketPair.make()
+ *   yield* SocketStream.write(client, "hello")
+ *   yield* SocketStream.flush(client)
+ *   return client.bytesWritten
+ * })
+ * await Effect.runPromise(Effect.scoped(program)) // => 5
+ * ```
  */
 export const flush = (self: SocketStream): Effect.Effect<void, NetworkError> =>
   Effect.suspend(() => stateOf(self).flush("write"))
@@ -379,6 +714,19 @@ export const flush = (self: SocketStream): Effect.Effect<void, NetworkError> =>
  *
  * **Errors** as `read` of `self` and `write` to `to`; what `to` has not taken stays readable. **Interruption** loses
  * nothing either.
+ *
+ * ```ts
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * import * as SocketPair from "@effect-sockets/socket/testing/SocketPair"
+ * import { Effect } from "effect"
+ * const program = Effect.gen(function* () {
+ *   const [client, server] = yield* SocketPair.make()
+ *   yield* SocketStream.write(client, "hello")
+ *   yield* SocketStream.endWrite(client)
+ *   return yield* SocketStream.copy(server, server)
+ * })
+ * await Effect.runPromise(Effect.scoped(program)) // => 5
+ * ```
  */
 export const copy: {
   (to: SocketStream): (self: SocketStream) => Effect.Effect<number, NetworkError>
@@ -390,6 +738,20 @@ export const copy: {
 /**
  * Ends the output: FIN follows what was written, reading goes on (half-close). Returns when the kernel has the output.
  * A second call is fine.
+ *
+ * ```ts
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * import * as SocketPair from "@effect-sockets/socket/testing/SocketPair"
+ * import { Effect, Option } from "effect"
+ * const program = Effect.gen(function* () {
+ *   const [client, server] = yield* SocketPair.make()
+ *   yield* SocketStream.endWrite(client)
+ *   const end = yield* SocketStream.read(server)
+ *   yield* SocketStream.writeLine(server, "I can still answer")
+ *   return [end, yield* SocketStream.readLine(client)]
+ * })
+ * await Effect.runPromise(Effect.scoped(program)) // => [Option.none(), Option.some("I can still answer")]
+ * ```
  */
 export const endWrite = (self: SocketStream): Effect.Effect<void, NetworkError> =>
   Effect.suspend(() => {
@@ -403,6 +765,21 @@ export const endWrite = (self: SocketStream): Effect.Effect<void, NetworkError> 
  * `lingerTimeout` and `lingerBytes` at most. Returns when the descriptor is given back. A second call is fine.
  *
  * **Errors**: why something written could not be handed over. **Interruption**: the close goes on.
+ *
+ * ```ts
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * import * as SocketPair from "@effect-sockets/socket/testing/SocketPair"
+ * import { Effect, Fiber } from "effect"
+ * const program = Effect.gen(function* () {
+ *   const [client, server] = yield* SocketPair.make()
+ *   yield* SocketStream.writeLine(server, "the last word")
+ *   const closing = yield* Effect.forkChild(SocketStream.close(server))
+ *   const bytes = yield* SocketStream.readAll(client)
+ *   yield* Effect.all([SocketStream.close(client), Fiber.join(closing)])
+ *   return new TextDecoder().decode(bytes)
+ * })
+ * await Effect.runPromise(Effect.scoped(program)) // => "the last word\r\n"
+ * ```
  */
 export const close = (self: SocketStream): Effect.Effect<void, NetworkError> =>
   Effect.suspend(() => {
@@ -414,7 +791,21 @@ export const close = (self: SocketStream): Effect.Effect<void, NetworkError> =>
     })
   })
 
-/** Cuts the connection: the peer sees a reset (RST), never an end of input. Whoever waits here fails with `Closed`. */
+/**
+ * Cuts the connection: the peer sees a reset (RST), never an end of input. Whoever waits here fails with `Closed`.
+ *
+ * ```ts
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * import * as SocketPair from "@effect-sockets/socket/testing/SocketPair"
+ * import { Effect } from "effect"
+ * const program = Effect.gen(function* () {
+ *   const [client, server] = yield* SocketPair.make()
+ *   yield* SocketStream.reset(client)
+ *   return (yield* Effect.flip(SocketStream.read(server))).reason._tag
+ * })
+ * await Effect.runPromise(Effect.scoped(program)) // => "ConnectionReset"
+ * ```
+ */
 export const reset = (self: SocketStream): Effect.Effect<void> =>
   Effect.suspend(() => {
     const state = stateOf(self)
@@ -434,6 +825,23 @@ export const reset = (self: SocketStream): Effect.Effect<void> =>
  *
  * **Errors**: `Tls` with OpenSSL's code if the handshake fails; `TimedOut` after `handshakeTimeout`; `Unsupported` by a
  * network without TLS; `Closed`. The connection cannot be used afterwards. **Interruption** cuts the connection.
+ *
+ * ```ts
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * import * as SocketPair from "@effect-sockets/socket/testing/SocketPair"
+ * import { Effect } from "effect"
+ * const program = Effect.gen(function* () {
+ *   const [client, server] = yield* SocketPair.make()
+ *   const startTls = Effect.gen(function* () {
+ *     yield* SocketStream.writeLine(client, "STARTTLS")
+ *     yield* SocketStream.readLine(client)
+ *     return yield* SocketStream.upgradeTls(client, { side: "client", options: { servername: "mail.example" } })
+ *   })
+ *   yield* SocketStream.writeLine(server, "220 Ready to start TLS")
+ *   return (yield* Effect.flip(startTls)).reason
+ * })
+ * await Effect.runPromise(Effect.scoped(program)) // => { _tag: "Unsupported", detail: "TLS on this network" }
+ * ```
  */
 export const upgradeTls: {
   (options: Tls.HandshakeOptions): (self: SocketStream) => Effect.Effect<Tls.HandshakeInfo, NetworkError>
@@ -457,6 +865,21 @@ export const upgradeTls: {
  * What the TLS handshake agreed on, once it has ended.
  *
  * **Errors**: why it failed; `Unsupported` on a stream without TLS.
+ *
+ * ```ts
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * import * as SocketPair from "@effect-sockets/socket/testing/SocketPair"
+ * import { Effect } from "effect"
+ * const program = Effect.gen(function* () {
+ *   const [client, server] = yield* SocketPair.make()
+ *   const isSecure = (stream: SocketStream.SocketStream) => Effect.match(SocketStream.handshake(stream), {
+ *     onFailure: () => false,
+ *     onSuccess: ({ authorized }) => authorized
+ *   })
+ *   return yield* isSecure(client)
+ * })
+ * await Effect.runPromise(Effect.scoped(program)) // => false
+ * ```
  */
 export const handshake = (self: SocketStream): Effect.Effect<Tls.HandshakeInfo, NetworkError> =>
   Effect.suspend(() => {
@@ -467,7 +890,21 @@ export const handshake = (self: SocketStream): Effect.Effect<Tls.HandshakeInfo, 
       : Effect.fail(stateOf(self).error("tls", { _tag: "Unsupported", detail: "this stream is not under TLS" }))
   })
 
-/** The two pairs of address and port: local, then remote (PORT's `socket-host/port`). */
+/**
+ * The two pairs of address and port: local, then remote (PORT's `socket-host/port`).
+ *
+ * ```ts
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * import * as SocketPair from "@effect-sockets/socket/testing/SocketPair"
+ * import { Effect } from "effect"
+ * const program = Effect.gen(function* () {
+ *   const [client, server] = yield* SocketPair.make()
+ *   const [, , remoteHost, remotePort] = SocketStream.hostPort(client)
+ *   return `${remoteHost}, ${remotePort}`
+ * })
+ * await Effect.runPromise(Effect.scoped(program)) // => "127.0.0.1, 49152"
+ * ```
+ */
 export const hostPort = (
   self: SocketStream
 ): readonly [

@@ -14,7 +14,18 @@ import type { AcceptQueue } from "./AcceptQueue.ts"
 
 const TypeId = "~@effect-sockets/socket/ServerSocket" as const
 
-/** An open port. */
+/**
+ * An open port.
+ *
+ * ```ts
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
+ * import { Effect } from "effect"
+ * const state = ({ refused }: ServerSocket.ServerSocket) => `${refused} refused`
+ * const program = Effect.map(ServerSocket.listen(80), state)
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryNetwork.layer()))) // => "0 refused"
+ * ```
+ */
 export interface ServerSocket {
   readonly [TypeId]: typeof TypeId
   /** The address that was opened, with the port that the system chose where 0 was asked for. */
@@ -23,7 +34,14 @@ export interface ServerSocket {
   readonly refused: number
 }
 
-/** Whether a value is a `ServerSocket`. */
+/**
+ * Whether a value is a `ServerSocket`.
+ *
+ * ```ts
+ * import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
+ * ServerSocket.isServerSocket({ address: "127.0.0.1:80" }) // => false
+ * ```
+ */
 export const isServerSocket = (u: unknown): u is ServerSocket => Predicate.hasProperty(u, TypeId)
 
 /** What an operation gets that comes after the port was closed. */

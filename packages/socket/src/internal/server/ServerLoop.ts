@@ -27,7 +27,15 @@ import { Handled, type Handling } from "./Handled.ts"
 import type { ListeningPort } from "./ListeningPort.ts"
 import { bounds, type Handler, type Options } from "./ServerOptions.ts"
 
-/** How the connections ended that were open when a server was stopped. */
+/**
+ * How the connections ended that were open when a server was stopped.
+ *
+ * ```ts
+ * import * as Server from "@effect-sockets/socket/Server"
+ * const text = ({ aborted, drained }: Server.Report) => `${drained} ended in order, ${aborted} were cut`
+ * text({ drained: 2, aborted: 0 }) // => "2 ended in order, 0 were cut"
+ * ```
+ */
 export interface Report {
   /** In order: FIN followed everything that was written, by themselves within `drainTimeout` or between two messages. */
   readonly drained: number

@@ -10,10 +10,34 @@ import { checks as streamChecks, type Options as StreamOptions } from "../stream
 import { checks as ruleChecks, proxyChecks, type Rules } from "./AdmissionRules.ts"
 import type { ListeningPort } from "./ListeningPort.ts"
 
-/** What a server does with each connection. Its scope ends with the connection. */
+/**
+ * What a server does with each connection. Its scope ends with the connection.
+ *
+ * ```ts
+ * import * as Server from "@effect-sockets/socket/Server"
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * import { Effect } from "effect"
+ * const echo: Server.Handler = (stream) => SocketStream.copy(stream, stream)
+ * const logged: Server.Handler = (stream) => Effect.ensuring(echo(stream), Effect.logDebug(`${stream} has ended`))
+ * typeof logged // => "function"
+ * ```
+ */
 export type Handler<R = never> = (stream: SocketStream) => Effect.Effect<unknown, unknown, R>
 
-/** How connections are served. Options of streams that are left out are as `ServerSocket.listen` was told. */
+/**
+ * How connections are served. Options of streams that are left out are as `ServerSocket.listen` was told.
+ *
+ * ```ts
+ * import * as Server from "@effect-sockets/socket/Server"
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
+ * import { Effect } from "effect"
+ * const options: Server.Options = { maxConnections: 1000, readTimeout: "30 seconds", idleTimeout: 0 }
+ * const serve = Effect.flatMap(ServerSocket.listen(80), Server.serve(() => Effect.void, options))
+ * const error = await Effect.runPromise(Effect.flip(serve).pipe(Effect.scoped, Effect.provide(MemoryNetwork.layer())))
+ * error.reason._tag // => "InvalidOption"
+ * ```
+ */
 export interface Options<R = never> extends StreamOptions, Rules {
   /**
    * Connections handled at once, at least 1; others wait in the server socket's queue. Default: what the process's

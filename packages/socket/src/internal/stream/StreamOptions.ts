@@ -2,7 +2,19 @@
 import type * as Duration from "effect/Duration"
 import * as InvalidOption from "@effect-sockets/resolver/InvalidOption"
 
-/** The limits of one stream. */
+/**
+ * The limits of one stream.
+ *
+ * ```ts
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * import * as SocketPair from "@effect-sockets/socket/testing/SocketPair"
+ * import { Effect } from "effect"
+ * const options: SocketStream.Options = { readTimeout: "10 millis" }
+ * const read = Effect.flatMap(SocketPair.make(options), ([client]) => SocketStream.read(client))
+ * const error = await Effect.runPromise(Effect.flip(Effect.scoped(read)))
+ * error.reason // => { _tag: "TimedOut", millis: 10 }
+ * ```
+ */
 export interface Options {
   /**
    * How long one read may take, from its start until it has what it wants: a peer that drips single bytes does not

@@ -71,7 +71,10 @@ export interface Server {
   readonly snapshot: Effect.Effect<ReadonlyArray<ConnectionSnapshot>>
   /** Stops in order and tells how. A second call gives the same report. **Interruption**: the stop goes on. */
   readonly stop: Effect.Effect<Report>
-  /** Stops at once: every connection is reset, so that no peer takes its end for an orderly one. */
+  /**
+   * Stops at once, whatever `drainTimeout` is: every connection is reset, so that no peer takes its end for an orderly
+   * one. Handlers get a second to notice. It may end a `stop` that is under way.
+   */
   readonly abort: Effect.Effect<Report>
   /** Never succeeds; fails when the listener breaks, or with `Closed` when the server is stopped. */
   readonly await: Effect.Effect<never, NetworkError>

@@ -342,3 +342,59 @@ describe("the report", () => {
     })
   )
 })
+
+describe("abort", () => {
+  live(
+    "resets what is handled, idle or busy, and what waits for its turn, at once, and no handler of a waiting one begins",
+    Effect.gen(function* () {
+      let begun = 0
+      const busy = () =>
+        Effect.suspend(() => {
+          begun++
+          return Effect.never
+        })
+      const { connect, server } = yield* serving(busy, { drainTimeout: "1 hour", maxConnections: 3 })
+      const peers = yield* Effect.forEach(Array.from({ length: 9 }), () => connect())
+      yield* handling(server, 3)
+      yield* Effect.sleep(50)
+      const [report, millis] = yield* timed(server.abort)
+      assert.deepStrictEqual(report, { drained: 0, aborted: 3 })
+      assert.isBelow(millis, 1000)
+      assert.strictEqual(begun, 3)
+      for (const peer of peers) assert.strictEqual(yield* endOf(peer), "RST")
+    })
+  )
+
+  live(
+    "ends a stop that is under way",
+    Effect.gen(function* () {
+      const { connect, server } = yield* serving(() => Effect.never, { drainTimeout: "1 hour" })
+      const peer = yield* connect()
+      yield* handling(server, 1)
+      const stopping = yield* start(server.stop)
+      yield* Effect.sleep(20)
+      const [report, millis] = yield* timed(server.abort)
+      assert.deepStrictEqual(report, { drained: 0, aborted: 1 })
+      assert.deepStrictEqual(yield* Fiber.join(stopping), report)
+      assert.isBelow(millis, 1000)
+      assert.strictEqual(yield* endOf(peer), "RST")
+    })
+  )
+
+  for (const [name, handler] of Object.entries(stubborn)) {
+    live(
+      `takes a second at most, whatever drainTimeout is, also when a handler ${name}`,
+      Effect.gen(function* () {
+        const { connect, server } = yield* serving(handler, { drainTimeout: "1 hour" })
+        const peer = yield* connect({ reads: false })
+        yield* handling(server, 1)
+        yield* Effect.sleep(50)
+        const [report, millis] = yield* timed(server.abort)
+        assert.deepStrictEqual(report, { drained: 0, aborted: 1 })
+        assert.isBelow(millis, 3000)
+        peer.socket.resume()
+        assert.strictEqual(yield* endOf(peer), "RST")
+      })
+    )
+  }
+})

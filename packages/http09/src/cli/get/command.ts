@@ -200,7 +200,7 @@ export const get = Command.make(
 ).pipe(
   Command.withDescription(
     "Get documents; their bytes go to standard output, all else to standard error.\n\n" +
-      "Exit status: 0 if every document came whole, 1 if one did not or the command line is wrong; " +
+      "Exit status: 0 if every document came whole, 1 if one did not, 2 if the command line is wrong; " +
       "a signal that ends it leaves no half-written file."
   ),
   Command.withExamples([

@@ -9,6 +9,8 @@ import * as NetAddress from "effect/net/NetAddress"
 import * as NodeOutput from "../output.ts"
 import * as Signal from "../signal.ts"
 import { complain } from "../complaints.ts"
+import * as Announcement from "./announcement.ts"
+import { format } from "./connections.ts"
 import * as Metrics from "./metrics.ts"
 import { parameters, type Settings } from "./settings.ts"
 import * as Site from "./site.ts"
@@ -30,14 +32,17 @@ const addressOf = Effect.fnUntraced(function* ({ host, port, unix, workers }: Se
 
 const run = Effect.fnUntraced(function* (settings: Settings) {
   // Told in the log as the book does; a log that programs read has only requests in it.
-  const say = settings.logFormat === "human" ? NodeOutput.log : NodeOutput.tell
+  const isHuman = settings.logFormat === "human"
+  const say = isHuman ? NodeOutput.log : NodeOutput.tell
+  const stream = isHuman ? process.stdout : process.stderr
   const warn = ({ message }: Error): Effect.Effect<void> => complain(message)
-  const started = (address: NetAddress.SocketAddress) => say(`> Started server on ${Site.nameOf(address)}`)
-  const expose = (text: Effect.Effect<string>) =>
+  const started = (address: NetAddress.SocketAddress) => say(Announcement.linesOf(address, stream).join("\n"))
+  const expose = (metrics: Effect.Effect<string>, connections: Site.Site["connections"]) =>
     settings.metrics === undefined
       ? Effect.void
-      : Effect.flatMap(Metrics.expose(settings.metrics, text, warn), (port) =>
-          port === undefined ? Effect.void : say(`> Metrics on http://127.0.0.1:${port}/metrics`)
+      : Effect.flatMap(
+          Metrics.expose(settings.metrics, { metrics, connections: Effect.map(connections, format) }, warn),
+          (port) => (port === undefined ? Effect.void : say(`> Metrics on http://127.0.0.1:${port}/metrics`))
         )
   const address = yield* addressOf(settings)
   yield* NodeOutput.keepLogging
@@ -52,11 +57,12 @@ const run = Effect.fnUntraced(function* (settings: Settings) {
     )
   if (settings.workers > 1 && NetAddress.isInetAddress(address)) {
     const workers = Workers.make(settings, { ...place, address })
-    yield* expose(workers.metrics)
+    yield* expose(workers.metrics, workers.connections)
     return yield* orCut(workers.serve, workers.cut)
   }
-  yield* expose(Metrics.format)
-  return yield* orCut(Site.serve(settings, { ...place, address }), Site.resetAll)
+  const site = Site.make(settings, { ...place, address })
+  yield* expose(Metrics.format, site.connections)
+  return yield* orCut(site.serve, site.cut)
 })
 
 /** `http09 serve`. */
@@ -67,7 +73,7 @@ export const serve = Command.make("serve", parameters, (settings) =>
   )
 ).pipe(
   Command.withDescription(
-    "Serve a folder until interrupted by SIGINT or SIGTERM. Every flag can also be a variable of the environment, named in brackets; the flag wins."
+    "Serve a folder until SIGINT, SIGTERM or SIGHUP: then downloads get --drain-timeout to end, and the exit status is 0. One more SIGINT or SIGTERM, or SIGQUIT, ends it at once. Other failures exit with 1, a wrong command line with 2. Every flag can also be a variable of the environment, named in brackets; the flag wins."
   ),
   Command.withShortDescription("Serve a folder until interrupted"),
   Command.withExamples([

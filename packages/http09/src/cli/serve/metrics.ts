@@ -38,8 +38,6 @@ export const merge = (texts: ReadonlyArray<string>): string => {
   return [...families.values()].map(({ heads, samples }) => [...heads, ...samples, ""].join("\n")).join("")
 }
 
-const contentType = "text/plain; version=0.0.4; charset=utf-8"
-
 /** Scrapers are few: of more connections than that the oldest is reset, which is the likeliest to stand still. */
 const maxScrapers = 16
 
@@ -61,23 +59,44 @@ const boundScrapers = (server: http.Server): void => {
   })
 }
 
-/** Answers `GET /metrics` on 127.0.0.1 until the scope closes: the port. */
-const onPort = (port: number, text: Effect.Effect<string>): Effect.Effect<number, MetricsError, Scope.Scope> =>
+/** What is given: for machines that count, and for people who look. */
+export interface Figures {
+  /** In Prometheus's text form. */
+  readonly metrics: Effect.Effect<string>
+  /** As JSON. */
+  readonly connections: Effect.Effect<string>
+}
+
+/** A page of the port. */
+interface Page {
+  readonly contentType: string
+  readonly text: Effect.Effect<string>
+}
+
+const send = (response: http.ServerResponse, { contentType, text }: Page): void => {
+  Effect.runFork(
+    Effect.map(text, (body) => {
+      response.writeHead(200, { "content-type": contentType, "content-length": Buffer.byteLength(body) })
+      response.end(body)
+    })
+  )
+}
+
+/** Answers `GET /metrics` and `GET /connections` on 127.0.0.1 until the scope closes: the port. */
+const onPort = (port: number, figures: Figures): Effect.Effect<number, MetricsError, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.callback<http.Server, MetricsError>((resume) => {
+      const pages = new Map<string | undefined, Page>([
+        ["/metrics", { contentType: "text/plain; version=0.0.4; charset=utf-8", text: figures.metrics }],
+        ["/connections", { contentType: "application/json", text: figures.connections }]
+      ])
       const server = http.createServer((request, response) => {
         response.shouldKeepAlive = false
         const isRead = request.method === "GET" || request.method === "HEAD"
-        if (!isRead || request.url !== "/metrics") {
-          response.writeHead(isRead ? 404 : 405, { "content-type": "text/plain" }).end("GET /metrics\n")
-          return
-        }
-        Effect.runFork(
-          Effect.map(text, (body) => {
-            response.writeHead(200, { "content-type": contentType, "content-length": Buffer.byteLength(body) })
-            response.end(body)
-          })
-        )
+        const page = pages.get(request.url)
+        if (isRead && page !== undefined) return send(response, page)
+        response.writeHead(isRead ? 404 : 405, { "content-type": "text/plain" })
+        response.end("GET /metrics, GET /connections\n")
       })
       boundScrapers(server)
       const fail = (error: NodeJS.ErrnoException): void => {
@@ -134,10 +153,12 @@ const intoFile = (
   )
 }
 
-/** Gives the metrics where they are wanted until the scope closes: the port, if it is one. */
+/** Gives the figures where they are wanted until the scope closes, a file only the metrics: the port, if it is one. */
 export const expose = (
   target: MetricsTarget,
-  text: Effect.Effect<string>,
+  figures: Figures,
   onError: (error: MetricsError) => Effect.Effect<void>
 ): Effect.Effect<number | undefined, MetricsError, Scope.Scope> =>
-  target._tag === "Port" ? onPort(target.port, text) : Effect.as(intoFile(target.file, text, onError), undefined)
+  target._tag === "Port"
+    ? onPort(target.port, figures)
+    : Effect.as(intoFile(target.file, figures.metrics, onError), undefined)

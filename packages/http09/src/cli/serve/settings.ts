@@ -157,7 +157,7 @@ export const parameters = {
   metrics: setting(
     "metrics",
     metricsTarget,
-    "Give figures for Prometheus on a port of 127.0.0.1, or write them to a file every 10 seconds",
+    "Give figures for Prometheus, and /connections, on a port of 127.0.0.1, or write them to a file every 10 seconds",
     undefined
   ),
   workers: setting("workers", integer(1, 256), "Processes that share the port, and the limits below", 1),

@@ -17,7 +17,7 @@ import type * as Scope from "effect/Scope"
 import * as NodeOutput from "../output.ts"
 import * as Metrics from "./metrics.ts"
 import type { Settings } from "./settings.ts"
-import type { Place } from "./site.ts"
+import type { Place, Site } from "./site.ts"
 import { spawn, type Worker, type WorkerError } from "./workerProcess.ts"
 
 /** Workers that were started in the place of one that died. */
@@ -36,14 +36,12 @@ const soundAfter = 10_000
 /** How long to wait after so many early deaths in a row. */
 export const waitAfter = (deaths: number): number => Math.min(longestWait, shortestWait * 2 ** deaths)
 
-/** Several processes. */
-export interface Workers {
+/** Several processes. `connections` and `cut` are those of all. */
+export interface Workers extends Pick<Site, "connections" | "cut"> {
   /** The metrics of all, each sample labelled with its worker. */
   readonly metrics: Effect.Effect<string>
   /** Serves until it is told to stop, and drains all: how many connections they had to cut. */
   readonly serve: Effect.Effect<number, NetworkError | WorkerError>
-  /** Has all reset what is open and end, now. */
-  readonly cut: Effect.Effect<void>
 }
 
 /**
@@ -134,5 +132,12 @@ export const make = (
     Effect.forEach(current.values(), (worker) => worker.cut, { concurrency: "unbounded", discard: true })
   )
 
-  return { metrics, serve, cut }
+  const connections = Effect.suspend(() =>
+    Effect.all(
+      Array.from(current.values(), (worker) => worker.connections),
+      { concurrency: "unbounded" }
+    )
+  ).pipe(Effect.map((all) => all.flat()))
+
+  return { metrics, serve, cut, connections }
 }

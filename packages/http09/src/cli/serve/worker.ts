@@ -11,13 +11,15 @@ import * as Metric from "effect/Metric"
 import * as Runtime from "effect/Runtime"
 import * as NodeOutput from "../output.ts"
 import { report } from "../complaints.ts"
-import { addressOf, type News, type Order } from "./workerMessages.ts"
+import { addressOf, type Answer, type News, type Order } from "./workerMessages.ts"
 import * as Metrics from "./metrics.ts"
 import { share } from "./settings.ts"
 import * as Site from "./site.ts"
 
 const starts = Deferred.makeUnsafe<Extract<Order, { _tag: "Start" }>>()
 const stops = Deferred.makeUnsafe<void>()
+
+let site: Site.Site | undefined
 
 const stop = (): void => {
   Deferred.doneUnsafe(stops, Exit.void)
@@ -27,7 +29,7 @@ const stop = (): void => {
 const cut = (): void => {
   Effect.runFork(
     Effect.andThen(
-      Site.resetAll,
+      site === undefined ? Effect.void : site.cut,
       Effect.sync(() => process.exit(1))
     )
   )
@@ -40,11 +42,22 @@ const tell = (news: News): Effect.Effect<void> =>
     process.send(news, () => resume(Effect.void))
   })
 
+const answers: Readonly<Record<Answer["_tag"], Effect.Effect<Answer>>> = {
+  Metrics: Effect.map(Metrics.format, (text) => ({ _tag: "Metrics", text })),
+  Connections: Effect.suspend(() =>
+    Effect.map(site === undefined ? Effect.succeed([]) : site.connections, (connections) => ({
+      _tag: "Connections",
+      connections
+    }))
+  )
+}
+
 process.on("message", (order: Order) => {
   if (order._tag === "Start") Deferred.doneUnsafe(starts, Exit.succeed(order))
   else if (order._tag === "Stop") stop()
   else if (order._tag === "Cut") cut()
-  else Effect.runFork(Effect.flatMap(Metrics.format, (text) => tell({ _tag: "Metrics", id: order.id, text })))
+  else
+    Effect.runFork(Effect.flatMap(answers[order.question], (answer) => tell({ _tag: "Answer", id: order.id, answer })))
 })
 // What comes from a terminal reaches all processes; the first one tells the others. A service manager may send SIGTERM to all.
 process.on("SIGINT", () => {})
@@ -70,7 +83,7 @@ const main = Effect.gen(function* () {
   const { settings, worker } = start
   const { maxConnections, maxPerPeer, workers } = settings
   process.title = `http09 worker ${worker}`
-  const cut = yield* Site.serve(
+  const mine = Site.make(
     {
       ...settings,
       maxConnections: share(maxConnections, worker, workers),
@@ -86,7 +99,9 @@ const main = Effect.gen(function* () {
         }),
       stop: Deferred.await(stops)
     }
-  ).pipe(Effect.provideService(Metric.CurrentMetricAttributes, { worker: String(worker) }))
+  )
+  site = mine
+  const cut = yield* mine.serve.pipe(Effect.provideService(Metric.CurrentMetricAttributes, { worker: String(worker) }))
   yield* tell({ _tag: "Stopped", cut })
 }).pipe(
   Effect.scoped,

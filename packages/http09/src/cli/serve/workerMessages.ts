@@ -2,6 +2,7 @@
  * What `http09 serve` and its workers tell each other.
  */
 import * as NetAddress from "effect/net/NetAddress"
+import type { ConnectionInfo } from "./connections.ts"
 import type { Settings } from "./settings.ts"
 
 /** The argument of a process that is a worker: the command line knows no such command. */
@@ -9,6 +10,11 @@ export const workerArgument = "worker-of-serve"
 
 /** Whether this process is a worker: only another process of this program can start one, since it needs a channel. */
 export const isWorker = process.argv[2] === workerArgument && process.send !== undefined
+
+/** What a worker answers while it runs. */
+export type Answer =
+  | { readonly _tag: "Metrics"; readonly text: string }
+  | { readonly _tag: "Connections"; readonly connections: ReadonlyArray<ConnectionInfo> }
 
 /** To a worker. */
 export type Order =
@@ -21,7 +27,7 @@ export type Order =
       readonly host: string
       readonly port: number
     }
-  | { readonly _tag: "Metrics"; readonly id: number }
+  | { readonly _tag: "Ask"; readonly id: number; readonly question: Answer["_tag"] }
   /** Close the port, let downloads end within the time for that, exit. */
   | { readonly _tag: "Stop" }
   /** Reset what is open, exit. */
@@ -32,7 +38,8 @@ export type News =
   | { readonly _tag: "Listening" }
   /** Why it does not start. It exits. */
   | { readonly _tag: "Failed"; readonly message: string }
-  | { readonly _tag: "Metrics"; readonly id: number; readonly text: string }
+  /** To the question of that number. */
+  | { readonly _tag: "Answer"; readonly id: number; readonly answer: Answer }
   /** It has stopped, and cut so many connections. It exits. */
   | { readonly _tag: "Stopped"; readonly cut: number }
 

@@ -8,7 +8,8 @@ import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import { type ChildProcess, fork } from "node:child_process"
 import * as NodeOutput from "../output.ts"
-import { type News, type Order, workerArgument } from "./workerMessages.ts"
+import type { ConnectionInfo } from "./connections.ts"
+import { type Answer, type News, type Order, workerArgument } from "./workerMessages.ts"
 
 /** Why a worker did not start. */
 export class WorkerError extends Data.TaggedError("WorkerError")<{
@@ -34,6 +35,8 @@ export interface Worker {
   readonly ended: Effect.Effect<string>
   /** Its metrics; nothing if it does not answer within a second. */
   readonly metrics: Effect.Effect<string>
+  /** The connections that it has; none if it does not answer within a second. */
+  readonly connections: Effect.Effect<ReadonlyArray<ConnectionInfo>>
   /** Has it reset what is open and end, now; waits a second for that. */
   readonly cut: Effect.Effect<void>
 }
@@ -64,7 +67,7 @@ class WorkerProcess implements Worker {
   private readonly options: Options
   private readonly listens = Deferred.makeUnsafe<void, WorkerError>()
   private readonly ends = Deferred.makeUnsafe<string>()
-  private readonly asked = new Map<number, (text: string) => void>()
+  private readonly asked = new Map<number, (answer: Answer | undefined) => void>()
   private lastId = 0
 
   constructor(options: Options) {
@@ -91,11 +94,11 @@ class WorkerProcess implements Worker {
     if (news._tag === "Listening") Deferred.doneUnsafe(this.listens, Exit.void)
     else if (news._tag === "Failed") this.fail(`did not start: ${news.message}`, news.message)
     else if (news._tag === "Stopped") this.options.onCut(news.cut)
-    else this.answer(news.id, news.text)
+    else this.answer(news.id, news.answer)
   }
 
-  private answer(id: number, text: string): void {
-    this.asked.get(id)?.(text)
+  private answer(id: number, answer: Answer | undefined): void {
+    this.asked.get(id)?.(answer)
     this.asked.delete(id)
   }
 
@@ -106,7 +109,7 @@ class WorkerProcess implements Worker {
   private gone(how: string, early = " before it listened"): void {
     this.fail(`${how}${early}`, `worker ${this.options.start.worker} ${how}${early}`)
     Deferred.doneUnsafe(this.ends, Exit.succeed(how))
-    for (const id of this.asked.keys()) this.answer(id, "")
+    for (const id of this.asked.keys()) this.answer(id, undefined)
   }
 
   get listening(): Effect.Effect<void, WorkerError> {
@@ -117,16 +120,27 @@ class WorkerProcess implements Worker {
     return Deferred.await(this.ends)
   }
 
-  get metrics(): Effect.Effect<string> {
-    const answer = Effect.callback<string>((resume) => {
+  private ask(question: Answer["_tag"]): Effect.Effect<Answer | undefined> {
+    const answer = Effect.callback<Answer | undefined>((resume) => {
       const id = ++this.lastId
-      this.asked.set(id, (text) => resume(Effect.succeed(text)))
-      this.tell({ _tag: "Metrics", id })
+      this.asked.set(id, (answer) => resume(Effect.succeed(answer)))
+      this.tell({ _tag: "Ask", id, question })
       return Effect.sync(() => this.asked.delete(id))
     })
     return Effect.raceFirst(
-      Effect.timeoutOrElse(answer, { duration: answerTime, orElse: () => Effect.succeed("") }),
-      Effect.as(this.ended, "")
+      Effect.timeoutOrElse(answer, { duration: answerTime, orElse: () => Effect.undefined }),
+      Effect.as(this.ended, undefined)
+    )
+  }
+
+  get metrics(): Effect.Effect<string> {
+    return Effect.map(this.ask("Metrics"), (answer) => (answer?._tag === "Metrics" ? answer.text : ""))
+  }
+
+  get connections(): Effect.Effect<ReadonlyArray<ConnectionInfo>> {
+    const { worker } = this.options.start
+    return Effect.map(this.ask("Connections"), (answer) =>
+      answer?._tag === "Connections" ? answer.connections.map((info) => ({ worker, ...info })) : []
     )
   }
 

@@ -3,9 +3,9 @@ import * as Effect from "effect/Effect"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { merge } from "../../../src/cli/serve/metrics.ts"
-import { temporary } from "../../utils/folders.ts"
+import { temporary, write } from "../../utils/folders.ts"
 import { http09, serving } from "../../utils/processes.ts"
-import { exchange } from "../../utils/raw.ts"
+import { connect, exchange } from "../../utils/raw.ts"
 import { scripted } from "../../utils/servers.ts"
 import { eventually, measured, parseMetrics, total } from "../../utils/workers.ts"
 
@@ -29,6 +29,47 @@ describe("merge", () => {
 })
 
 describe("http09 serve --metrics", () => {
+  for (const workers of [[], ["--workers", "2"]]) {
+    it.live(
+      `answers GET /connections with those that are answered now, the oldest first${workers.length > 0 ? ", of all workers" : ""}`,
+      () =>
+        Effect.gen(function* () {
+          const folder = yield* temporary
+          yield* write(folder, { large: Buffer.alloc(8_000_000, "x") })
+          const server = yield* measured([folder, ...workers])
+          const connections = Effect.promise(async () => {
+            const answer = await fetch(server.url.replace("/metrics", "/connections"))
+            assert.strictEqual(answer.headers.get("content-type"), "application/json")
+            return (await answer.json()) as ReadonlyArray<Record<string, unknown>>
+          })
+          assert.deepStrictEqual(yield* connections, [])
+          const silent = yield* connect(server.port)
+          yield* Effect.sleep("200 millis")
+          const download = yield* connect(server.port)
+          download.pause()
+          download.write("GET /large\r\n")
+          yield* server.until("> Serving file")
+          yield* Effect.sleep("200 millis")
+          const [first, second] = yield* connections
+          const known = { localAddress: `127.0.0.1:${server.port}`, state: "open" }
+          assert.include(first, {
+            ...known,
+            remoteAddress: `127.0.0.1:${silent.localPort}`,
+            bytesRead: 0,
+            isIdle: true
+          })
+          assert.include(second, { ...known, remoteAddress: `127.0.0.1:${download.localPort}`, isIdle: false })
+          assert.include(second, { bytesRead: 12 })
+          assert.isAbove(Number(second.bytesWritten), 0)
+          assert.isAbove(Number(first.age), Number(second.age))
+          for (const one of [first, second]) assert.strictEqual("worker" in one, workers.length > 0)
+          server.child.kill("SIGQUIT")
+          yield* server.ended
+        }).pipe(Effect.scoped),
+      limit
+    )
+  }
+
   it.live(
     "answers GET /metrics on a port of the loopback with what was counted so far, and nothing else",
     () =>

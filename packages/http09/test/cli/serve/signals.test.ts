@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as net from "node:net"
 import { temporary, write } from "../../utils/folders.ts"
 import { serving } from "../../utils/processes.ts"
@@ -51,6 +52,23 @@ describe("no signal makes a part of a document look whole", () => {
         limit
       )
     }
+
+    it.live(
+      `SIGQUIT resets those that wait for their turn at ${processes} as well: to them FIN would be a whole document`,
+      () =>
+        Effect.gen(function* () {
+          const server = yield* serving(["--max-connections", "1", ...workers])
+          const clients = yield* Effect.replicateEffect(connect(server.port), 12)
+          yield* Effect.sleep("300 millis")
+          const answers = yield* Effect.forkChild(Effect.forEach(clients, collect, { concurrency: "unbounded" }), {
+            startImmediately: true
+          })
+          server.child.kill("SIGQUIT")
+          assert.strictEqual((yield* Effect.timeout(server.ended, "5 seconds")).status, "SIGQUIT")
+          for (const { ending } of yield* Fiber.join(answers)) assert.strictEqual(ending, "reset")
+        }).pipe(Effect.scoped),
+      limit
+    )
 
     it.live(
       `SIGHUP lets downloads of ${processes} end as SIGTERM does, however often it comes`,

@@ -82,6 +82,8 @@ export class ServerLoop<R> implements Taker, Handling {
   private readonly permits: Semaphore.Semaphore
   private readonly metrics: SocketMetrics.ServerMetrics
   private readonly empty = Latch.makeUnsafe(true)
+  /** Open when all connections were cut: none of them needs time to end in order. */
+  private readonly hurry = Latch.makeUnsafe(false)
   private clock!: Clock.Clock
   private context: Context.Context<R> = Context.empty() as Context.Context<R>
   private runFork = Effect.runForkWith(this.context)
@@ -273,8 +275,9 @@ export class ServerLoop<R> implements Taker, Handling {
 
   // The end --------------------------------------------------------------------------------------------------------
 
-  /** Resets every connection, whatever it does. */
+  /** Resets every connection, whatever it does. A stop waits no longer for any of them. */
   cutAll(): void {
+    this.hurry.openUnsafe()
     for (const handled of this.handled) handled.cut()
   }
 
@@ -290,7 +293,8 @@ export class ServerLoop<R> implements Taker, Handling {
     this.isStopping = true
     yield* this.port.close
     for (const { stream } of this.handled) stream.lookForIdle()
-    yield* Effect.timeoutOption(this.empty.await, this.options.drainTimeout ?? defaultDrain)
+    const drained = Effect.raceFirst(this.empty.await, this.hurry.await)
+    yield* Effect.timeoutOption(drained, this.options.drainTimeout ?? defaultDrain)
     for (const handled of this.handled) handled.endNow()
     yield* Effect.timeoutOption(this.empty.await, abortGrace)
     const report: Report = { drained: this.drained, aborted: this.aborted + this.handled.size }

@@ -76,11 +76,11 @@ const nextDefaultLine = optionalFrame(defaultLine)
 export const line = (options?: DelimitedOptions): ReadAttempt<Option.Option<string>> =>
   options?.maxBytes === undefined ? nextDefaultLine : optionalFrame(Codec.line(options))
 
-const defaultAll = 1024 * 1024
+const defaultRest = frame(Codec.rest(1024 * 1024))
 
 /** All bytes up to the end of input. */
 export const all = (options?: DelimitedOptions): ReadAttempt<Uint8Array> =>
-  frame(Codec.rest(options?.maxBytes ?? defaultAll))
+  options?.maxBytes === undefined ? defaultRest : frame(Codec.rest(options.maxBytes))
 
 /** What a driver takes: the next frame, `more`, why there is none, or `end`. */
 export type Take<A> = (stream: StreamState) => Decoder.Outcome<A> | End

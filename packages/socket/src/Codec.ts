@@ -40,6 +40,26 @@ export interface Options {
   readonly maxBytes?: number | undefined
 }
 
+/**
+ * How lines and other delimited frames are read.
+ *
+ * ```ts
+ * import * as Codec from "@effect-sockets/socket/Codec"
+ * import * as Decoder from "@effect-sockets/socket/Decoder"
+ *
+ * const options: Codec.DelimitedOptions = { maxBytes: 512, requireDelimiter: true }
+ * const cut = Decoder.decodeAll(Codec.line(options), [new TextEncoder().encode("QUIT\r\nDELETE /tm")])
+ * cut._tag === "Failure" && cut.failure._tag // => "UnexpectedEof"
+ * ```
+ */
+export interface DelimitedOptions extends Options {
+  /**
+   * Whether the last frame must have its delimiter: where the input ends before it, the read fails with `UnexpectedEof`.
+   * For commands and heads, of which half must not count as one. Default: the end of input ends a frame, too.
+   */
+  readonly requireDelimiter?: boolean | undefined
+}
+
 const defaultMaxBytes = 65_536
 
 /**
@@ -59,17 +79,19 @@ export const make = <A>(
   encode: (frame: A) => Uint8Array | string | Decoder.Failure
 ): Codec<A> => ({ ...decoder, encode })
 
+const checks = { maxBytes: InvalidOption.integerOrInfinity(0), requireDelimiter: InvalidOption.boolean }
+
 const tooLong = (limit: number): Decoder.Failure => new Decoder.Failure({ _tag: "FrameTooLong", limit })
 
 /** The content's bound, and room for what stands around it. */
 const bounded = <A>(
-  options: Options | undefined,
+  options: DelimitedOptions | undefined,
   around: number,
   decode: (limit: number) => (input: Decoder.Input) => Decoder.Outcome<A>,
   encode: (limit: number) => (frame: A) => Uint8Array | string | Decoder.Failure
 ): Codec<A> => {
   const limit = options?.maxBytes ?? defaultMaxBytes
-  const reason = InvalidOption.find({ maxBytes: limit }, { maxBytes: InvalidOption.integerOrInfinity(0) })
+  const reason = InvalidOption.find({ ...options, maxBytes: limit }, checks)
   return reason === undefined
     ? make(Decoder.make(decode(limit), { maxBytes: limit + around }), encode(limit))
     : make<A>(Decoder.refused(reason), () => new Decoder.Failure(reason))
@@ -93,7 +115,7 @@ const length = (text: string): number => encoder.encode(text).length
  * Codec.line().encode("one") // => "one\r\n"
  * ```
  */
-export const line = (options?: Options): Codec<string> =>
+export const line = (options?: DelimitedOptions): Codec<string> =>
   bounded(
     options,
     2,
@@ -104,7 +126,7 @@ export const line = (options?: Options): Codec<string> =>
       const end = index === -1 ? input.size : index
       const content = end > 0 && input.peek(end - 1) === cr ? end - 1 : end
       if (content > limit) return new Decoder.Failure({ _tag: "LineTooLong", limit })
-      if (index === -1 && !input.ended) return Decoder.more
+      if (index === -1 && (!input.ended || options?.requireDelimiter === true)) return Decoder.more
       const text = input.text(content)
       input.skip(index === -1 ? end - content : end - content + 1)
       return text
@@ -128,7 +150,7 @@ export const line = (options?: Options): Codec<string> =>
  * Decoder.decodeAll(field, [Uint8Array.of(7, 8, 0, 9, 0)]) // => Result.succeed([Uint8Array.of(7, 8), Uint8Array.of(9)])
  * ```
  */
-export const delimited = (delimiter: Uint8Array, options?: Options): Codec<Uint8Array> => {
+export const delimited = (delimiter: Uint8Array, options?: DelimitedOptions): Codec<Uint8Array> => {
   if (delimiter.length === 0) return refusedDelimiter
   return bounded(
     options,
@@ -136,9 +158,10 @@ export const delimited = (delimiter: Uint8Array, options?: Options): Codec<Uint8
     (limit) => (input) => {
       const index = input.indexOf(delimiter)
       const end = index === -1 ? input.size : index
-      const halfDelimiter = index === -1 && !input.ended ? delimiter.length - 1 : 0
+      const mayEnd = input.ended && options?.requireDelimiter !== true
+      const halfDelimiter = index === -1 && !mayEnd ? delimiter.length - 1 : 0
       if (end > limit + halfDelimiter) return new Decoder.Failure({ _tag: "LineTooLong", limit })
-      if (index === -1 && !input.ended) return Decoder.more
+      if (index === -1 && !mayEnd) return Decoder.more
       const bytes = input.take(end)
       if (index !== -1) input.skip(delimiter.length)
       return bytes
@@ -425,7 +448,7 @@ export const netstring = (options?: Options): Codec<Uint8Array> =>
  * Decoder.decodeAll(event, [new TextEncoder().encode("{\"id\":8}\n")]) // => Result.succeed([{ id: 8 }])
  * ```
  */
-export const jsonLine = <A, I>(schema: Schema.Codec<A, I>, options?: Options): Codec<A> => {
+export const jsonLine = <A, I>(schema: Schema.Codec<A, I>, options?: DelimitedOptions): Codec<A> => {
   const text = line(options)
   const json = Schema.fromJsonString(schema)
   const decode = Schema.decodeUnknownResult(json)

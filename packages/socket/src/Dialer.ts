@@ -11,6 +11,7 @@ import * as InvalidOption from "@effect-sockets/resolver/InvalidOption"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
+import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as HttpConnect from "./internal/dialer/HttpConnect.ts"
@@ -79,6 +80,8 @@ const defaultTimeout = 30_000
 /** Bytes of the head of an answer to CONNECT, and interim answers before it. */
 const maxHead = 16_384
 const maxInterim = 8
+
+const noAnswer: Reason = { _tag: "UnexpectedEof", received: 0 }
 
 type Step = Effect.Effect<void, NetworkError>
 
@@ -180,11 +183,13 @@ const http: Protocol = {
     Effect.gen(function* () {
       yield* SocketStream.write(stream, HttpConnect.encodeRequest(target, credentials))
       for (let heads = 0; heads <= maxInterim; heads++) {
-        const head = yield* SocketStream.readUntil(stream, HttpConnect.beforeHeadEnd, { maxBytes: maxHead })
-        // At the end of input `readUntil` gives what there is: only this byte tells that the head is whole.
-        const [last] = yield* SocketStream.readExactly(stream, 1)
-        const whole = head._tag === "Some" && last === HttpConnect.headEnd ? head.value : new Uint8Array(0)
-        const said = yield* Effect.mapError(Effect.fromResult(HttpConnect.decodeHead(whole)), fail)
+        // A head that is cut off must not count as one.
+        const head = yield* SocketStream.readUntil(stream, HttpConnect.headEnd, {
+          maxBytes: maxHead,
+          requireDelimiter: true
+        })
+        if (Option.isNone(head)) return yield* makeError("read", stream.remoteAddress, noAnswer)
+        const said = yield* Effect.mapError(Effect.fromResult(HttpConnect.decodeHead(head.value)), fail)
         if (said === "open") return
       }
       return yield* fail(ProxyTarget.badReply("the proxy gives no final answer"))

@@ -21,7 +21,7 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as InvalidOption from "@effect-sockets/resolver/InvalidOption"
 import type { HostInput, Resolver } from "@effect-sockets/resolver/Resolver"
-import type { Codec } from "./Codec.ts"
+import type * as Codec from "./Codec.ts"
 import type { Connection, SecureConnection } from "./Connection.ts"
 import * as Decoder from "./Decoder.ts"
 import { connect, type RaceOptions } from "./internal/client/ConnectRace.ts"
@@ -276,7 +276,7 @@ export const readExactly: {
 } = dual(2, (self: SocketStream, count: number) => stateOf(self).read(Reads.exactly(count)))
 
 /**
- * How far a delimited read looks.
+ * How far a delimited read looks, and whether the delimiter must be there: `Codec.DelimitedOptions`.
  *
  * ```ts
  * import * as SocketStream from "@effect-sockets/socket/SocketStream"
@@ -291,13 +291,14 @@ export const readExactly: {
  * await Effect.runPromise(Effect.scoped(program)) // => { _tag: "LineTooLong", limit: 3 }
  * ```
  */
-export type DelimitedOptions = Reads.DelimitedOptions
+export type DelimitedOptions = Codec.DelimitedOptions
 
 /**
  * The bytes before the next `delimiter` (at least one byte), which is taken too. At the end of input the rest, then
  * none.
  *
- * **Errors**: `LineTooLong` if more than `maxBytes` come before it. What came stays readable, in constant memory.
+ * **Errors**: `LineTooLong` if more than `maxBytes` come before it; `UnexpectedEof` for a rest, where `requireDelimiter`
+ * says so. What came stays readable, in constant memory.
  *
  * ```ts
  * import * as SocketStream from "@effect-sockets/socket/SocketStream"
@@ -331,7 +332,8 @@ export const readUntil: {
  * The next line as UTF-8 text, without its LF or CR LF; the last line may lack either. None at the end of input.
  * Bytes that are not UTF-8 come out as U+FFFD: use `readUntil` where that matters.
  *
- * **Errors**: `LineTooLong` if the line has more than `maxBytes`. What came stays readable, in constant memory.
+ * **Errors**: `LineTooLong` if the line has more than `maxBytes`; `UnexpectedEof` for a last line that has no end, where
+ * `requireDelimiter` says so. What came stays readable, in constant memory.
  *
  * ```ts
  * import * as SocketStream from "@effect-sockets/socket/SocketStream"
@@ -374,11 +376,11 @@ export const readLine: {
  * ```
  */
 export const readAll: {
-  (options?: DelimitedOptions): (self: SocketStream) => Effect.Effect<Uint8Array, NetworkError>
-  (self: SocketStream, options?: DelimitedOptions): Effect.Effect<Uint8Array, NetworkError>
+  (options?: Codec.Options): (self: SocketStream) => Effect.Effect<Uint8Array, NetworkError>
+  (self: SocketStream, options?: Codec.Options): Effect.Effect<Uint8Array, NetworkError>
 } = dual(
   (args) => isSocketStream(args[0]),
-  (self: SocketStream, options?: DelimitedOptions) => stateOf(self).read(Reads.all(options))
+  (self: SocketStream, options?: Codec.Options) => stateOf(self).read(Reads.all(options))
 )
 
 /**
@@ -675,9 +677,9 @@ export const writeLine: {
  * ```
  */
 export const writeFrame: {
-  <A>(codec: Codec<A>, frame: A): (self: SocketStream) => Effect.Effect<void, NetworkError>
-  <A>(self: SocketStream, codec: Codec<A>, frame: A): Effect.Effect<void, NetworkError>
-} = dual(3, <A>(self: SocketStream, codec: Codec<A>, frame: A) =>
+  <A>(codec: Codec.Codec<A>, frame: A): (self: SocketStream) => Effect.Effect<void, NetworkError>
+  <A>(self: SocketStream, codec: Codec.Codec<A>, frame: A): Effect.Effect<void, NetworkError>
+} = dual(3, <A>(self: SocketStream, codec: Codec.Codec<A>, frame: A) =>
   Effect.suspend(() => {
     const encoded = codec.encode(frame)
     return encoded instanceof Decoder.Failure

@@ -20,9 +20,8 @@ export const encodeRequest = (target: ProxyTarget, credentials: Credentials | un
   return `CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\n${basic}\r\n`
 }
 
-/** The last byte of an answer's head, and the three before it. */
-export const headEnd = 10
-export const beforeHeadEnd = Uint8Array.of(13, 10, 13)
+/** The end of an answer's head. */
+export const headEnd = Uint8Array.of(13, 10, 13, 10)
 
 const decoder = new TextDecoder("latin1")
 

@@ -54,32 +54,28 @@ export const optionalFrame =
 /** Exactly as many bytes. */
 export const exactly = (count: number): ReadAttempt<Uint8Array> => frame(Codec.bytes(count))
 
-/** How far a delimited read looks. */
-export interface DelimitedOptions {
-  /** Bytes before the delimiter, at least 0, or `Infinity` for no bound. Default 65,536. */
-  readonly maxBytes?: number | undefined
-}
-
 /** The next piece before a delimiter. */
-export const until = (delimiter: Uint8Array, options?: DelimitedOptions): ReadAttempt<Option.Option<Uint8Array>> =>
-  optionalFrame(Codec.delimited(delimiter, options))
+export const until = (
+  delimiter: Uint8Array,
+  options?: Codec.DelimitedOptions
+): ReadAttempt<Option.Option<Uint8Array>> => optionalFrame(Codec.delimited(delimiter, options))
 
 const defaultLine = Codec.line()
 
 /** The decoder of lines. */
-export const lineDecoder = (options?: DelimitedOptions): Decoder.Decoder<string> =>
-  options?.maxBytes === undefined ? defaultLine : Codec.line(options)
+export const lineDecoder = (options?: Codec.DelimitedOptions): Decoder.Decoder<string> =>
+  options === undefined ? defaultLine : Codec.line(options)
 
 const nextDefaultLine = optionalFrame(defaultLine)
 
 /** The next line. */
-export const line = (options?: DelimitedOptions): ReadAttempt<Option.Option<string>> =>
-  options?.maxBytes === undefined ? nextDefaultLine : optionalFrame(Codec.line(options))
+export const line = (options?: Codec.DelimitedOptions): ReadAttempt<Option.Option<string>> =>
+  options === undefined ? nextDefaultLine : optionalFrame(Codec.line(options))
 
 const defaultRest = frame(Codec.rest(1024 * 1024))
 
 /** All bytes up to the end of input. */
-export const all = (options?: DelimitedOptions): ReadAttempt<Uint8Array> =>
+export const all = (options?: Codec.Options): ReadAttempt<Uint8Array> =>
   options?.maxBytes === undefined ? defaultRest : frame(Codec.rest(options.maxBytes))
 
 /** What a driver takes: the next frame, `more`, why there is none, or `end`. */

@@ -19,6 +19,7 @@ import * as InvalidOption from "@effect-sockets/resolver/InvalidOption"
 import { AcceptQueue } from "./internal/server/AcceptQueue.ts"
 import { closedError, isServerSocket, ListeningPort, type ServerSocket } from "./internal/server/ListeningPort.ts"
 import { checks, limitsFrom, type Options as StreamOptions } from "./internal/stream/StreamOptions.ts"
+import { portProblem } from "./internal/port.ts"
 import { withoutYield } from "./internal/withoutYield.ts"
 import { type ListenOptions, Network } from "./Network.ts"
 import { make as makeError, type NetworkError, type Reason } from "./NetworkError.ts"
@@ -71,16 +72,13 @@ const defaultQueue = (capacity: number): number => Math.max(1, Math.min(1024, Ma
 const listenAddress = (
   target: number | NetAddress.SocketAddress
 ): Effect.Effect<NetAddress.SocketAddress, NetworkError> =>
-  typeof target !== "number"
-    ? Effect.succeed(target)
-    : Number.isInteger(target) && target >= 0 && target <= 65_535
+  Effect.suspend(() => {
+    if (typeof target !== "number") return Effect.succeed(target)
+    const problem = portProblem(target, 0)
+    return problem === undefined
       ? Effect.succeed(inetAddressUnsafe(ipv4Loopback, target))
-      : Effect.fail(
-          makeError("listen", String(target), {
-            _tag: "InvalidAddress",
-            detail: "a port is an integer from 0 to 65535"
-          })
-        )
+      : Effect.fail(makeError("listen", String(target), problem))
+  })
 
 /**
  * Opens a port until the scope closes. A number is a port of 127.0.0.1, with 0 for any free one: nothing is exposed to

@@ -384,7 +384,10 @@ describe("listen", () => {
       `${port} is no port to listen on`,
       Effect.gen(function* () {
         const error = yield* Effect.flip(ServerSocket.listen(port))
-        assert.strictEqual(error.message, `listen ${port}: invalid address: a port is an integer from 0 to 65535`)
+        assert.strictEqual(
+          error.message,
+          `listen ${port}: invalid address: port ${port} is not an integer from 0 to 65535`
+        )
       })
     )
   }

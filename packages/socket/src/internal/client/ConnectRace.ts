@@ -16,6 +16,7 @@ import type { ResolverError } from "@effect-sockets/resolver/ResolverError"
 import type { Connection } from "../../Connection.ts"
 import { type ConnectOptions, Network } from "../../Network.ts"
 import { make as makeError, type NetworkError, type Reason } from "../../NetworkError.ts"
+import { portProblem } from "../port.ts"
 import { checks as streamChecks, limitsFrom, type Options } from "../stream/StreamOptions.ts"
 import { StreamState } from "../stream/StreamState.ts"
 
@@ -233,10 +234,7 @@ class Race {
 const problem = (target: Target, options: RaceOptions & Options): Reason | undefined => {
   const invalid = InvalidOption.find(options, checks)
   if (invalid !== undefined || NetAddress.isSocketAddress(target)) return invalid
-  const { port } = target
-  return Number.isInteger(port) && port >= 1 && port <= 65_535
-    ? undefined
-    : { _tag: "InvalidAddress", detail: `port ${port} is not an integer from 1 to 65535` }
+  return portProblem(target.port, 1)
 }
 
 /** The address that needs no resolver, if the target is one. */

@@ -1,10 +1,12 @@
 /** Where a connection through a proxy goes, as proxies are told. */
+
 import * as HostName from "@effect-sockets/resolver/HostName"
 import type { HostInput } from "@effect-sockets/resolver/Resolver"
 import * as Ipaddr from "@effect-sockets/ipaddr/Ipaddr"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
 import type { Reason } from "../../NetworkError.ts"
+import { portProblem } from "../port.ts"
 
 /** A host and a port that were looked at: a proxy gets nothing that could be taken for something else. */
 export interface ProxyTarget {
@@ -28,10 +30,10 @@ const hostOf = (host: HostInput): Result.Result<ProxyTarget["host"], Reason> => 
 }
 
 /** Looks at a host and a port. */
-export const make = (host: HostInput, port: number): Result.Result<ProxyTarget, Reason> =>
-  Number.isInteger(port) && port >= 1 && port <= 65_535
-    ? Result.map(hostOf(host), (host) => ({ host, port }))
-    : invalid("a port is an integer from 1 to 65535")
+export const make = (host: HostInput, port: number): Result.Result<ProxyTarget, Reason> => {
+  const problem = portProblem(port, 1)
+  return problem === undefined ? Result.map(hostOf(host), (host) => ({ host, port })) : Result.fail(problem)
+}
 
 /** As `host:port`, an IPv6 address in brackets: the form of URIs, of CONNECT and of messages. */
 export const format = ({ host, port }: ProxyTarget): string =>

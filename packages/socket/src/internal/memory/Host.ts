@@ -125,9 +125,6 @@ export class Host {
       this.clientPorts.add(free)
       return Result.succeed(free)
     }
-    if (!Number.isInteger(wanted) || wanted < 1 || wanted > lastPort) {
-      return Result.fail({ _tag: "InvalidAddress", detail: `local port ${wanted} is not an integer from 1 to 65535` })
-    }
     if (this.isTaken(wanted)) return Result.fail({ _tag: "AddressInUse" })
     this.clientPorts.add(wanted)
     return Result.succeed(wanted)

@@ -4,6 +4,7 @@
  * A line holds no control character, whatever a client sent or a file is called: a stranger can forge no other line and
  * move no terminal.
  */
+import * as Printable from "@effect-sockets/resolver/Printable"
 import { isNetworkError } from "@effect-sockets/socket/NetworkError"
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
@@ -63,12 +64,14 @@ const human = (event: Event): string | undefined => {
   const client = NetAddress.formatSocketAddress(event.stream.remoteAddress)
   if (event._tag !== "Ended") {
     const received = `> Received request from host ${client}`
-    return event._tag === "Serving" ? `${received}\n> Serving file ${escapeText(event.document.name)}...` : received
+    return event._tag === "Serving"
+      ? `${received}\n> Serving file ${Printable.escape(event.document.name)}...`
+      : received
   }
   const { answer, bytes, exit, size } = event
   const whole = size === undefined ? "" : ` of ${size}`
-  const what = answer?._tag === "Serving" ? ` of file ${escapeText(answer.document.name)}` : ""
-  const reason = Exit.isFailure(exit) ? escapeText(why(exit.cause)) : ""
+  const what = answer?._tag === "Serving" ? ` of file ${Printable.escape(answer.document.name)}` : ""
+  const reason = Exit.isFailure(exit) ? Printable.escape(why(exit.cause)) : ""
   return `> Sent only ${bytes}${whole} bytes${what} to host ${client}: ${reason}`
 }
 
@@ -96,15 +99,6 @@ const json = (event: Ended): string => {
 
 const utf8 = new TextDecoder("utf-8", { ignoreBOM: true })
 const hex = (code: number, digits: number): string => code.toString(16).padStart(digits, "0")
-
-/** Not letters, marks, numbers, punctuation, symbols or the space: controls, direction marks, line separators. */
-const unprintable = /[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu
-
-const isAscii = /^[ -~]*$/
-
-/** Names are ASCII nearly always, and the question for that costs a tenth of the search by categories. */
-const escapeText = (text: string): string =>
-  isAscii.test(text) ? text : text.replace(unprintable, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`)
 
 const needsEscape = (byte: number): boolean => byte < 0x20 || byte > 0x7e || byte === 0x22 || byte === 0x5c
 

@@ -4,7 +4,7 @@
 import * as Schema from "effect/Schema"
 import type * as NetAddress from "effect/net/NetAddress"
 import { describe as describeOption } from "./InvalidOption.ts"
-import { printable } from "./internal/Printable.ts"
+import * as Printable from "./Printable.ts"
 
 /**
  * The reason of a {@link ResolverError}, told apart by `_tag`.
@@ -112,7 +112,7 @@ export class ResolverError extends Schema.TaggedError<ResolverError>("@effect-so
   }
 ) {
   override get message(): string {
-    return `${this.operation} ${printable(this.query)}: ${this.explanation}`
+    return `${this.operation} ${Printable.name(this.query)}: ${this.explanation}`
   }
 
   /** The reason in words, as in the message. */

@@ -22,22 +22,17 @@ import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 import * as fs from "node:fs"
 import * as Hostent from "./Hostent.ts"
-import { escapeControls, printable } from "./internal/Printable.ts"
+import * as CommandLine from "./CommandLine.ts"
 import * as NodeResolver from "./NodeResolver.ts"
+import * as Printable from "./Printable.ts"
 import * as Resolver from "./Resolver.ts"
 import { ResolverError } from "./ResolverError.ts"
 
 /** Some hosts could not be resolved, and it has been said which. */
 class Unresolved extends Data.TaggedError("Unresolved")<{}> {}
 
-/** Longer complaints are cut: what is complained of may be of any length. */
-const longestComplaint = 500
-
 /** A line on standard error; what came from the command line may hold what acts on a terminal. */
-const complain = (text: string): Effect.Effect<void> => {
-  const line = escapeControls(text.replace(/\s*\n\s*/g, " ").trim())
-  return Console.error(`resolver: ${line.length > longestComplaint ? `${line.slice(0, longestComplaint)}…` : line}`)
-}
+const complain = (text: string): Effect.Effect<void> => Console.error(`resolver: ${Printable.line(text)}`)
 
 const toJson = Schema.encodeSync(Hostent.Hostent)
 
@@ -60,7 +55,7 @@ const resolver = Command.make(
       Resolver.resolveHostIpaddr(host).pipe(
         Effect.flatMap((found) => Console.log(json ? JSON.stringify(toJson(found)) : Hostent.format(found))),
         Effect.as(true),
-        Effect.catch((error) => Effect.as(complain(`${printable(host)}: ${error.explanation}`), false))
+        Effect.catch((error) => Effect.as(complain(`${Printable.name(host)}: ${error.explanation}`), false))
       )
     const shown = yield* Effect.forEach(hosts, show).pipe(
       Effect.provide(dns.length === 0 ? NodeResolver.layer : NodeResolver.layerDns({ servers: dns }))
@@ -75,16 +70,6 @@ const resolver = Command.make(
     { command: "resolver --dns 9.9.9.9 --json www.example.org", description: "Ask one name server, print JSON" }
   ])
 )
-
-/** Help and version on standard output; a bad command line is one line on standard error. */
-const presenter: CliOutput.Presenter = {
-  present: (event) =>
-    event._tag === "Version" || (event._tag === "Help" && event.reason === "Requested")
-      ? CliOutput.defaultPresenter.present(event)
-      : complain(
-          `${event._tag === "Help" ? "a host is missing" : event.errors.map(({ message }) => message).join("; ")} (see resolver --help)`
-        )
-}
 
 const report = (cause: Cause.Cause<unknown>): Effect.Effect<void> => {
   const error = Cause.squash(cause)
@@ -104,9 +89,12 @@ const { version } = JSON.parse(fs.readFileSync(new URL("../package.json", import
   readonly version: string
 }
 
-const isScript = process.env.npm_lifecycle_event === "start"
-/** pnpm hands `start -- --json` on with its `--`. */
-const args = process.argv.slice(2).filter((arg, index) => !(arg === "--" && index === 0 && isScript))
+const args = CommandLine.fromScript(process.argv.slice(2), 0, process.env)
+
+const presenter = CommandLine.presenter({
+  missing: "a host is missing",
+  complain: (line) => Console.error(`resolver: ${line}`)
+})
 
 const main = Command.runWith(resolver, { version })(args).pipe(
   Effect.tapCause(report),

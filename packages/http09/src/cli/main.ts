@@ -3,6 +3,7 @@
  *
  * Every failure is one line on standard error and exit status 1; 2 for a command line that cannot be meant.
  */
+import * as CommandLine from "@effect-sockets/resolver/CommandLine"
 import * as NodeResolver from "@effect-sockets/resolver/NodeResolver"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as CliConfig from "effect/cli/CliConfig"
@@ -23,9 +24,8 @@ const http09 = Command.make("http09").pipe(
   Command.withSubcommands([serve, get])
 )
 
-const isScript = process.env.npm_lifecycle_event === "start"
-/** pnpm hands `start -- --port 9000` on with its `--`, which would make operands of all that follows. */
-const args = process.argv.slice(2).filter((arg, index) => !(arg === "--" && index === 1 && isScript))
+// `start` is `serve`, in front of what the user types.
+const args = CommandLine.fromScript(process.argv.slice(2), 1, process.env)
 
 const { version } = JSON.parse(fs.readFileSync(inPackage("package.json"), "utf8")) as { readonly version: string }
 

@@ -32,11 +32,10 @@ const descriptorLimit = (): number => {
 const reservedDescriptors = 32
 
 /**
- * Half of what the descriptor limit leaves, since a handler may hold a file for each connection, and at most 10,000:
- * out of descriptors, Node accepts and closes connections without a word.
+ * Half of what the descriptor limit leaves, since a handler may hold a file for each connection: out of descriptors, Node
+ * accepts and closes connections without a word.
  */
-const capacityOf = (limit: number): number =>
-  Math.max(1, Math.min(10_000, Math.floor((limit - reservedDescriptors) / 2)))
+const capacityOf = (limit: number): number => Math.max(1, Math.floor((limit - reservedDescriptors) / 2))
 
 /**
  * The network of this machine.

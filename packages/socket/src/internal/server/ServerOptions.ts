@@ -98,7 +98,7 @@ export const bounds = (
 ): { readonly maxConnections: number; readonly queue: number } => {
   const descriptors = 2 * parts.capacity
   const given = parts.isQueueGiven ? queue.capacity : undefined
-  const most =
-    maxConnections ?? Math.max(1, Math.min(mostConnections, Math.floor((descriptors - (given ?? descriptors / 6)) / 2)))
+  const waiting = given ?? Math.min(longestQueue, descriptors / 6)
+  const most = maxConnections ?? Math.max(1, Math.min(mostConnections, Math.floor((descriptors - waiting) / 2)))
   return { maxConnections: most, queue: given ?? Math.max(1, Math.min(longestQueue, descriptors - 2 * most)) }
 }

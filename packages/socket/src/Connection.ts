@@ -129,6 +129,11 @@ export interface Connection {
    * the connection breaks. Until then there is no next call, and the arrays are not changed.
    */
   write(chunks: ReadonlyArray<Uint8Array>): boolean
+  /**
+   * A count that grows whenever the kernel takes bytes of a write that is under way: how `writeTimeout` tells a slow peer
+   * from one that has stopped. Left out by transports that cannot see it: then a whole write counts as one step.
+   */
+  sentBytes?(): number
   /** Ends the output (FIN). Called when all that was written is in the kernel. The connection closes by itself once both sides ended. */
   end(): void
   /** Gives the descriptor back now; `closed` follows. The peer sees FIN, or RST if it sent what nobody read. */

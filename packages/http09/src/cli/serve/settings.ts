@@ -176,7 +176,13 @@ export const parameters = {
     "no limit"
   ),
   headerTimeout: setting("header-timeout", time(1), "Time for the whole request line, then reset", 15_000, "15s"),
-  sendTimeout: setting("send-timeout", time(1), "Time in which a client may read nothing, then reset", 60_000, "60s"),
+  sendTimeout: setting(
+    "send-timeout",
+    time(1),
+    "Time in which a client takes nothing of what waits for it, then reset",
+    60_000,
+    "60s"
+  ),
   maxAge: setting("total-timeout", time(1), "Time for a whole connection, then reset", 3_600_000, "1h"),
   drainTimeout: setting("drain-timeout", time(0), "Time for downloads when the server stops", 10_000, "10s")
 } as const

@@ -57,6 +57,8 @@ export class Endpoint implements Connection {
   /** Taken of the first that waits. */
   private offset = 0
   private writing = false
+  /** Bytes that the kernel has taken so far. */
+  private takenBytes = 0
   private ended = false
   private finArrived = false
   private finReported = false
@@ -109,6 +111,10 @@ export class Endpoint implements Connection {
     return false
   }
 
+  sentBytes(): number {
+    return this.takenBytes
+  }
+
   end(): void {
     if (!this.open || this.ended) return
     this.sendFin()
@@ -140,6 +146,7 @@ export class Endpoint implements Connection {
       const taken = Uint8Array.prototype.slice.call(chunk, this.offset, this.offset + out.room)
       out.take(taken)
       this.offset += taken.length
+      this.takenBytes += taken.length
       if (this.offset === chunk.length) {
         this.waitingAt++
         this.offset = 0

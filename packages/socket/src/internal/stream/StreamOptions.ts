@@ -23,9 +23,12 @@ export interface Options {
    */
   readonly readTimeout?: Duration.Input | undefined
   /**
-   * How long output may stand still because the peer does not read, seen in steps of 256 KiB. Then the connection is
-   * reset and what waits fails with `TimedOut`. Default 60 seconds, nginx's `send_timeout`. It also bounds `close`
-   * towards a stalled peer.
+   * How long the kernel may take nothing of what waits to be sent, because the peer does not read. Then, or up to a
+   * quarter later, the connection is reset and what waits fails with `TimedOut`. Default 60 seconds, nginx's
+   * `send_timeout`. It also bounds `close` towards a stalled peer.
+   *
+   * A peer that reads slowly but steadily is not cut, as long as it reads enough in this time for the kernel to take more:
+   * Linux does so once a third of its send buffer is free, which is 1.4 MB where that has grown to its limit of 4 MB.
    */
   readonly writeTimeout?: Duration.Input | undefined
   /**

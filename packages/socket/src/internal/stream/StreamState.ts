@@ -108,6 +108,8 @@ export class StreamState implements ConnectionEvents {
   private inTurn = false
   /** When output last moved, on the transport's timers, while some waits. */
   private progressAt = 0
+  /** What the transport counted as sent by then. */
+  private progress = 0
   /** Bytes dropped since the owner closed. */
   private drained = 0
   private lingerUntil = Infinity
@@ -517,7 +519,15 @@ export class StreamState implements ConnectionEvents {
     if (this.limits.writeTimeout === Infinity || this.gone) return
     const { timers } = this.connection
     this.progressAt = timers.now()
-    this.deadlines.arm(timers, this.progressAt + this.limits.writeTimeout)
+    this.progress = this.connection.sentBytes?.() ?? 0
+    this.deadlines.arm(timers, this.nextLookAtProgress(this.progressAt))
+  }
+
+  /** The kernel does not say when it takes a part of a write: it is asked four times within the write's deadline. */
+  private nextLookAtProgress(now: number): number {
+    const { writeTimeout } = this.limits
+    const stalledAt = this.progressAt + writeTimeout
+    return this.connection.sentBytes === undefined ? stalledAt : Math.min(stalledAt, now + writeTimeout / 4)
   }
 
   written(): void {
@@ -703,9 +713,11 @@ export class StreamState implements ConnectionEvents {
     let earliest = this.expiresAt
     if (this.output.inFlight > 0) {
       const { writeTimeout } = this.limits
-      const stalledAt = this.progressAt + writeTimeout
-      if (stalledAt <= now) return this.cut({ _tag: "TimedOut", millis: writeTimeout })
-      earliest = Math.min(earliest, stalledAt)
+      const progress = this.connection.sentBytes?.() ?? 0
+      if (progress > this.progress) this.progressAt = now
+      this.progress = progress
+      if (this.progressAt + writeTimeout <= now) return this.cut({ _tag: "TimedOut", millis: writeTimeout })
+      earliest = Math.min(earliest, this.nextLookAtProgress(now))
     }
     // Until FIN, the write's deadline bounds the close.
     if (this.states.whole === "lingering") {

@@ -34,6 +34,8 @@ export class InputBuffer {
   private searched = 0
 
   push(chunk: Uint8Array): void {
+    // More may come while the one before is on loan: what it makes a program write may bring it.
+    if (this.borrowed !== undefined) this.endBorrow()
     this.size += chunk.length
     if (chunk.length >= smallChunk || this.head === this.chunks.length) {
       this.block = undefined
@@ -54,6 +56,7 @@ export class InputBuffer {
 
   /** As `push`, of an array that is only borrowed: what is taken is copied, and `endBorrow` copies what is left. */
   borrow(chunk: Uint8Array): void {
+    if (this.borrowed !== undefined) this.endBorrow()
     this.size += chunk.length
     this.chunks.push(chunk)
     this.borrowed = chunk

@@ -23,8 +23,8 @@ export class InputQueue {
 
   /** Whether somebody waits for more input. */
   get isWaiting(): boolean {
-    const { length } = this.readers
-    return length > 1 || (length === 1 && !this.readers[0].isBusy)
+    const { readers } = this
+    return readers.length > 0 && (!readers[0].isBusy || readers.some(({ isBusy }) => !isBusy))
   }
 
   /** Whether anybody is here at all, busy or not. */

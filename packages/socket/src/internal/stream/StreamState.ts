@@ -184,6 +184,11 @@ export class StreamState implements ConnectionEvents {
     return whole === "gone" || whole === "closed"
   }
 
+  /** Nothing passes any more: the descriptor is gone, or about to be. */
+  private get isOver(): boolean {
+    return this.cause !== undefined || this.gone
+  }
+
   /** Its owner has closed it or has it no more: reads and writes fail. */
   private get isClosed(): boolean {
     const { whole } = this.states
@@ -251,15 +256,14 @@ export class StreamState implements ConnectionEvents {
   }
 
   private holdBack(): void {
-    if (!this.paused && !this.readers.isWaiting && this.input.size >= this.limits.highWaterMark) {
-      this.paused = true
-      this.connection.pause()
-    }
+    if (this.input.size < this.limits.highWaterMark || this.paused || this.readers.isWaiting || this.isOver) return
+    this.paused = true
+    this.connection.pause()
   }
 
   /** Asks for input again that was held back, unless a handshake is about to take it. */
   private askForMore(): void {
-    if (!this.paused || this.states.whole === "upgrading") return
+    if (!this.paused || this.isOver || this.states.whole === "upgrading") return
     this.paused = false
     this.connection.resume()
   }
@@ -431,8 +435,12 @@ export class StreamState implements ConnectionEvents {
     if (error !== undefined) return Effect.fail(error)
     if (chunk.length === 0) return Effect.void
     if (!this.output.hasWriters) {
-      // The kernel may have room for what only waits for the turn's end.
-      if (this.scheduled && !this.hasRoom) this.sendNow()
+      if (this.scheduled && !this.hasRoom) {
+        // The kernel may have room for what only waits for the turn's end, or the connection break now.
+        this.sendNow()
+        const failure = this.outputError("write")
+        if (failure !== undefined) return Effect.fail(failure)
+      }
       if (this.hasRoom) {
         this.put(chunk)
         return Effect.void
@@ -446,9 +454,11 @@ export class StreamState implements ConnectionEvents {
   }
 
   flush(operation: Operation): Effect.Effect<void, NetworkError> {
-    if (this.isClosed) return Effect.fail(this.error(operation, closed))
-    if (this.cause !== undefined) return Effect.fail(this.error(operation, this.cause))
-    return this.isFlushed ? Effect.void : this.waitForOutput(undefined)
+    // Sends what is due, and may find the connection broken.
+    const { isFlushed } = this
+    const reason = this.isClosed ? closed : this.cause
+    if (reason !== undefined) return Effect.fail(this.error(operation, reason))
+    return isFlushed ? Effect.void : this.waitForOutput(undefined)
   }
 
   /** Whether the kernel has all that was written; what only waits for the turn's end is sent for it. */
@@ -507,16 +517,16 @@ export class StreamState implements ConnectionEvents {
   private push(): void {
     this.scheduled = false
     const { output } = this
-    while (output.inFlight === 0 && output.hasPending && this.cause === undefined) {
+    while (output.inFlight === 0 && output.hasPending && !this.isOver) {
       if (!this.connection.write(output.next())) return this.awaitProgress()
       this.taken()
     }
-    if (output.inFlight > 0 || this.gone || this.cause !== undefined) return
+    if (output.inFlight > 0 || this.isOver) return
     if (this.states.output === "ending" && !output.hasWriters) this.sendFin()
   }
 
   private awaitProgress(): void {
-    if (this.limits.writeTimeout === Infinity || this.gone) return
+    if (this.limits.writeTimeout === Infinity || this.isOver) return
     const { timers } = this.connection
     this.progressAt = timers.now()
     this.progress = this.connection.sentBytes?.() ?? 0
@@ -538,11 +548,11 @@ export class StreamState implements ConnectionEvents {
   /** The kernel has what was in flight. */
   private taken(): void {
     this.bytesWritten += this.output.taken()
-    if (!this.gone && this.cause === undefined) this.serveWriters()
+    this.serveWriters()
   }
 
   private serveWriters(): void {
-    while (true) {
+    while (!this.isOver) {
       const writer = this.output.shift(this.limits.highWaterMark)
       if (writer === undefined) return
       if (writer.chunk !== undefined) this.put(writer.chunk)
@@ -586,8 +596,9 @@ export class StreamState implements ConnectionEvents {
     this.drained = this.input.size
     this.input.clear()
     this.serveReaders()
-    if (this.gone) return
     this.askForMore()
+    // Readers and the transport may have gone on meanwhile, to the end.
+    if (this.isOver) return
     if (this.states.output === "ended") this.linger()
     else this.endWrite()
   }
@@ -623,14 +634,21 @@ export class StreamState implements ConnectionEvents {
 
   /** Cuts the connection, for `reason`. What came before can still be read. */
   private cut(reason: Reason): void {
-    if (this.gone) return
-    this.step("cut")
-    this.cause ??= reason
-    this.connection.reset()
+    if (this.breakOff(reason)) this.connection.reset()
   }
 
+  /** Nothing passes from now on, for `reason`. Whether it did until now. */
+  private breakOff(reason: Reason): boolean {
+    if (this.isOver) return false
+    this.step("cut")
+    this.cause = reason
+    return true
+  }
+
+  /** The transport resets the connection, or whoever calls does. */
   defect(cause: unknown): void {
     this.crash ??= { cause }
+    this.breakOff({ _tag: "ConnectionReset" })
   }
 
   /** What happens outside a call of the transport has its guard here. */
@@ -639,7 +657,7 @@ export class StreamState implements ConnectionEvents {
       call()
     } catch (defect) {
       this.defect(defect)
-      this.cut({ _tag: "ConnectionReset" })
+      if (!this.gone) this.connection.reset()
     }
   }
 

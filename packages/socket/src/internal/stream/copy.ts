@@ -42,8 +42,10 @@ class Copier implements Reader {
   private readonly move = (): Outcome<number> | undefined => {
     const { from, to } = this
     while (true) {
+      // Sends what is due, and may find the connection broken.
+      const { isFlushed } = to
       const error = to.outputError("write")
-      if (!to.isFlushed && error === undefined) {
+      if (!isFlushed && error === undefined) {
         this.waitForKernel()
         return undefined
       }

@@ -10,6 +10,9 @@ export const startTls = (
   stream: StreamState,
   options: Tls.HandshakeOptions
 ): Result.Result<SecureConnection, NetworkError> => {
+  // It may have been closed or cut while what was written left.
+  const error = stream.outputError("tls")
+  if (error !== undefined) return Result.fail(error)
   const { connection, input } = stream
   // `beginUpgrade` has seen that the connection can.
   const secure = connection.startTls!(options, input.take(input.size))

@@ -28,12 +28,22 @@ import type * as Tls from "./Tls.ts"
  *
  * ```ts
  * import * as Dialer from "@effect-sockets/socket/Dialer"
- * import { Effect } from "effect"
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import * as Server from "@effect-sockets/socket/Server"
+ * import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import { Effect, Layer, Option } from "effect"
  *
- * const careful: Dialer.Dialer = (host, port) => Effect.timeoutOrElse(Dialer.direct()(host, port), {
- *   duration: "5 seconds", orElse: () => Dialer.direct()("backup.test", port)
+ * const careful = (first: Dialer.Dialer, other: Dialer.Dialer): Dialer.Dialer => (host, port) =>
+ *   Effect.catch(first(host, port), () => other(host, port))
+ * const program = Effect.gen(function* () {
+ *   yield* Server.start(yield* ServerSocket.listen(7), (stream) => SocketStream.writeLine(stream, "directly"))
+ *   const stream = yield* careful(Dialer.socks5("127.0.0.1", 1080)(Dialer.direct()), Dialer.direct())("127.0.0.1", 7)
+ *   return yield* SocketStream.readLine(stream)
  * })
- * typeof careful // => "function"
+ * const live = Layer.merge(MemoryNetwork.layer(), Resolver.layerStatic({}))
+ * await program.pipe(Effect.scoped, Effect.provide(live), Effect.runPromise) // => Option.some("directly")
  * ```
  */
 export type Dialer = (
@@ -46,9 +56,20 @@ export type Dialer = (
  *
  * ```ts
  * import * as Dialer from "@effect-sockets/socket/Dialer"
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import * as Server from "@effect-sockets/socket/Server"
+ * import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import { Effect, Layer, Option } from "effect"
  *
- * const dial = Dialer.direct({ connectTimeout: "3 seconds" })
- * dial.length // => 2
+ * const program = Effect.gen(function* () {
+ *   yield* Server.start(yield* ServerSocket.listen(7), (stream) => SocketStream.writeLine(stream, "hello"))
+ *   const dial = Dialer.direct({ connectTimeout: "3 seconds" })
+ *   return yield* Effect.flatMap(dial("echo.test", 7), SocketStream.readLine())
+ * })
+ * const live = Layer.merge(MemoryNetwork.layer(), Resolver.layerStatic({ hosts: { "echo.test": ["127.0.0.1"] } }))
+ * await program.pipe(Effect.scoped, Effect.provide(live), Effect.runPromise) // => Option.some("hello")
  * ```
  */
 export const direct =
@@ -60,10 +81,22 @@ export const direct =
  * What a proxy is told and how long it may take.
  *
  * ```ts
- * import type * as Dialer from "@effect-sockets/socket/Dialer"
+ * import * as Dialer from "@effect-sockets/socket/Dialer"
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import * as Server from "@effect-sockets/socket/Server"
+ * import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import { Effect, Layer } from "effect"
  *
- * const options: Dialer.ProxyOptions = { credentials: { user: "ada", password: "secret" }, timeout: "5 seconds" }
- * options.credentials?.user // => "ada"
+ * const options: Dialer.ProxyOptions = { credentials: { user: "ada", password: "secret" }, timeout: "50 millis" }
+ * const program = Effect.gen(function* () {
+ *   yield* Server.start(yield* ServerSocket.listen(1080), () => Effect.never)
+ *   return yield* Effect.flip(Dialer.socks5("127.0.0.1", 1080, options)(Dialer.direct())("hidden.test", 80))
+ * })
+ * const live = Layer.merge(MemoryNetwork.layer(), Resolver.layerStatic({}))
+ * const { message } = await program.pipe(Effect.scoped, Effect.provide(live), Effect.runPromise)
+ * message // => "open hidden.test:80: timed out after 50 ms"
  * ```
  */
 export interface ProxyOptions {
@@ -164,13 +197,26 @@ const socks: Protocol = {
  * ```ts
  * import * as Dialer from "@effect-sockets/socket/Dialer"
  * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import * as Server from "@effect-sockets/socket/Server"
+ * import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
  * import * as Resolver from "@effect-sockets/resolver/Resolver"
- * import { Effect, pipe } from "effect"
+ * import { Effect, Layer, Option, pipe } from "effect"
  *
- * const dial = pipe(Dialer.direct(), Dialer.socks5("127.0.0.1", 1080))
- * const error = await dial("hidden.test", 80).pipe(
- *   Effect.flip, Effect.scoped, Effect.provide([MemoryNetwork.layer(), Resolver.layerStatic({})]), Effect.runPromise)
- * error.message // => "open 127.0.0.1:1080: connection refused"
+ * const proxy = Effect.fn(function* (stream: SocketStream.SocketStream) {
+ *   yield* SocketStream.readExactly(stream, 3) // its greeting
+ *   yield* SocketStream.write(stream, Uint8Array.of(5, 0))
+ *   yield* SocketStream.readExactly(stream, 4 + 1 + "hidden.test".length + 2) // where to
+ *   yield* SocketStream.write(stream, Uint8Array.of(5, 0, 0, 1, 0, 0, 0, 0, 0, 0))
+ *   yield* SocketStream.writeLine(stream, "from behind the proxy")
+ * })
+ * const program = Effect.gen(function* () {
+ *   yield* Server.start(yield* ServerSocket.listen(1080), proxy)
+ *   const dial = pipe(Dialer.direct(), Dialer.socks5("127.0.0.1", 1080))
+ *   return yield* Effect.flatMap(dial("hidden.test", 80), SocketStream.readLine())
+ * })
+ * const live = Layer.merge(MemoryNetwork.layer(), Resolver.layerStatic({}))
+ * await program.pipe(Effect.scoped, Effect.provide(live), Effect.runPromise) // => Option.some("from behind the proxy")
  * ```
  */
 export const socks5 = (proxyHost: HostInput, proxyPort: number, options: ProxyOptions = {}) =>
@@ -206,18 +252,21 @@ const http: Protocol = {
  * ```ts
  * import * as Dialer from "@effect-sockets/socket/Dialer"
  * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
- * import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
  * import * as Server from "@effect-sockets/socket/Server"
+ * import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
  * import * as SocketStream from "@effect-sockets/socket/SocketStream"
  * import * as Resolver from "@effect-sockets/resolver/Resolver"
- * import { Effect } from "effect"
+ * import { Effect, Layer, pipe } from "effect"
  *
  * const never = (stream: SocketStream.SocketStream) => SocketStream.write(stream, "HTTP/1.1 403 No\r\n\r\n")
- * const error = await Effect.gen(function* () {
+ * const program = Effect.gen(function* () {
  *   yield* Server.start(yield* ServerSocket.listen(3128), never)
- *   return yield* Effect.flip(Dialer.httpConnect("127.0.0.1", 3128)(Dialer.direct())("hidden.test", 443))
- * }).pipe(Effect.scoped, Effect.provide([MemoryNetwork.layer(), Resolver.layerStatic({})]), Effect.runPromise)
- * error.message // => "open hidden.test:443: permission denied"
+ *   const dial = pipe(Dialer.direct(), Dialer.httpConnect("127.0.0.1", 3128))
+ *   return yield* Effect.flip(dial("hidden.test", 443))
+ * })
+ * const live = Layer.merge(MemoryNetwork.layer(), Resolver.layerStatic({}))
+ * const { message } = await program.pipe(Effect.scoped, Effect.provide(live), Effect.runPromise)
+ * message // => "open hidden.test:443: permission denied"
  * ```
  */
 export const httpConnect = (proxyHost: HostInput, proxyPort: number, options: ProxyOptions = {}) =>
@@ -230,10 +279,20 @@ export const httpConnect = (proxyHost: HostInput, proxyPort: number, options: Pr
  *
  * ```ts
  * import * as Dialer from "@effect-sockets/socket/Dialer"
- * import { pipe } from "effect"
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import * as ProxyProtocol from "@effect-sockets/socket/ProxyProtocol"
+ * import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import { Effect, Layer, pipe } from "effect"
  *
- * const dial = pipe(Dialer.direct(), Dialer.proxyHeader({ _tag: "Local", version: 2, tlvs: [] }))
- * dial.length // => 2
+ * const program = Effect.gen(function* () {
+ *   const port = yield* ServerSocket.listen(4141)
+ *   const dial = pipe(Dialer.direct(), Dialer.proxyHeader({ _tag: "Local", version: 2, tlvs: [] }))
+ *   yield* dial("127.0.0.1", 4141)
+ *   return yield* Effect.flatMap(ServerSocket.accept(port), ProxyProtocol.read())
+ * })
+ * const live = Layer.merge(MemoryNetwork.layer(), Resolver.layerStatic({}))
+ * await program.pipe(Effect.scoped, Effect.provide(live), Effect.runPromise) // => { _tag: "Local", version: 2, tlvs: [] }
  * ```
  */
 export const proxyHeader =
@@ -267,10 +326,18 @@ export const proxyHeader =
  *
  * ```ts
  * import * as Dialer from "@effect-sockets/socket/Dialer"
- * import { pipe } from "effect"
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import { Effect, Layer, pipe } from "effect"
  *
- * const dial = pipe(Dialer.direct(), Dialer.socks5("127.0.0.1", 1080), Dialer.tls({ alpnProtocols: ["h2"] }))
- * dial.length // => 2
+ * const program = Effect.gen(function* () {
+ *   yield* ServerSocket.listen(443)
+ *   return yield* Effect.flip(pipe(Dialer.direct(), Dialer.tls({ alpnProtocols: ["h2"] }))("127.0.0.1", 443))
+ * })
+ * const live = Layer.merge(MemoryNetwork.layer(), Resolver.layerStatic({}))
+ * const error = await program.pipe(Effect.scoped, Effect.provide(live), Effect.runPromise)
+ * error.reason._tag // => "Unsupported"
  * ```
  */
 export const tls =

@@ -40,7 +40,24 @@ export { fromEffectError, toEffectError }
 
 const source = Symbol("@effect-sockets/socket/EffectSocket")
 
-/** How a stream becomes effect's socket. */
+/**
+ * How a stream becomes effect's socket.
+ *
+ * ```ts
+ * import * as EffectSocket from "@effect-sockets/socket/EffectSocket"
+ * import * as SocketPair from "@effect-sockets/socket/testing/SocketPair"
+ * import { Effect } from "effect"
+ *
+ * const accepted: EffectSocket.ToSocketOptions = { side: "server" }
+ * const program = Effect.gen(function* () {
+ *   const [, server] = yield* SocketPair.make()
+ *   const { upgrade } = yield* EffectSocket.toSocket(server, accepted).reader
+ *   return yield* Effect.flip(upgrade({}))
+ * })
+ * const { reason } = await Effect.runPromise(Effect.scoped(program))
+ * reason._tag // => "SocketUpgradeError"
+ * ```
+ */
 export interface ToSocketOptions {
   /** Which side of a TLS handshake `upgrade` takes. Default `"client"`. */
   readonly side?: Tls.HandshakeOptions["side"] | undefined
@@ -55,6 +72,23 @@ export interface ToSocketOptions {
  * `writeAll` is one write. A `CloseEvent` of 1000 closes in order, another one resets: TCP carries no code.
  *
  * **Errors** as `toEffectError` has them. Unlike effect's own, a write to a connection that is gone fails at once.
+ *
+ * ```ts
+ * import * as EffectSocket from "@effect-sockets/socket/EffectSocket"
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * import * as SocketPair from "@effect-sockets/socket/testing/SocketPair"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function* () {
+ *   const [client, server] = yield* SocketPair.make()
+ *   const { reader, writer } = EffectSocket.toSocket(client)
+ *   yield* Effect.flatMap(writer, ({ writeAll }) => writeAll(["hello, ", "effect\r\n"]))
+ *   yield* Effect.flatMap(SocketStream.readExactly(server, 15), (bytes) => SocketStream.write(server, bytes))
+ *   return yield* Effect.flatMap(reader, ({ pull }) => pull)
+ * })
+ * const batch = await Effect.runPromise(Effect.scoped(program))
+ * batch // => [new TextEncoder().encode("hello, effect\r\n")]
+ * ```
  */
 export const toSocket = (stream: SocketStream.SocketStream, options: ToSocketOptions = {}): Socket.Socket => {
   const ends = endsOf(stream as StreamState, options.side ?? "client")
@@ -65,7 +99,21 @@ export const toSocket = (stream: SocketStream.SocketStream, options: ToSocketOpt
   return Object.assign(socket, { [source]: stream })
 }
 
-/** The stream behind a socket of `toSocket`, or of a server of `EffectSocketServer`, for its addresses; none for other sockets. */
+/**
+ * The stream behind a socket of `toSocket`, or of a server of `EffectSocketServer`, for its addresses; none for other sockets.
+ *
+ * ```ts
+ * import * as EffectSocket from "@effect-sockets/socket/EffectSocket"
+ * import * as SocketPair from "@effect-sockets/socket/testing/SocketPair"
+ * import { Effect, Option } from "effect"
+ *
+ * const program = Effect.gen(function* () {
+ *   const [client] = yield* SocketPair.make()
+ *   return Option.contains(EffectSocket.streamOf(EffectSocket.toSocket(client)), client)
+ * })
+ * await Effect.runPromise(Effect.scoped(program)) // => true
+ * ```
+ */
 export const streamOf = (socket: Socket.Socket): Option.Option<SocketStream.SocketStream> =>
   source in socket ? Option.some(socket[source] as SocketStream.SocketStream) : Option.none()
 
@@ -137,14 +185,52 @@ export const make = <R>(
     })
   })
 
-/** As `make`, as the service that effect's clients (`RpcClient.layerProtocolSocket`, `DevToolsClient`) ask for. */
+/**
+ * As `make`, as the service that effect's clients (`RpcClient.layerProtocolSocket`, `DevToolsClient`) ask for.
+ *
+ * ```ts
+ * import * as EffectSocket from "@effect-sockets/socket/EffectSocket"
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * import * as SocketPair from "@effect-sockets/socket/testing/SocketPair"
+ * import { Effect } from "effect"
+ * import * as Socket from "effect/socket/Socket"
+ *
+ * const program = Effect.gen(function* () {
+ *   const [client, server] = yield* SocketPair.make()
+ *   yield* SocketStream.write(server, "hello")
+ *   const { pull } = yield* Effect.provide(Effect.flatMap(Socket.Socket, ({ reader }) => reader), EffectSocket.layer(Effect.succeed(client)))
+ *   return yield* pull
+ * })
+ * await Effect.runPromise(Effect.scoped(program)) // => [new TextEncoder().encode("hello")]
+ * ```
+ */
 export const layer = <R>(
   open: Effect.Effect<SocketStream.SocketStream, NetworkError, R>
 ): Layer.Layer<Socket.Socket, never, Exclude<R, Scope.Scope>> => Layer.effect(Socket.Socket, make(open))
 
 // Effect's sockets as streams ----------------------------------------------------------------------------------------
 
-/** What effect's socket does not tell, and the limits of the stream. */
+/**
+ * What effect's socket does not tell, and the limits of the stream.
+ *
+ * ```ts
+ * import * as EffectSocket from "@effect-sockets/socket/EffectSocket"
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * import * as SocketPair from "@effect-sockets/socket/testing/SocketPair"
+ * import { Effect } from "effect"
+ * import * as NetAddress from "effect/net/NetAddress"
+ *
+ * const remoteAddress = NetAddress.inetAddressFromStringUnsafe("192.0.2.7:4711")
+ * const options: EffectSocket.FromSocketOptions = { remoteAddress, readTimeout: "20 millis" }
+ * const program = Effect.gen(function* () {
+ *   const [client] = yield* SocketPair.make()
+ *   const stream = yield* EffectSocket.fromSocket(EffectSocket.toSocket(client), options)
+ *   return yield* Effect.flip(SocketStream.read(stream))
+ * })
+ * const { message } = await Effect.runPromise(Effect.scoped(program))
+ * message // => "read 192.0.2.7:4711: timed out after 20 ms"
+ * ```
+ */
 export interface FromSocketOptions extends SocketStream.Options {
   /** Default `0.0.0.0:0`. */
   readonly localAddress?: NetAddress.SocketAddress | undefined
@@ -166,6 +252,24 @@ const resetEvent = new Socket.CloseEvent(4000, "reset")
  * effect's own with FIN.
  *
  * **Errors** as `fromEffectError` has them; `InvalidOption`. **Interruption** leaves no connection.
+ *
+ * ```ts
+ * import * as EffectSocket from "@effect-sockets/socket/EffectSocket"
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * import * as SocketPair from "@effect-sockets/socket/testing/SocketPair"
+ * import { Effect, Option } from "effect"
+ * import type * as Socket from "effect/socket/Socket"
+ *
+ * const shout = (socket: Socket.Socket) => Effect.flatMap(EffectSocket.fromSocket(socket), (stream) =>
+ *   SocketStream.forEachLine(stream, (line) => SocketStream.writeLine(stream, line.toUpperCase())))
+ * const program = Effect.gen(function* () {
+ *   const [client, server] = yield* SocketPair.make()
+ *   yield* Effect.forkScoped(shout(EffectSocket.toSocket(server)))
+ *   yield* SocketStream.writeLine(client, "hello")
+ *   return yield* SocketStream.readLine(client)
+ * })
+ * await Effect.runPromise(Effect.scoped(program)) // => Option.some("HELLO")
+ * ```
  */
 export const fromSocket = (
   socket: Socket.Socket,

@@ -34,7 +34,18 @@ export type {
   Unknown
 } from "./internal/proxy/Header.ts"
 
-/** A header of version 2 for a stream, without TLVs. */
+/**
+ * A header of version 2 for a stream, without TLVs.
+ *
+ * ```ts
+ * import * as ProxyProtocol from "@effect-sockets/socket/ProxyProtocol"
+ * import * as NetAddress from "effect/net/NetAddress"
+ *
+ * const at = NetAddress.inetAddressFromStringUnsafe
+ * const header = ProxyProtocol.proxied(at("192.0.2.7:4711"), at("203.0.113.1:80"))
+ * ProxyProtocol.encodeUnsafe(header).length // => 16 + 12
+ * ```
+ */
 export const proxied = (source: NetAddress.SocketAddress, destination: NetAddress.SocketAddress): Proxied => ({
   _tag: "Proxied",
   version: 2,
@@ -46,7 +57,18 @@ export const proxied = (source: NetAddress.SocketAddress, destination: NetAddres
 
 // The codec ----------------------------------------------------------------------------------------------------------
 
-/** What is taken for a header. */
+/**
+ * What is taken for a header.
+ *
+ * ```ts
+ * import * as ProxyProtocol from "@effect-sockets/socket/ProxyProtocol"
+ *
+ * const options: ProxyProtocol.Options = { maxBytes: 32 }
+ * const header = ProxyProtocol.encodeUnsafe({ _tag: "Local", version: 2, tlvs: [{ _tag: "Noop", length: 100 }] })
+ * ProxyProtocol.decode(header)._tag // => "Complete"
+ * ProxyProtocol.decode(header, options)._tag // => "Invalid"
+ * ```
+ */
 export interface Options {
   /**
    * Bytes of a whole header of version 2, from 16 to 65,551. Default 4096: room for a client's certificate, which has 1
@@ -96,6 +118,13 @@ export const decode = (bytes: Uint8Array, options: Options = {}): Decoded => {
  * - `NotProxy`: the connection begins with something else
  * - `Invalid`: it begins as a header, with byte `at` or what begins there wrong
  * - `Unencodable`: the data has no such form
+ *
+ * ```ts
+ * import * as ProxyProtocol from "@effect-sockets/socket/ProxyProtocol"
+ *
+ * const reason = ProxyProtocol.Reason.make({ _tag: "Invalid", at: 6, why: "a protocol" })
+ * new ProxyProtocol.ProxyProtocolError({ reason }).message // => "PROXY header: a protocol, at byte 6"
+ * ```
  */
 export const Reason = Schema.TaggedUnion({
   NotProxy: {},
@@ -106,7 +135,17 @@ export const Reason = Schema.TaggedUnion({
 /** Why there is no header. */
 export type Reason = typeof Reason.Type
 
-/** A header that is missing or wrong, or that cannot be written. `message` is one line. */
+/**
+ * A header that is missing or wrong, or that cannot be written. `message` is one line.
+ *
+ * ```ts
+ * import * as ProxyProtocol from "@effect-sockets/socket/ProxyProtocol"
+ * import { Result } from "effect"
+ *
+ * const written = ProxyProtocol.encode({ _tag: "Unknown", version: 1, tlvs: [{ _tag: "Crc32c" }] })
+ * Result.isFailure(written) && written.failure.reason._tag // => "Unencodable"
+ * ```
+ */
 export class ProxyProtocolError extends Schema.TaggedError<ProxyProtocolError>()("ProxyProtocolError", {
   /** The peer that should have sent the header, as text. */
   address: Schema.optionalKey(Schema.String),
@@ -122,7 +161,24 @@ export class ProxyProtocolError extends Schema.TaggedError<ProxyProtocolError>()
   }
 }
 
-/** Whether a value is a `ProxyProtocolError`. */
+/**
+ * Whether a value is a `ProxyProtocolError`.
+ *
+ * ```ts
+ * import * as ProxyProtocol from "@effect-sockets/socket/ProxyProtocol"
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * import * as SocketPair from "@effect-sockets/socket/testing/SocketPair"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function* () {
+ *   const [client, server] = yield* SocketPair.make()
+ *   yield* SocketStream.write(client, "GET /")
+ *   return yield* Effect.flip(ProxyProtocol.read(server))
+ * })
+ * const error = await Effect.runPromise(Effect.scoped(program))
+ * ProxyProtocol.isProxyProtocolError(error) && error.reason // => { _tag: "NotProxy" }
+ * ```
+ */
 export const isProxyProtocolError = Schema.is(ProxyProtocolError)
 
 /**
@@ -146,7 +202,16 @@ export const encode = (header: Header): Result.Result<Uint8Array, ProxyProtocolE
     : Result.succeed(bytes)
 }
 
-/** As `encode`, for a header that is known to be right: throws the `ProxyProtocolError`. */
+/**
+ * As `encode`, for a header that is known to be right: throws the `ProxyProtocolError`.
+ *
+ * ```ts
+ * import * as ProxyProtocol from "@effect-sockets/socket/ProxyProtocol"
+ *
+ * const header = ProxyProtocol.encodeUnsafe({ _tag: "Unknown", version: 2, tlvs: [] })
+ * header.length // => 16
+ * ```
+ */
 export const encodeUnsafe = (header: Header): Uint8Array => Result.getOrThrow(encode(header))
 
 // Reading from a stream ----------------------------------------------------------------------------------------------

@@ -41,6 +41,16 @@ const effectReason: { readonly [K in Operation]: (cause: NetworkError) => Socket
  * Our error as effect's, by its operation: `SocketReadError`, `SocketWriteError`, `SocketOpenError` or
  * `SocketUpgradeError`, with ours as the `cause`. A read that found the end of input is `SocketCloseError` 1000, one
  * after `close` is 1006.
+ *
+ * ```ts
+ * import * as EffectSocket from "@effect-sockets/socket/EffectSocket"
+ * import * as NetworkError from "@effect-sockets/socket/NetworkError"
+ *
+ * const error = NetworkError.make("write", "192.0.2.1:80", { _tag: "ConnectionReset" })
+ * const { reason } = EffectSocket.toEffectError(error)
+ * reason._tag // => "SocketWriteError"
+ * "cause" in reason && reason.cause === error // => true
+ * ```
  */
 export const toEffectError = (error: NetworkError): Socket.SocketError =>
   new Socket.SocketError({ reason: effectReason[error.operation](error) })
@@ -77,6 +87,14 @@ const ourReason: {
 /**
  * Effect's error as ours: the one that it carries, or one made of its system error's `code`. Close code 1000 is
  * `UnexpectedEof`, 1006 is `ConnectionReset`. `address` is what the error names.
+ *
+ * ```ts
+ * import * as EffectSocket from "@effect-sockets/socket/EffectSocket"
+ * import * as Socket from "effect/socket/Socket"
+ *
+ * const closed = new Socket.SocketError({ reason: new Socket.SocketCloseError({ code: 1006 }) })
+ * EffectSocket.fromEffectError(closed, "192.0.2.1:80").message // => "read 192.0.2.1:80: connection reset"
+ * ```
  */
 export const fromEffectError = ({ reason }: Socket.SocketError, address = "unknown"): NetworkError => {
   if ("cause" in reason && isNetworkError(reason.cause)) return reason.cause

@@ -590,16 +590,30 @@ export const forEachChunk: {
  * `idleTimeout` does not run meanwhile. May be said several times at once.
  *
  * ```ts
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import * as Server from "@effect-sockets/socket/Server"
+ * import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
  * import * as SocketStream from "@effect-sockets/socket/SocketStream"
- * import { Effect } from "effect"
- * const report = (stream: SocketStream.SocketStream) =>
- *   Effect.gen(function* () {
- *     yield* SocketStream.busy(stream)
- *     yield* SocketStream.writeLine(stream, "working on it")
- *     yield* Effect.sleep("1 second")
- *     yield* SocketStream.writeLine(stream, "done")
- *   }).pipe(Effect.scoped)
- * typeof report // => "function"
+ * import { Effect, Option } from "effect"
+ * const answer = (stream: SocketStream.SocketStream) =>
+ *   SocketStream.busy(stream).pipe(
+ *     Effect.andThen(Effect.sleep("20 millis")),
+ *     Effect.andThen(SocketStream.writeLine(stream, "42")),
+ *     Effect.scoped
+ *   )
+ * // It reads on while it works: without `busy` the server would take it for idle, and stop before the answer.
+ * const handler = (stream: SocketStream.SocketStream) =>
+ *   SocketStream.forEachLine(stream, () => Effect.forkScoped(answer(stream), { startImmediately: true }))
+ * const program = Effect.gen(function* () {
+ *   const server = yield* Effect.flatMap(ServerSocket.listen(80), Server.start(handler))
+ *   const client = yield* SocketStream.open(server.address)
+ *   yield* SocketStream.writeLine(client, "the question")
+ *   yield* Effect.forkScoped(Effect.delay(server.stop, "5 millis"))
+ *   return yield* SocketStream.readLine(client)
+ * })
+ * const scoped = program.pipe(Effect.scoped, Effect.provide([MemoryNetwork.layer(), Resolver.layerStatic({})]))
+ * await Effect.runPromise(scoped) // => Option.some("42")
  * ```
  */
 export const busy = (self: SocketStream): Effect.Effect<void, never, Scope.Scope> =>

@@ -61,7 +61,7 @@ export interface Attempt {
   readonly to: NetAddress.SocketAddress
 }
 
-/** From 0 to 1, 1 excluded. */
+/** Draws a number from 0 to 1, 1 excluded, out of the seed. */
 export type Draw = () => number
 
 /** How one direction between two addresses is, for connections and for datagrams. */
@@ -98,7 +98,7 @@ export interface Surroundings {
   readonly nature: Nature
   /** Whether the way between two addresses is cut for now. */
   isBlocked(a: string, b: string): boolean
-  /** Both ends have closed. */
+  /** Called once both ends have closed: the circuit counts no more. */
   forget(circuit: Circuit): void
 }
 

@@ -11,9 +11,10 @@ import { report } from "../guard.ts"
 import type { TraceKind } from "./Trace.ts"
 import type { Segment, Wire } from "./Wire.ts"
 
-/** What strikes a connection once so many more bytes have arrived at this end. */
+/** A fault that strikes the connection when enough bytes have arrived at this end. */
 export interface Strike {
   readonly kind: "reset" | "vanish"
+  /** Bytes that may still arrive before it strikes. The end counts them down. */
   after: number
 }
 
@@ -22,13 +23,13 @@ export interface Between {
   readonly timers: ClockTimers
   /** How long a kernel sends again what nobody acknowledges, in milliseconds. */
   readonly retransmitTimeout: number
-  /** Nothing passes between the two ends for now. */
+  /** Whether nothing passes between the two ends for now. */
   isBlocked(): boolean
-  /** From now on nothing passes, for good. */
+  /** Lets nothing pass from now on, for good: a fault does that. */
   cut(): void
-  /** The client's SYN has arrived. */
+  /** Called when the client's SYN has arrived at the server. */
   knock(): void
-  /** An end has closed. */
+  /** Called when an end has given its descriptor back. */
   left(): void
   trace(at: Endpoint, kind: TraceKind, bytes?: number): void
 }
@@ -37,33 +38,47 @@ export class Endpoint implements Connection {
   readonly localAddress: NetAddress.SocketAddress
   readonly remoteAddress: NetAddress.SocketAddress
   readonly timers: Timers
-  /** Its output. Its input is the peer's output. */
+  /** The wire to the peer, which is this end's output. Its input is the `out` of the peer. */
   readonly out: Wire
+  /** The other end. Set by the circuit that makes both. */
   declare peer: Endpoint
-  /** It has a descriptor. */
+  /** Whether this end has a descriptor: from its connect or accept to its `closed`. */
   open = false
   /** On the client, until the handshake is over: hears how that ends. */
   opening: ((outcome: Result.Result<Endpoint, Reason>) => void) | undefined
+  /** The fault that waits for bytes to arrive here. Set by the circuit at the start. */
   strike: Strike | undefined
 
   private readonly circuit: Between
   private readonly clock: ClockTimers
   private events: ConnectionEvents | undefined
+  /** Why the connection broke, if it did. */
   private failure: Reason | undefined
+  /** Whether the program asked for no more input for now. */
   private paused = false
-  /** What the kernel had no room for yet. */
+  /** The arrays of the program's last `write`. */
   private waiting: ReadonlyArray<Uint8Array> = []
+  /** The index in `waiting` of the first for which the kernel had no room yet. */
   private waitingAt = 0
-  /** Taken of the first that waits. */
+  /** Bytes of that one which the kernel has taken. */
   private offset = 0
+  /** Whether a `write` is under way: `written` is owed to the program. */
   private writing = false
   /** Bytes that the kernel has taken so far. */
   private takenBytes = 0
+  /** Whether the program has ended its output. */
   private ended = false
+  /** Whether the peer's FIN has arrived, behind input that may not be delivered yet. */
   private finArrived = false
+  /** Whether the program was told of it. */
   private finReported = false
+  /**
+   * When the next segment is looked for, on the network's clock; `Infinity` while none is under way, `-Infinity` when
+   * none will be looked for again.
+   */
   private armedFor = Infinity
   private disarm: (() => void) | undefined
+  /** Cancels the wait of a kernel that sends again in vain, while there is one. */
   private stopGivingUp: (() => void) | undefined
 
   constructor(
@@ -199,7 +214,7 @@ export class Endpoint implements Connection {
     })
   }
 
-  /** The way is open again. */
+  /** Called when the way is open again: what waited for that is sent. */
   retransmit(): void {
     this.stopGivingUp?.()
     this.stopGivingUp = undefined
@@ -297,7 +312,7 @@ export class Endpoint implements Connection {
     this.send("RST")
   }
 
-  /** The connection broke. */
+  /** The connection breaks at this end, for `reason`. */
   lose(reason: Reason): void {
     this.out.dropUnsent()
     if (!this.open) return

@@ -90,7 +90,7 @@ export class Host {
     return Result.succeed(port)
   }
 
-  /** Whether it was open. */
+  /** Closes a port. Whether it was open. */
   close(port: Port): boolean {
     const key = keyOf(port.address)
     const ports = this.ports.get(key) ?? []

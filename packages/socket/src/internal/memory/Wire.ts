@@ -25,6 +25,7 @@ export type Kind = "SYN" | "SYN-ACK" | "data" | "FIN" | "RST"
 
 /** Something under way. */
 export interface Segment {
+  /** When it arrives, on the network's clock, in milliseconds. */
   readonly at: number
   readonly kind: Kind
   readonly bytes: Uint8Array
@@ -35,22 +36,26 @@ const compactAt = 64
 
 const none = new Uint8Array(0)
 
-/** With a limited bandwidth, bytes arrive about every so many milliseconds. */
+/** With a limited bandwidth a segment has about as many bytes as pass in so many milliseconds. */
 const slice = 10
 
 export class Wire {
   readonly shape: WireShape
-  /** From 0 to 1, 1 excluded. */
+  /** Draws from 0 to 1, 1 excluded. */
   private readonly random: () => number
   /** In the sender's kernel, not yet sent. */
   private readonly unsent = new InputBuffer()
+  /** Whether FIN is to follow the last byte, and has not been sent. */
   private ending = false
+  /** Segments under way and some that have arrived, in order. */
   private flight: Array<Segment> = []
-  /** Those before it have arrived. */
+  /** The index in `flight` of the next that arrives. */
   private head = 0
+  /** Bytes under way. */
   private flightBytes = 0
-  /** When the wire is free again for the next segment. */
+  /** When the wire is free again for the next segment, on the network's clock: bandwidth takes time. */
   private freeAt = 0
+  /** When the last segment that was sent arrives: none overtakes it. */
   private lastArrival = 0
   /** In the receiver's kernel, for the program to take. */
   readonly arrived = new InputBuffer()

@@ -78,7 +78,17 @@ export type Reason = typeof Reason.Type
  * whileOpen.length // => 3
  * ```
  */
-export const Operation = Schema.Literals(["connect", "listen", "accept", "read", "write", "close", "open", "tls"])
+export const Operation = Schema.Literals([
+  "connect",
+  "listen",
+  "accept",
+  "read",
+  "write",
+  "close",
+  "open",
+  "tls",
+  "configure"
+])
 
 /** What was being done when it failed. */
 export type Operation = typeof Operation.Type
@@ -145,7 +155,8 @@ export class NetworkError extends Schema.TaggedError<NetworkError>()("NetworkErr
   override get message(): string {
     const { attempts = [] } = this
     // The one address that was asked for need not be named again.
-    const isNews = attempts.length > 1 || attempts[0]?.address !== this.address
+    const isNews =
+      attempts.length > 1 || attempts[0]?.address !== this.address || attempts[0].reason._tag !== this.reason._tag
     const tried = attempts.length > 0 && isNews ? ` [${attempts.map(({ message }) => message).join("; ")}]` : ""
     return `${this.operation} ${this.address}: ${describe(this.reason)}${tried}`
   }

@@ -22,7 +22,7 @@ import * as Stream from "effect/Stream"
 import * as InvalidOption from "@effect-sockets/resolver/InvalidOption"
 import type { HostInput, Resolver } from "@effect-sockets/resolver/Resolver"
 import type * as Codec from "./Codec.ts"
-import type { Connection, SecureConnection } from "./Connection.ts"
+import type { Connection, SecureConnection, SocketOptions } from "./Connection.ts"
 import * as Decoder from "./Decoder.ts"
 import { connect, type RaceOptions } from "./internal/client/ConnectRace.ts"
 import { copy as copyStream } from "./internal/stream/copy.ts"
@@ -32,9 +32,10 @@ import { scoped } from "./internal/stream/scoped.ts"
 import { checks, limitsFrom, type Options } from "./internal/stream/StreamOptions.ts"
 import { startTls } from "./internal/stream/startTls.ts"
 import { StreamState } from "./internal/stream/StreamState.ts"
+import { socketChecks } from "./internal/socketChecks.ts"
 import { TypeId } from "./internal/typeId.ts"
 import type { Network } from "./Network.ts"
-import { make as makeError, type NetworkError } from "./NetworkError.ts"
+import { make as makeError, type NetworkError, type Reason } from "./NetworkError.ts"
 import type * as Tls from "./Tls.ts"
 
 export type {
@@ -163,6 +164,46 @@ export const open: {
     )
   )
 }
+
+/**
+ * Changes options of an open socket; those that are left out stay as they are. Unix-domain sockets ignore them all.
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import * as NodeNetwork from "@effect-sockets/socket/NodeNetwork"
+ * import { Network } from "@effect-sockets/socket/Network"
+ * import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * const program = Effect.gen(function* () {
+ *   const { address } = yield* ServerSocket.listen(0)
+ *   const stream = yield* Effect.flatMap(Network.use((network) => network.connect(address)), SocketStream.make)
+ *   yield* SocketStream.configure(stream, { keepAlive: "1 minute", noDelay: false })
+ *   return (yield* Effect.flip(SocketStream.configure(stream, { keepAlive: "never" as "1 minute" }))).reason._tag
+ * })
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(NodeNetwork.layer))) // => "InvalidOption"
+ * ```
+ *
+ * **Errors**: `InvalidOption`; `Closed` and what broke the connection; `Unsupported` where this network or this version
+ * of Node lacks one: none is changed then.
+ * **Interruption**: it is done at once, or was not begun.
+ */
+export const configure: {
+  (options: SocketOptions): (self: SocketStream) => Effect.Effect<void, NetworkError>
+  (self: SocketStream, options: SocketOptions): Effect.Effect<void, NetworkError>
+} = dual(2, (self: SocketStream, options: SocketOptions): Effect.Effect<void, NetworkError> =>
+  Effect.suspend(() => {
+    const stream = stateOf(self)
+    const closed = stream.goneError("configure")
+    if (closed !== undefined) return Effect.fail(closed)
+    const reason = InvalidOption.find(options, socketChecks) ?? change(stream.connection, options)
+    return reason === undefined ? Effect.void : Effect.fail(stream.error("configure", reason))
+  })
+)
+
+const change = (connection: Connection, options: SocketOptions): Reason | undefined =>
+  connection.configure === undefined
+    ? { _tag: "Unsupported", detail: "options of sockets on this network" }
+    : Result.getOrUndefined(Result.flip(connection.configure(options)))
 
 /**
  * A stream over a connection of a transport. The scope owns it: closed with success the stream ends with FIN, closed

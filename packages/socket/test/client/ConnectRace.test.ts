@@ -7,7 +7,10 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import * as NetAddress from "effect/net/NetAddress"
 import * as TestClock from "effect/testing/TestClock"
+import * as Network from "../../src/Network.ts"
+import { make as makeError } from "../../src/NetworkError.ts"
 import * as SocketStream from "../../src/SocketStream.ts"
 import { FakeNetwork, type Script } from "../utils/fakeNetwork.ts"
 
@@ -149,6 +152,38 @@ describe("when none connects", () => {
       )
       assert.deepStrictEqual(trace.slice(-2).sort(), ["2000 given up 192.0.2.2", "2000 given up 2001:db8::1"])
       assert.strictEqual(network.attempts, 0)
+    })
+  )
+
+  it.effect("connectTimeout says of an attempt that is held up by what", () =>
+    Effect.gen(function* () {
+      const detail = "the backlog of the listener is full"
+      const heldUp = Layer.effect(
+        Network.Network,
+        Network.Network.useSync((network) =>
+          Network.make({
+            ...network,
+            dial: (address, _, events) => {
+              const delayed = () =>
+                events.delayed?.(makeError("connect", address, { _tag: "Unknown", code: "EAGAIN", detail }))
+              const cancels = [network.timers.set(100, delayed), network.timers.set(500, delayed)]
+              return () => cancels.forEach((cancel) => cancel())
+            }
+          })
+        )
+      ).pipe(Layer.provide(new FakeNetwork({}).layer))
+      const path = NetAddress.unixPathAddress("/run/service")
+      const fiber = yield* SocketStream.open(path, { connectTimeout: 2000 }).pipe(
+        Effect.provide(Layer.merge(heldUp, Resolver.layerStatic({}))),
+        Effect.forkChild
+      )
+      yield* TestClock.adjust(2000)
+      const error = yield* failure(yield* Fiber.await(fiber))
+      assert.strictEqual(
+        error.message,
+        `open /run/service: timed out after 2000 ms [connect /run/service: ${detail} (EAGAIN)]`
+      )
+      assert.isTrue(error._tag === "NetworkError" && error.isRetryable)
     })
   )
 

@@ -2,6 +2,7 @@ import * as IpSet from "@effect-sockets/ipaddr/IpSet"
 import { assert, describe, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Metric from "effect/Metric"
 import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
@@ -14,7 +15,7 @@ import type { FakeConnection } from "../utils/fakeConnection.ts"
 import { FakeListener } from "../utils/fakeListener.ts"
 import { bytes, live, text } from "../utils/live.ts"
 import { plainClient, until } from "../utils/plain.ts"
-import { echo, endOf, Gate, handling, serving } from "../utils/serving.ts"
+import { echo, endOf, Gate, handling, ping, serving } from "../utils/serving.ts"
 
 /** A test of a server whose connections and whose clock are in the test's hand. */
 const held = <A, E>(
@@ -91,6 +92,59 @@ describe("idleTimeout", () => {
       yield* settle
       assert.strictEqual(yield* server.connections, 1000)
       assert.strictEqual(network.timers.count, 0)
+    })
+  )
+})
+
+describe("an end by the clock", () => {
+  for (const option of ["idleTimeout", "maxAge"] as const) {
+    const network = new FakeListener()
+    it.effect(`${option} lingers as any other: a peer that still reads is not cut by the next look`, () =>
+      Effect.gen(function* () {
+        const listener = yield* ServerSocket.listen(0)
+        yield* Server.start(listener, echo, { [option]: 400, drainTimeout: 0, lingerTimeout: 2000 })
+        const peer = network.connect()
+        peer.stubborn = true
+        yield* TestClock.adjust(5000)
+        yield* settle
+        assert.deepStrictEqual(peer.calls, ["end"])
+        network.timers.advance(1999)
+        assert.deepStrictEqual(peer.calls, ["end"])
+        network.timers.advance(1)
+        assert.deepStrictEqual(peer.calls, ["end", "destroy"])
+      }).pipe(Effect.scoped, Effect.provide(network.layer))
+    )
+  }
+
+  held(
+    "leaves a handler a second for its last words, and no more",
+    (stream) =>
+      Effect.onInterrupt(SocketStream.readLine(stream), () =>
+        Effect.andThen(Effect.sleep(stream.bytesRead === 0 ? 900 : 5000), SocketStream.write(stream, "bye"))
+      ),
+    { idleTimeout: 400 },
+    Effect.fnUntraced(function* (network, server) {
+      const polite = network.connect()
+      yield* TestClock.adjust(1400)
+      yield* settle
+      assert.deepStrictEqual([said(polite), text(polite.output)], [["end"], "bye"])
+      assert.strictEqual(yield* server.connections, 0)
+    })
+  )
+
+  held(
+    "resets a connection whose handler takes longer",
+    (stream) => Effect.onInterrupt(SocketStream.readLine(stream), () => Effect.sleep(5000)),
+    { idleTimeout: 400 },
+    Effect.fnUntraced(function* (network) {
+      const slow = network.connect()
+      yield* TestClock.adjust(1300)
+      yield* settle
+      assert.deepStrictEqual(said(slow), [])
+      yield* TestClock.adjust(400)
+      yield* settle
+      assert.deepStrictEqual(said(slow), ["reset"])
+      yield* TestClock.adjust(5000)
     })
   )
 })
@@ -294,7 +348,63 @@ describe("overload", () => {
   )
 })
 
+/** Numbers that are the same each time. */
+const dice = (seed: number) => (most: number) => {
+  seed = (seed * 1_103_515_245 + 12_345) % 2 ** 31
+  return Math.floor((seed / 2 ** 31) * most)
+}
+
+describe("setMaxConnections", () => {
+  for (let seed = 1; seed <= 20; seed++) {
+    held(
+      `is exact while connections come, wait and go (seed ${seed})`,
+      () => Effect.never,
+      { maxConnections: 3, queue: 1000 },
+      Effect.fnUntraced(function* (network, server) {
+        const next = dice(seed)
+        let bound = 3
+        for (let step = 0; step < 150; step++) {
+          const before = yield* server.connections
+          const open = network.connections.filter(({ isOpen }) => isOpen)
+          const what = next(4)
+          const old = bound
+          if (what === 0) {
+            bound = 1 + next(8)
+            const resizing = yield* Effect.forkChild(server.setMaxConnections(bound))
+            if (next(2) === 0) network.connect()
+            yield* Fiber.join(resizing)
+          } else if (what === 1 && open.length > 0) open[next(open.length)].breaks({ _tag: "ConnectionReset" })
+          else network.connect()
+          const now = yield* server.connections
+          const waiting = network.connections.filter(({ isOpen }) => isOpen).length - now
+          // Beyond a smaller bound those go on that were there, and nobody new comes once it holds.
+          const most = Math.max(bound, before, what === 0 ? Math.min(old, before + 1) : 0)
+          assert.isAtMost(now, most, `step ${step}`)
+          if (waiting > 0) assert.isAtLeast(now, bound, `step ${step}: ${waiting} wait`)
+          yield* settle
+        }
+      })
+    )
+  }
+})
+
 describe("metrics", () => {
+  live(
+    "of several servers do not mix, and count down to nothing",
+    Effect.gen(function* () {
+      const servers = [yield* serving(echo), yield* serving(echo)]
+      const peers = [yield* servers[0].connect()]
+      for (let i = 0; i < 3; i++) peers.push(yield* servers[1].connect())
+      for (const peer of peers) yield* ping(peer, "hello")
+      const active = Effect.forEach(servers, ({ server }) =>
+        Effect.map(Metric.value(SocketMetrics.at(server.address).active), ({ value }) => value)
+      )
+      assert.deepStrictEqual(yield* active, [1, 3])
+      for (const { server } of servers) yield* server.stop
+      assert.deepStrictEqual(yield* active, [0, 0])
+    })
+  )
+
   live(
     "count what was accepted, refused and ended, and the bytes both ways",
     Effect.gen(function* () {

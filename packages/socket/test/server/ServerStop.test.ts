@@ -1,14 +1,16 @@
-import { assert, describe } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
-import type * as Server from "../../src/Server.ts"
+import * as Server from "../../src/Server.ts"
+import * as ServerSocket from "../../src/ServerSocket.ts"
 import * as SocketStream from "../../src/SocketStream.ts"
 import { live } from "../utils/live.ts"
 import { plainClient, until } from "../utils/plain.ts"
 import { echo, endOf, handling, ping, serving } from "../utils/serving.ts"
+import { transports } from "../utils/transports.ts"
 
 /** Runs `stop` and says how long it took, in milliseconds. */
 const timed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
@@ -64,6 +66,86 @@ describe("connections between two messages", () => {
       yield* handling(server, 1)
       assert.deepStrictEqual(yield* server.stop, { drained: 1, aborted: 0 })
       assert.strictEqual(yield* endOf(peer), "FIN")
+    })
+  )
+})
+
+describe("what was written last", () => {
+  const size = 200_000
+  for (const [how, options, end] of [
+    ["a stop", {}, (server: Server.Server) => Effect.asVoid(start(server.stop))],
+    ["idleTimeout", { idleTimeout: 200 }, () => Effect.sleep(500)],
+    ["maxAge", { maxAge: 300 }, () => Effect.sleep(500)]
+  ] as const) {
+    live(
+      `reaches a peer that has not read it yet and goes on to speak: ${how} loses nothing`,
+      Effect.gen(function* () {
+        const { connect, server } = yield* serving(
+          (stream) => SocketStream.forEachLine(stream, () => SocketStream.write(stream, new Uint8Array(size))),
+          options
+        )
+        const peer = yield* connect({ reads: false, halfOpen: true })
+        peer.socket.write("one\n")
+        yield* Effect.sleep(100)
+        yield* end(server)
+        yield* Effect.sleep(100)
+        peer.socket.write("two\n")
+        yield* Effect.sleep(50)
+        let got = 0
+        peer.socket.on("data", (chunk) => (got += chunk.length))
+        peer.socket.resume()
+        assert.strictEqual(yield* endOf(peer), "FIN")
+        assert.strictEqual(got, size)
+        peer.socket.end()
+        yield* handling(server, 0)
+        assert.strictEqual((yield* server.stop).aborted, 0)
+      })
+    )
+  }
+})
+
+describe("several requests at once", () => {
+  for (const name of ["TCP", "TLS", "memory"] as const) {
+    it.live(`all get their answers over ${name} before a stop, if the handler says that it is busy`, () => {
+      const { address, listen, open, run } = transports[name]
+      return run(
+        Effect.gen(function* () {
+          const socket = yield* ServerSocket.listen(address(), listen)
+          const server = yield* Server.start(socket, (stream) =>
+            Effect.gen(function* () {
+              const scope = yield* Effect.scope
+              yield* SocketStream.forEachLine(stream, (line) =>
+                Effect.gen(function* () {
+                  yield* SocketStream.busy(stream)
+                  yield* Effect.sleep(line === "slow" ? 200 : 1)
+                  yield* SocketStream.writeLine(stream, line)
+                }).pipe(Effect.scoped, Effect.forkIn(scope, { startImmediately: true }))
+              )
+            })
+          )
+          const near = yield* SocketStream.open(socket.address, open)
+          yield* SocketStream.write(near, "slow\nfast\n")
+          assert.deepStrictEqual(yield* SocketStream.readLine(near), Option.some("fast"))
+          const stopping = yield* start(server.stop)
+          assert.deepStrictEqual(yield* SocketStream.readLine(near), Option.some("slow"))
+          assert.isTrue(Option.isNone(yield* SocketStream.readLine(near)))
+          yield* SocketStream.close(near)
+          assert.deepStrictEqual(yield* Fiber.join(stopping), { drained: 1, aborted: 0 })
+        })
+      )
+    })
+  }
+})
+
+describe("a drainTimeout of 0", () => {
+  live(
+    "still ends those between two messages with FIN, and reports them as drained",
+    Effect.gen(function* () {
+      const { connect, server } = yield* serving(slowEcho(0), { drainTimeout: 0 })
+      const peers = yield* Effect.forEach(Array.from({ length: 50 }), () => connect(), { concurrency: 20 })
+      yield* handling(server, peers.length)
+      assert.deepStrictEqual(yield* server.stop, { drained: 50, aborted: 0 })
+      for (const peer of peers) assert.strictEqual(yield* endOf(peer), "FIN")
     })
   )
 })

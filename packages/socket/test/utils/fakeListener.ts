@@ -11,11 +11,15 @@ export class FakeListener {
   /** Of all connections. */
   readonly timers = new FakeTimers()
 
-  /** A connection from a port of its own. */
-  connect(): FakeConnection {
+  /** A connection, from a port of its own unless it says from where. */
+  connect(
+    remote: NetAddress.SocketAddress = NetAddress.inetAddressUnsafe(
+      NetAddress.ipv4Loopback,
+      1000 + this.connections.length
+    )
+  ): FakeConnection {
     if (this.events === undefined) throw new Error("the port is closed")
-    const port = 1000 + this.connections.length
-    const connection = new FakeConnection(NetAddress.inetAddressUnsafe(NetAddress.ipv4Loopback, port), this.timers)
+    const connection = new FakeConnection(remote, this.timers)
     this.connections.push(connection)
     this.events.connection(connection)
     return connection

@@ -53,6 +53,7 @@ const label = (target: Target): string => {
 
 interface Attempt {
   readonly address: NetAddress.SocketAddress
+  /** Why it failed, or what holds it up. */
   error: NetworkError | undefined
   /** Gives the attempt up, while it is under way. */
   cancel: (() => void) | undefined
@@ -182,6 +183,9 @@ class Race {
         // An earlier one leaves the field to those that came after it.
         if (this.attempts.at(-1) === attempt && this.untried.length > 0 && !this.isOver) this.startNext()
         else this.goOn()
+      },
+      delayed: (error) => {
+        attempt.error = error
       },
       defect: (cause) => {
         if (!isSettled) settle()

@@ -31,6 +31,7 @@ const effectReason: { readonly [K in Operation]: (cause: NetworkError) => Socket
   write: (cause) => new Socket.SocketWriteError({ cause }),
   close: (cause) => new Socket.SocketWriteError({ cause }),
   tls: (cause) => new Socket.SocketUpgradeError({ cause }),
+  configure: readReason,
   open: openReason,
   connect: openReason,
   listen: openReason,

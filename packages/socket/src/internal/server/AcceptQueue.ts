@@ -30,8 +30,8 @@ export interface Taker {
   take(stream: StreamState): boolean
   /** Hears of a connection that is refused and about to be reset. */
   onRefused(stream: StreamState, refusal: Refusal): void
-  /** Hears of a fault that ended a connection before anybody had it. */
-  onDefect(cause: unknown): void
+  /** Hears of a fault that ended a connection before anybody had it, and of which, if there was a stream already. */
+  onDefect(cause: unknown, stream: StreamState | undefined): void
 }
 
 const nothing = new Uint8Array(0)
@@ -65,6 +65,15 @@ export class AcceptQueue implements ListenerEvents, Owner<StreamState> {
   /** It has arrived: here it is nobody's, and each way out gives it to somebody, or resets it. */
   readonly connection = (connection: Connection): void => {
     const stream = new StreamState(this.secure(connection), this.options.limits)
+    try {
+      this.receive(stream)
+    } catch (cause) {
+      stream.abort()
+      this.taker?.onDefect(cause, stream)
+    }
+  }
+
+  private receive(stream: StreamState): void {
     // The rules first: who may not come in costs nobody a place.
     const refusal = this.failure === undefined ? this.taker?.rules.enter(stream) : "Stopped"
     if (refusal !== undefined) return this.refuse(stream, refusal)
@@ -159,7 +168,7 @@ export class AcceptQueue implements ListenerEvents, Owner<StreamState> {
   }
 
   readonly defect = (cause: unknown): void => {
-    this.taker?.onDefect(cause)
+    this.taker?.onDefect(cause, undefined)
   }
 
   readonly error = (error: NetworkError): void => this.close(error)

@@ -1,6 +1,6 @@
 /** Who may come in: the rules that are decided when a connection arrives, before anybody waits for it. */
 import * as Ipaddr6 from "@effect-sockets/ipaddr/Ipaddr6"
-import { contains, type IpSet } from "@effect-sockets/ipaddr/IpSet"
+import { contains, type IpSet, isIpSet } from "@effect-sockets/ipaddr/IpSet"
 import * as InvalidOption from "@effect-sockets/resolver/InvalidOption"
 import type * as Duration from "effect/Duration"
 import * as NetAddress from "effect/net/NetAddress"
@@ -28,6 +28,11 @@ export interface Rules {
   readonly proxyProtocol?:
     | {
         readonly trust: IpSet
+        /**
+         * Whether who connects over a Unix-domain socket is a proxy, too: such peers have no address, and the path's mode
+         * says who can. Default `false`.
+         */
+        readonly unix?: boolean | undefined
         readonly timeout?: Duration.Input | undefined
         /** Bytes that a header may have at most. Default 4096: room for a client's certificate. */
         readonly maxBytes?: number | undefined
@@ -35,17 +40,34 @@ export interface Rules {
     | undefined
 }
 
+const ipSet: InvalidOption.Check = (value) => (isIpSet(value) ? undefined : "an IpSet")
+
+/** What each set of `access` may be. */
+const accessChecks = { allow: ipSet, deny: ipSet } as const
+
 /** What each rule may be. */
-export const checks = {
+const checks = {
   maxPerPeer: InvalidOption.integer(1),
   peerPrefixLength: InvalidOption.integer(1, 128)
 } as const
 
 /** What each option of `proxyProtocol` may be. */
-export const proxyChecks = {
+const proxyChecks = {
+  trust: ipSet,
+  unix: InvalidOption.boolean,
   timeout: InvalidOption.positiveDuration,
   maxBytes: InvalidOption.integer(16, 65_551)
 } as const
+
+/** The first rule that cannot be meant. */
+export const problem = (rules: Rules): InvalidOption.InvalidOption | undefined => {
+  const { access, proxyProtocol } = rules
+  const invalid = InvalidOption.find(rules, checks) ?? (access && InvalidOption.find(access, accessChecks, "access."))
+  if (invalid !== undefined || proxyProtocol === undefined) return invalid
+  // Whom to believe has no default.
+  const given = { ...proxyProtocol, trust: proxyProtocol.trust ?? null }
+  return InvalidOption.find(given, proxyChecks, "proxyProtocol.")
+}
 
 const defaultPrefixLength = 64
 
@@ -77,7 +99,8 @@ export class AdmissionRules {
     const { address } = client
     if (access?.deny !== undefined && contains(access.deny, address)) return "Access"
     if (access?.allow !== undefined && !contains(access.allow, address)) return "Access"
-    if (maxPerPeer === undefined) return undefined
+    // What is gone already has no place to give back.
+    if (maxPerPeer === undefined || stream.gone) return undefined
     const peer = this.peerOf(address)
     const count = this.perPeer.get(peer) ?? 0
     if (count >= maxPerPeer) return "MaxPerPeer"
@@ -100,11 +123,8 @@ export class AdmissionRules {
     const { proxyProtocol } = this.rules
     if (proxyProtocol === undefined) return false
     const { remoteAddress } = connection
-    return (
-      NetAddress.isInetAddress(remoteAddress) &&
-      !NetAddress.isUnspecified(remoteAddress.address) &&
-      contains(proxyProtocol.trust, remoteAddress.address)
-    )
+    if (!NetAddress.isInetAddress(remoteAddress)) return proxyProtocol.unix === true
+    return !NetAddress.isUnspecified(remoteAddress.address) && contains(proxyProtocol.trust, remoteAddress.address)
   }
 
   private leave(peer: string): void {

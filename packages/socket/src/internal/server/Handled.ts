@@ -15,6 +15,9 @@ export interface Handling {
   ended(handled: Handled): void
 }
 
+/** Milliseconds that a handler has to notice, in its finalizers, that its connection ends. */
+export const noticeGrace = 1000
+
 export class Handled implements Owner<StreamState> {
   readonly stream: StreamState
   private readonly server: Handling
@@ -24,6 +27,8 @@ export class Handled implements Owner<StreamState> {
   /** The server found the connection between two messages and ends it: whatever the handler does then, it is in order. */
   private isEnding = false
   private isGone = false
+  /** Until when its handler may take notice of an end in order, on the server's clock. */
+  private noticedBy = -Infinity
   /** Whether its failure was reported. */
   isTold = false
   /** When it was taken, on the server's clock. */
@@ -80,10 +85,13 @@ export class Handled implements Owner<StreamState> {
     this.fiber?.interruptUnsafe()
   }
 
-  /** Its time is over: in order if it is between two messages. */
-  expire(): void {
-    if (this.stream.isIdle) this.endInOrder()
-    else this.endNow()
+  /** Its time is over: in order if it is between two messages. What has begun to end so keeps the bounds of that end. */
+  expire(now: number): void {
+    if (this.stream.state.whole === "lingering" || now < this.noticedBy) return
+    if (!this.isEnding && this.stream.isIdle) {
+      this.noticedBy = now + noticeGrace
+      this.endInOrder()
+    } else this.endNow()
   }
 
   /** Resets it. */

@@ -101,22 +101,24 @@ export class ListeningPort implements ServerSocket {
     return this.toJSON()
   }
 
-  private readonly closePort: Effect.Effect<void> = Effect.suspend(() => {
-    const { listening } = this
-    this.listening = undefined
-    return listening === undefined ? Effect.void : Scope.close(listening, Exit.void)
-  })
+  /** Once begun it is done: nobody else knows of the listener. */
+  private readonly closePort: Effect.Effect<void> = Effect.uninterruptible(
+    Effect.suspend(() => {
+      const { listening } = this
+      this.listening = undefined
+      return listening === undefined ? Effect.void : Scope.close(listening, Exit.void)
+    })
+  )
 
   readonly suspend: Effect.Effect<void> = this.turn.withPermit(this.closePort)
 
   readonly resume: Effect.Effect<void, NetworkError> = this.turn.withPermit(
-    Effect.suspend(() => {
+    Effect.uninterruptibleMask((restore) => {
       if (this.queue.failure !== undefined) return Effect.fail(this.queue.failure)
       if (this.listening !== undefined) return Effect.void
       const listening = Scope.forkUnsafe(this.parts.scope)
       this.listening = listening
-      return this.parts.reopen.pipe(
-        Scope.provide(listening),
+      return restore(Scope.provide(this.parts.reopen, listening)).pipe(
         Effect.onError(() => this.closePort),
         Effect.asVoid
       )

@@ -23,7 +23,7 @@ import { limitsFrom, type StreamLimits } from "../stream/StreamOptions.ts"
 import type { StreamState } from "../stream/StreamState.ts"
 import type { Taker } from "./AcceptQueue.ts"
 import { AdmissionRules } from "./AdmissionRules.ts"
-import { Handled, type Handling } from "./Handled.ts"
+import { Handled, type Handling, noticeGrace } from "./Handled.ts"
 import type { ListeningPort } from "./ListeningPort.ts"
 import { bounds, type Handler, type Options } from "./ServerOptions.ts"
 
@@ -44,8 +44,6 @@ export interface Report {
 }
 
 const defaultDrain = 10_000
-/** Milliseconds that a reset connection's handler has to notice, in its finalizers, before the server goes without it. */
-const abortGrace = 1000
 /** HAProxy's specification asks for at least 3 seconds. */
 const defaultHeaderTimeout = 5000
 /** Room for the certificate of a client. */
@@ -168,9 +166,12 @@ export class ServerLoop<R> implements Taker, Handling {
 
   /** Who the client behind a proxy is, before its handler sees the connection. */
   private identify(stream: StreamState): Effect.Effect<void, NetworkError | Refused> {
-    const { maxBytes = defaultHeaderBytes, timeout = defaultHeaderTimeout } = this.options.proxyProtocol ?? {}
+    const { maxBytes = defaultHeaderBytes, timeout } = this.options.proxyProtocol ?? {}
+    // A proxy that says nothing gains no time by its wait in the queue.
+    const { arrivedAt, connection } = stream
+    const waited = arrivedAt === undefined ? 0 : connection.timers.now() - arrivedAt
     return ProxyProtocol.read(stream, { maxBytes }).pipe(
-      Effect.timeout(timeout),
+      Effect.timeout(Math.max(0, InvalidOption.toMillis(timeout, defaultHeaderTimeout) - waited)),
       Effect.mapError(() => new Refused("ProxyHeader")),
       Effect.flatMap((header): Effect.Effect<void, NetworkError | Refused> => {
         if (header._tag === "Proxied") stream.proxied = header
@@ -196,11 +197,14 @@ export class ServerLoop<R> implements Taker, Handling {
   /** Both the handler and the connection have ended: the permit goes to the next that waits. */
   ended(handled: Handled): void {
     if (!this.handled.delete(handled)) return
-    this.count(handled)
-    this.tell(handled)
-    this.runFork(this.permits.release(1))
-    this.takeWaiting()
-    if (this.handled.size === 0) this.empty.openUnsafe()
+    try {
+      this.count(handled)
+      this.tell(handled)
+    } finally {
+      this.runFork(this.permits.release(1))
+      if (this.handled.size === 0) this.empty.openUnsafe()
+      this.takeWaiting()
+    }
   }
 
   private count({ exit, stream }: Handled): void {
@@ -238,15 +242,21 @@ export class ServerLoop<R> implements Taker, Handling {
     if (onRefused !== undefined) this.call(() => onRefused(stream.remoteAddress, refusal))
   }
 
-  onDefect(cause: unknown): void {
-    this.call(() => Effect.logError("a connection was reset before anybody had it", Cause.die(cause)))
+  onDefect(cause: unknown, stream: StreamState | undefined): void {
+    const died = Cause.die(cause)
+    this.call(() =>
+      stream === undefined
+        ? Effect.logError("a connection was reset before anybody had it", died)
+        : (this.options.onError ?? logError)(died, stream)
+    )
   }
 
   /** Runs a callback of the user's. Its faults are its own: they are logged, and end nothing. */
   private call(callback: () => Effect.Effect<void, never, R>): void {
-    this.runFork(
-      Effect.catchCause(Effect.suspend(callback), (cause) => Effect.logError("a callback of the server failed", cause))
-    )
+    // An observer also hears of what is no effect at all.
+    this.runFork(Effect.suspend(callback)).addObserver((exit) => {
+      if (Exit.isFailure(exit)) this.runFork(Effect.logError("a callback of the server failed", exit.cause))
+    })
   }
 
   // The clock ------------------------------------------------------------------------------------------------------
@@ -267,7 +277,7 @@ export class ServerLoop<R> implements Taker, Handling {
           stream.hasReceived = false
           handled.lastHeard = now
         }
-        if (now - handled.since >= this.maxAge || now - handled.lastHeard >= this.idleTimeout) handled.expire()
+        if (now - handled.since >= this.maxAge || now - handled.lastHeard >= this.idleTimeout) handled.expire(now)
       }
     })
     return Effect.forever(Effect.andThen(Effect.sleep(interval), once))
@@ -296,7 +306,7 @@ export class ServerLoop<R> implements Taker, Handling {
     const drained = Effect.raceFirst(this.empty.await, this.hurry.await)
     yield* Effect.timeoutOption(drained, this.options.drainTimeout ?? defaultDrain)
     for (const handled of this.handled) handled.endNow()
-    yield* Effect.timeoutOption(this.empty.await, abortGrace)
+    yield* Effect.timeoutOption(this.empty.await, noticeGrace)
     const report: Report = { drained: this.drained, aborted: this.aborted + this.handled.size }
     yield* Effect.logDebug("server stopped", report)
     Deferred.doneUnsafe(this.report, Exit.succeed(report))

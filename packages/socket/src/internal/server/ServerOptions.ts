@@ -7,7 +7,7 @@ import * as InvalidOption from "@effect-sockets/resolver/InvalidOption"
 import type { Refusal } from "../../SocketMetrics.ts"
 import type { SocketStream } from "../../SocketStream.ts"
 import { checks as streamChecks, type Options as StreamOptions } from "../stream/StreamOptions.ts"
-import { checks as ruleChecks, proxyChecks, type Rules } from "./AdmissionRules.ts"
+import { problem as ruleProblem, type Rules } from "./AdmissionRules.ts"
 import type { ListeningPort } from "./ListeningPort.ts"
 
 /**
@@ -69,7 +69,6 @@ export interface Options<R = never> extends StreamOptions, Rules {
 
 const checks = {
   ...streamChecks,
-  ...ruleChecks,
   maxConnections: InvalidOption.integer(1),
   idleTimeout: InvalidOption.positiveDuration,
   maxAge: InvalidOption.positiveDuration,
@@ -80,10 +79,7 @@ const checks = {
 
 /** The first option that cannot be meant. */
 export const problem = <R>(options: Options<R>): InvalidOption.InvalidOption | undefined =>
-  InvalidOption.find(options, checks) ??
-  (options.proxyProtocol === undefined
-    ? undefined
-    : InvalidOption.find(options.proxyProtocol, proxyChecks, "proxyProtocol."))
+  InvalidOption.find(options, checks) ?? ruleProblem(options)
 
 const mostConnections = 10_000
 const longestQueue = 1024

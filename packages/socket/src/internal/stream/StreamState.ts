@@ -423,6 +423,11 @@ export class StreamState implements ConnectionEvents {
 
   // Output ---------------------------------------------------------------------------------------------------------
 
+  /** Why nothing can be asked of the socket any more, if so. */
+  goneError(operation: Operation): NetworkError | undefined {
+    return this.isClosed || this.gone ? this.error(operation, (!this.isClosed && this.cause) || closed) : undefined
+  }
+
   /** Why no output is taken, if none is. */
   outputError(operation: Operation): NetworkError | undefined {
     if (this.isClosed) return this.error(operation, closed)

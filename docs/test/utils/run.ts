@@ -37,7 +37,7 @@ const run = (examples: ReadonlyArray<Example>): void => {
 }
 
 /** The packages in which every public symbol has its example. */
-const complete: ReadonlyArray<string> = ["ipaddr", "resolver", "socket"]
+const complete: ReadonlyArray<string> = ["http09", "ipaddr", "resolver", "socket"]
 
 /** Tests the examples in the doc comments of a package, and that none is missing. */
 export const describePackage = (name: string): void => {

@@ -14,10 +14,23 @@ import type { Ended, Event } from "./Http09Handler.ts"
 /**
  * How lines look: the book's (`human`), the Common Log Format that log readers know (`common`), or one JSON object each
  * (`json`).
+ *
+ * ```ts
+ * import * as AccessLog from "@effect-sockets/http09/AccessLog"
+ * const format: AccessLog.Format = "common"
+ * AccessLog.formats.includes(format) // => true
+ * ```
  */
 export type Format = "human" | "common" | "json"
 
-/** The formats' names. */
+/**
+ * The formats' names.
+ *
+ * ```ts
+ * import * as AccessLog from "@effect-sockets/http09/AccessLog"
+ * AccessLog.formats.join(", ") // => "human, common, json"
+ * ```
+ */
 export const formats = ["human", "common", "json"] as const satisfies ReadonlyArray<Format>
 
 /**
@@ -28,10 +41,35 @@ export const formats = ["human", "common", "json"] as const satisfies ReadonlyAr
  * - 404: there is no such document (the book's 401 means to log readers that a password is asked for)
  * - 499: the document was cut, because the client left or stalled, or the server stopped (nginx's number)
  * - 500: the document could not be read, or not to its end
+ *
+ * ```ts
+ * import * as AccessLog from "@effect-sockets/http09/AccessLog"
+ * const isFault = (status: AccessLog.Status) => status === 500
+ * const statuses: ReadonlyArray<AccessLog.Status> = [200, 404, 500]
+ * statuses.filter(isFault) // => [500]
+ * ```
  */
 export type Status = 200 | 400 | 404 | 499 | 500
 
-/** The status of a request that ended. */
+/**
+ * The status of a request that ended.
+ *
+ * ```ts
+ * import * as AccessLog from "@effect-sockets/http09/AccessLog"
+ * import type { Ended } from "@effect-sockets/http09/Http09Handler"
+ * import type { SocketStream } from "@effect-sockets/socket/SocketStream"
+ * import { Exit } from "effect"
+ * import * as NetAddress from "effect/net/NetAddress"
+ * const stream = { remoteAddress: NetAddress.inetAddressFromStringUnsafe("192.0.2.7:50123") } as SocketStream
+ * const event: Ended = {
+ *   _tag: "Ended", stream, line: new TextEncoder().encode("GET /a HTTP/0.9\r"), startedAt: 0, endedAt: 3,
+ *   answer: undefined, bytes: 14, size: 14, exit: Exit.void
+ * }
+ * AccessLog.status(event) // => 200
+ * AccessLog.status({ ...event, exit: Exit.interrupt() }) // => 499
+ * AccessLog.status({ ...event, exit: Exit.die("a fault") }) // => 500
+ * ```
+ */
 export const status = ({ answer, exit }: Ended): Status => {
   if (Exit.isSuccess(exit)) return answer === undefined ? 200 : statusOf[answer._tag]
   const error = Cause.squash(exit.cause)
@@ -51,6 +89,20 @@ const statusOf = { Serving: 200, NotFound: 404, Refused: 400 } as const
  *   empty or too long, and for no bytes
  * - `json`: `time`, `client`, `request`, `status`, `bytes`, `millis`, and where there are such: `file`, `size`, `error`;
  *   at the end
+ *
+ * ```ts
+ * import * as AccessLog from "@effect-sockets/http09/AccessLog"
+ * import type { Ended } from "@effect-sockets/http09/Http09Handler"
+ * import type { SocketStream } from "@effect-sockets/socket/SocketStream"
+ * import { Exit } from "effect"
+ * import * as NetAddress from "effect/net/NetAddress"
+ * const stream = { remoteAddress: NetAddress.inetAddressFromStringUnsafe("192.0.2.7:50123") } as SocketStream
+ * const event: Ended = {
+ *   _tag: "Ended", stream, line: new TextEncoder().encode("GET /a HTTP/0.9\r"), startedAt: 0, endedAt: 3,
+ *   answer: undefined, bytes: 14, size: 14, exit: Exit.void
+ * }
+ * AccessLog.format(event, "common") // => '192.0.2.7 - - [01/Jan/1970:00:00:00 +0000] "GET /a" 200 14'
+ * ```
  */
 export const format = (event: Event, format: Format): string | undefined => {
   if (format === "human") return human(event)

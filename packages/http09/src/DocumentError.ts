@@ -25,7 +25,15 @@ export const Reason = Schema.TaggedUnion({
   Unknown: { code: Schema.String, detail: Schema.String }
 })
 
-/** Why a document could not be had. */
+/**
+ * Why a document could not be had.
+ *
+ * ```ts
+ * import * as DocumentError from "@effect-sockets/http09/DocumentError"
+ * const reason: DocumentError.Reason = { _tag: "NotFound", detail: "hidden" }
+ * new DocumentError.DocumentError({ path: "/.git", reason }).message // => "/.git: hidden"
+ * ```
+ */
 export type Reason = typeof Reason.Type
 
 const describe = Reason.match({
@@ -38,7 +46,16 @@ const describe = Reason.match({
   Unknown: ({ code, detail }) => (detail.includes(code) ? detail : `${detail} (${code})`)
 })
 
-/** A document that could not be had. `message` is one line that names the path. */
+/**
+ * A document that could not be had. `message` is one line that names the path.
+ *
+ * ```ts
+ * import * as DocumentError from "@effect-sockets/http09/DocumentError"
+ * const error = new DocumentError.DocumentError({ path: "/a", reason: { _tag: "OutOfDescriptors" } })
+ * error.message // => "/a: out of file descriptors"
+ * error.isNotThere // => false
+ * ```
+ */
 export class DocumentError extends Schema.TaggedError<DocumentError>()("DocumentError", {
   /** What was asked for: a request path, or the root's own. */
   path: Schema.String,
@@ -57,11 +74,27 @@ export class DocumentError extends Schema.TaggedError<DocumentError>()("Document
   }
 }
 
-/** The error for a path that is not there, with the reason in words. */
+/**
+ * The error for a path that is not there, with the reason in words.
+ *
+ * ```ts
+ * import * as DocumentError from "@effect-sockets/http09/DocumentError"
+ * const error = DocumentError.notFound("/a")
+ * error.message // => "/a: not found"
+ * error.isNotThere // => true
+ * ```
+ */
 export const notFound = (path: string, detail = "not found"): DocumentError =>
   new DocumentError({ path, reason: { _tag: "NotFound", detail } })
 
-/** The error for a document that became shorter while it was read. */
+/**
+ * The error for a document that became shorter while it was read.
+ *
+ * ```ts
+ * import * as DocumentError from "@effect-sockets/http09/DocumentError"
+ * DocumentError.truncated("/a", 100, 60).message // => "/a: ended after 60 of 100 bytes"
+ * ```
+ */
 export const truncated = (path: string, expected: number, received: number): DocumentError =>
   new DocumentError({ path, reason: { _tag: "Truncated", expected, received } })
 
@@ -84,7 +117,17 @@ const byCode: { readonly [code: string]: Reason } = {
   ENFILE: { _tag: "OutOfDescriptors" }
 }
 
-/** The error for a failed system call, by its `code`. A `DocumentError` stays what it is. */
+/**
+ * The error for a failed system call, by its `code`. A `DocumentError` stays what it is.
+ *
+ * ```ts
+ * import * as DocumentError from "@effect-sockets/http09/DocumentError"
+ * import * as fs from "node:fs"
+ * import { Effect } from "effect"
+ * const size = Effect.try({ try: () => fs.statSync("/no/such").size, catch: (cause) => DocumentError.fromCause("/no/such", cause) })
+ * ;(await Effect.runPromise(Effect.flip(size))).isNotThere // => true
+ * ```
+ */
 export const fromCause = (path: string, cause: unknown): DocumentError => {
   if (cause instanceof DocumentError) return cause
   const detail = cause instanceof Error ? cause.message : String(cause)

@@ -7,9 +7,20 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { type DocumentError, notFound } from "./DocumentError.ts"
+import { isHidden, visible } from "./internal/visibility.ts"
 import * as Listing from "./Listing.ts"
 
-/** A document that is in memory. */
+export { isHidden } from "./internal/visibility.ts"
+
+/**
+ * A document that is in memory.
+ *
+ * ```ts
+ * import * as DocumentRoot from "@effect-sockets/http09/DocumentRoot"
+ * const whole: DocumentRoot.Whole = { _tag: "Whole", name: "/a", bytes: new TextEncoder().encode("Hello") }
+ * whole.bytes.length // => 5
+ * ```
+ */
 export interface Whole {
   readonly _tag: "Whole"
   /** What it is called in logs: the file that was opened, or the path in a record. */
@@ -18,7 +29,21 @@ export interface Whole {
   readonly bytes: Uint8Array
 }
 
-/** A document that is read while it is sent. */
+/**
+ * A document that is read while it is sent.
+ *
+ * ```ts
+ * import * as DocumentRoot from "@effect-sockets/http09/DocumentRoot"
+ * import { Effect } from "effect"
+ * const halves = [new Uint8Array(3), new Uint8Array(2)]
+ * const document: DocumentRoot.Chunked = {
+ *   _tag: "Chunked", name: "/a", size: 5, forEach: (f) => Effect.forEach(halves, f, { discard: true })
+ * }
+ * const sizes: Array<number> = []
+ * await Effect.runPromise(document.forEach((chunk) => Effect.sync(() => sizes.push(chunk.length))))
+ * sizes // => [3, 2]
+ * ```
+ */
 export interface Chunked {
   readonly _tag: "Chunked"
   /** What it is called in logs. */
@@ -36,10 +61,33 @@ export interface Chunked {
   ) => Effect.Effect<void, DocumentError | E, R>
 }
 
-/** A document that was found. */
+/**
+ * A document that was found.
+ *
+ * ```ts
+ * import * as DocumentRoot from "@effect-sockets/http09/DocumentRoot"
+ * const sizeOf = (document: DocumentRoot.Document) => document._tag === "Whole" ? document.bytes.length : document.size
+ * sizeOf({ _tag: "Whole", name: "/a", bytes: new Uint8Array(5) }) // => 5
+ * ```
+ */
 export type Document = Whole | Chunked
 
-/** Where documents come from. */
+/**
+ * Where documents come from.
+ *
+ * ```ts
+ * import * as DocumentRoot from "@effect-sockets/http09/DocumentRoot"
+ * import * as DocumentError from "@effect-sockets/http09/DocumentError"
+ * import { Effect, Layer } from "effect"
+ * const clock = Layer.succeed(DocumentRoot.DocumentRoot, {
+ *   open: (path) => path === "/year"
+ *     ? Effect.sync(() => ({ _tag: "Whole", name: path, bytes: new TextEncoder().encode(`${new Date(0).getUTCFullYear()}`) }))
+ *     : Effect.fail(DocumentError.notFound(path))
+ * })
+ * const year = DocumentRoot.DocumentRoot.pipe(Effect.flatMap(({ open }) => open("/year")), Effect.scoped, Effect.provide(clock))
+ * ;(await Effect.runPromise(year)).name // => "/year"
+ * ```
+ */
 export class DocumentRoot extends Context.Service<
   DocumentRoot,
   {
@@ -57,7 +105,18 @@ export class DocumentRoot extends Context.Service<
   }
 >()("@effect-sockets/http09/DocumentRoot") {}
 
-/** What of a root is shown. */
+/**
+ * What of a root is shown.
+ *
+ * ```ts
+ * import * as DocumentRoot from "@effect-sockets/http09/DocumentRoot"
+ * import { Effect } from "effect"
+ * const options: DocumentRoot.Options = { listing: true, dotfiles: false }
+ * const root = DocumentRoot.layerMemory({ "/notes/a.txt": "A" }, options)
+ * const page = DocumentRoot.DocumentRoot.pipe(Effect.flatMap(({ open }) => open("/notes")), Effect.scoped, Effect.provide(root))
+ * ;(await Effect.runPromise(page)).name // => "/notes/"
+ * ```
+ */
 export interface Options {
   /**
    * Answers for a folder without `index.html` with a page that lists what can be had in it. Default `false`: there is
@@ -68,26 +127,31 @@ export interface Options {
   readonly dotfiles?: boolean | undefined
 }
 
-/** Whether a name in the path starts with a dot. `/.well-known/` and all below it is not hidden (RFC 8615). */
-export const isHidden = (path: string): boolean =>
-  path.includes("/.") && path !== "/.well-known" && !path.startsWith("/.well-known/")
-
-/** What a folder gives. */
+/**
+ * What a folder gives.
+ *
+ * ```ts
+ * import * as DocumentRoot from "@effect-sockets/http09/DocumentRoot"
+ * import { Effect } from "effect"
+ * const root = DocumentRoot.layerMemory({ [`/notes/${DocumentRoot.indexName}`]: "<h1>Notes</h1>" })
+ * const page = DocumentRoot.DocumentRoot.pipe(Effect.flatMap(({ open }) => open("/notes")), Effect.scoped, Effect.provide(root))
+ * ;(await Effect.runPromise(page)).name // => "/notes/index.html"
+ * ```
+ */
 export const indexName = "index.html"
-
-/** @internal What of a folder's entries is shown. */
-export const visible = (
-  folder: string,
-  entries: Iterable<Listing.Entry>,
-  { dotfiles = false }: Options
-): ReadonlyArray<Listing.Entry> => {
-  const prefix = folder.endsWith("/") ? folder : `${folder}/`
-  return Array.from(entries).filter(({ name }) => dotfiles || !isHidden(`${prefix}${name}`))
-}
 
 /**
  * Documents from a record of paths, each with its text (as UTF-8) or bytes:
  * `layerMemory({ "/index.html": "<h1>Hello</h1>" })`. In a listing they have no dates.
+ *
+ * ```ts
+ * import * as DocumentRoot from "@effect-sockets/http09/DocumentRoot"
+ * import { Effect } from "effect"
+ * const root = DocumentRoot.layerMemory({ "/index.html": "<h1>Hello</h1>", "/logo.png": new Uint8Array(3) })
+ * const open = (path: string) => DocumentRoot.DocumentRoot.pipe(Effect.flatMap(({ open }) => open(path)), Effect.scoped, Effect.provide(root))
+ * ;(await Effect.runPromise(open("/"))).name // => "/index.html"
+ * ;(await Effect.runPromise(Effect.flip(open("/nowhere")))).message // => "/nowhere: not found"
+ * ```
  */
 export const layerMemory = (
   documents: Readonly<Record<`/${string}`, string | Uint8Array>>,

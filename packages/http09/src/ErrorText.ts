@@ -4,7 +4,15 @@
 import type { Dialect } from "./RequestLine.ts"
 import * as StatusLine from "./StatusLine.ts"
 
-/** The answers that are no documents. */
+/**
+ * The answers that are no documents.
+ *
+ * ```ts
+ * import * as ErrorText from "@effect-sockets/http09/ErrorText"
+ * const texts: ErrorText.ErrorTexts = ErrorText.errorTexts["1991"]
+ * new TextDecoder().decode(texts.notFound).split("\n")[0] // => "<TITLE>Not found</TITLE>"
+ * ```
+ */
 export interface ErrorTexts {
   /** To a line that is no request. */
   readonly invalidRequest: Uint8Array
@@ -21,6 +29,11 @@ const html = (title: string, sentence: string): Uint8Array =>
  * human readable text in HTML syntax", says the original document, and nothing but the words tells them from others.
  *
  * They do not repeat what was asked for: no escaping, and nothing of a stranger's on the page.
+ *
+ * ```ts
+ * import * as ErrorText from "@effect-sockets/http09/ErrorText"
+ * new TextDecoder().decode(ErrorText.errorTexts.book.notFound) // => "HTTP/0.9 401 Not found.\n"
+ * ```
  */
 export const errorTexts: Readonly<Record<Dialect, ErrorTexts>> = {
   book: { invalidRequest: StatusLine.invalidRequest, notFound: StatusLine.notFound },

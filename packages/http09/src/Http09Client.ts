@@ -18,7 +18,27 @@ import { saveAs } from "./internal/client/saveAs.ts"
 
 export type { Event, Options, Target } from "./internal/client/ClientOptions.ts"
 
-/** Gets documents. */
+/**
+ * Gets documents.
+ *
+ * ```ts
+ * import * as DocumentRoot from "@effect-sockets/http09/DocumentRoot"
+ * import * as Http09Client from "@effect-sockets/http09/Http09Client"
+ * import * as Http09Server from "@effect-sockets/http09/Http09Server"
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import { Effect, Layer, Stream } from "effect"
+ * import * as NetAddress from "effect/net/NetAddress"
+ * const machine = Layer.merge(MemoryNetwork.layer(), Resolver.layerStatic({}))
+ * const root = DocumentRoot.layerMemory({ "/hello.txt": "Hello" })
+ * const server = Http09Server.layer({ address: NetAddress.inetAddressFromStringUnsafe("127.0.0.1:80") })
+ * const both = Layer.merge(server, Http09Client.layer).pipe(Layer.provide([machine, root]))
+ * const size = Http09Client.Http09Client.pipe(
+ *   Effect.flatMap((client) => Stream.runFold(client.get("http://127.0.0.1/hello.txt"), () => 0, (sum, { length }) => sum + length))
+ * )
+ * await Effect.runPromise(Effect.provide(size, both)) // => 5
+ * ```
+ */
 export class Http09Client extends Context.Service<
   Http09Client,
   {
@@ -27,7 +47,24 @@ export class Http09Client extends Context.Service<
   }
 >()("@effect-sockets/http09/Http09Client") {}
 
-/** The client over a network. */
+/**
+ * The client over a network.
+ *
+ * ```ts
+ * import * as DocumentRoot from "@effect-sockets/http09/DocumentRoot"
+ * import * as Http09Client from "@effect-sockets/http09/Http09Client"
+ * import * as Http09Server from "@effect-sockets/http09/Http09Server"
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import { Effect, Layer } from "effect"
+ * import * as NetAddress from "effect/net/NetAddress"
+ * const machine = Layer.merge(MemoryNetwork.layer(), Resolver.layerStatic({}))
+ * const root = DocumentRoot.layerMemory({ "/hello.txt": "Hello" })
+ * const server = Http09Server.layer({ address: NetAddress.inetAddressFromStringUnsafe("127.0.0.1:80") })
+ * const both = Layer.merge(server, Http09Client.layer).pipe(Layer.provide([machine, root]))
+ * await Effect.runPromise(Effect.provide(Http09Client.getText("http://127.0.0.1/hello.txt"), both)) // => "Hello"
+ * ```
+ */
 export const layer: Layer.Layer<Http09Client, never, Network | Resolver> = Layer.effect(
   Http09Client,
   Effect.gen(function* () {
@@ -47,6 +84,22 @@ export const layer: Layer.Layer<Http09Client, never, Network | Resolver> = Layer
  * `NetworkError` if no connection could be had, or it broke: `ConnectionReset` in the middle says that the document is
  * not whole.
  * **Interruption**, and a consumer that takes no more, closes the connection.
+ *
+ * ```ts
+ * import * as DocumentRoot from "@effect-sockets/http09/DocumentRoot"
+ * import * as Http09Client from "@effect-sockets/http09/Http09Client"
+ * import * as Http09Server from "@effect-sockets/http09/Http09Server"
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import { Effect, Layer, Stream } from "effect"
+ * import * as NetAddress from "effect/net/NetAddress"
+ * const machine = Layer.merge(MemoryNetwork.layer(), Resolver.layerStatic({}))
+ * const root = DocumentRoot.layerMemory({ "/hello.txt": "Hello" })
+ * const server = Http09Server.layer({ address: NetAddress.inetAddressFromStringUnsafe("127.0.0.1:80") })
+ * const both = Layer.merge(server, Http09Client.layer).pipe(Layer.provide([machine, root]))
+ * const chunks = Http09Client.get({ host: "127.0.0.1", port: 80, path: "/hello.txt" })
+ * await Effect.runPromise(chunks.pipe(Stream.decodeText, Stream.mkString, Effect.provide(both))) // => "Hello"
+ * ```
  */
 export const get = (
   target: Target,
@@ -60,6 +113,22 @@ const textBytes = 16 * 1024 * 1024
  * The whole document as text. Bytes that are not UTF-8 come out as U+FFFD.
  *
  * **Errors** as {@link get}; at most `maxBytes` (default 16 MiB) are kept. **Interruption** closes the connection.
+ *
+ * ```ts
+ * import * as DocumentRoot from "@effect-sockets/http09/DocumentRoot"
+ * import * as Http09Client from "@effect-sockets/http09/Http09Client"
+ * import * as Http09Server from "@effect-sockets/http09/Http09Server"
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import { Effect, Layer } from "effect"
+ * import * as NetAddress from "effect/net/NetAddress"
+ * const machine = Layer.merge(MemoryNetwork.layer(), Resolver.layerStatic({}))
+ * const root = DocumentRoot.layerMemory({ "/hello.txt": "Hello" })
+ * const server = Http09Server.layer({ address: NetAddress.inetAddressFromStringUnsafe("127.0.0.1:80") })
+ * const both = Layer.merge(server, Http09Client.layer).pipe(Layer.provide([machine, root]))
+ * const missing = Http09Client.getText("http://127.0.0.1/nowhere").pipe(Effect.flip, Effect.provide(both))
+ * ;(await Effect.runPromise(missing)).message // => "get http://127.0.0.1/nowhere: the server answered 401 Not found."
+ * ```
  */
 export const getText = (
   target: Target,
@@ -74,6 +143,27 @@ export const getText = (
  *
  * **Errors** as {@link get}, and `PlatformError` if the file cannot be written; nothing half-written is left.
  * **Interruption** closes the connection and leaves nothing half-written either.
+ *
+ * ```ts
+ * import * as DocumentRoot from "@effect-sockets/http09/DocumentRoot"
+ * import * as Http09Client from "@effect-sockets/http09/Http09Client"
+ * import * as Http09Server from "@effect-sockets/http09/Http09Server"
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import { Effect, FileSystem, Layer } from "effect"
+ * import * as NetAddress from "effect/net/NetAddress"
+ * import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+ * const machine = Layer.merge(MemoryNetwork.layer(), Resolver.layerStatic({}))
+ * const root = DocumentRoot.layerMemory({ "/hello.txt": "Hello" })
+ * const server = Http09Server.layer({ address: NetAddress.inetAddressFromStringUnsafe("127.0.0.1:80") })
+ * const both = Layer.merge(server, Http09Client.layer).pipe(Layer.provide([machine, root]))
+ * const size = Effect.gen(function* () {
+ *   const files = yield* FileSystem.FileSystem
+ *   const file = `${yield* files.makeTempDirectoryScoped()}/hello.txt`
+ *   return yield* Http09Client.download("http://127.0.0.1/hello.txt", file)
+ * }).pipe(Effect.scoped, Effect.provide([both, NodeFileSystem.layer]))
+ * await Effect.runPromise(size) // => 5
+ * ```
  */
 export const download = (
   target: Target,

@@ -16,7 +16,15 @@ const deadlines = {
   total: "the document has not come whole"
 } as const
 
-/** Which deadline passed, by the option that sets it: `connectTimeout`, `firstByteTimeout`, `idleTimeout`, `timeout`. */
+/**
+ * Which deadline passed, by the option that sets it: `connectTimeout`, `firstByteTimeout`, `idleTimeout`, `timeout`.
+ *
+ * ```ts
+ * import * as Http09Error from "@effect-sockets/http09/Http09Error"
+ * const deadline: Http09Error.Deadline = "firstByte"
+ * new Http09Error.Http09Error({ target: "http://a/", reason: { _tag: "TimedOut", deadline, millis: 5 } }).message // => "get http://a/: no answer after 5 ms"
+ * ```
+ */
 export type Deadline = keyof typeof deadlines
 
 /**
@@ -38,7 +46,15 @@ export const Reason = Schema.TaggedUnion({
   InputTooLong: { limit: Schema.Finite }
 })
 
-/** Why there is no document. */
+/**
+ * Why there is no document.
+ *
+ * ```ts
+ * import * as Http09Error from "@effect-sockets/http09/Http09Error"
+ * const reason: Http09Error.Reason = { _tag: "StatusLine", version: "0.9", code: 401, text: "Not found." }
+ * new Http09Error.Http09Error({ target: "http://a/", reason }).message // => "get http://a/: the server answered 401 Not found."
+ * ```
+ */
 export type Reason = typeof Reason.Type
 
 const describe = Reason.match({
@@ -53,7 +69,16 @@ const describe = Reason.match({
 
 const longest = 300
 
-/** No document came, or not all of it. `message` is one line that names it. */
+/**
+ * No document came, or not all of it. `message` is one line that names it.
+ *
+ * ```ts
+ * import * as Http09Error from "@effect-sockets/http09/Http09Error"
+ * const error = new Http09Error.Http09Error({ target: "ftp://a/", reason: { _tag: "InvalidUrl", refusal: "Scheme" } })
+ * error.message // => "get ftp://a/: it does not start with http://"
+ * error.isRetryable // => false
+ * ```
+ */
 export class Http09Error extends Schema.TaggedError<Http09Error>()("Http09Error", {
   /** What was asked for, as it was given: a URL, or `path from host:port`. */
   target: Schema.String,

@@ -10,13 +10,37 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
-import { type DocumentError, truncated } from "./DocumentError.ts"
-import { type Chunked, type Document, DocumentRoot } from "./DocumentRoot.ts"
+import type { DocumentError } from "./DocumentError.ts"
+import { type Document, DocumentRoot } from "./DocumentRoot.ts"
 import { errorTexts } from "./ErrorText.ts"
-import { CrLf } from "./internal/CrLf.ts"
+import { sendBytes, sendText, sizeOf } from "./internal/send.ts"
 import * as RequestLine from "./RequestLine.ts"
 
-/** What a request is answered with. A handler tells it once, before it answers. */
+/**
+ * What a request is answered with. A handler tells it once, before it answers.
+ *
+ * ```ts
+ * import * as DocumentRoot from "@effect-sockets/http09/DocumentRoot"
+ * import * as Http09Client from "@effect-sockets/http09/Http09Client"
+ * import * as Http09Handler from "@effect-sockets/http09/Http09Handler"
+ * import * as Http09Server from "@effect-sockets/http09/Http09Server"
+ * import * as NodeResolver from "@effect-sockets/resolver/NodeResolver"
+ * import * as NodeNetwork from "@effect-sockets/socket/NodeNetwork"
+ * import { Effect, Layer } from "effect"
+ * import type { InetAddress } from "effect/net/NetAddress"
+ * const heard: Array<unknown> = []
+ * const observe = (event: Http09Handler.Event) => Effect.sync(() => void heard.push(event._tag === "Refused" ? event.refusal : event._tag))
+ * const server = Http09Server.layer({ address: 0, observe }).pipe(
+ *   Layer.provide([NodeNetwork.layer, DocumentRoot.layerMemory({ "/hello.txt": "Hello" })])
+ * )
+ * const client = Layer.provide(Http09Client.layer, [NodeNetwork.layer, NodeResolver.layer])
+ * await Effect.gen(function* () {
+ *   const port = ((yield* Http09Server.Http09Server).address as InetAddress).port
+ *   yield* Effect.ignore(Http09Client.getText({ host: "127.0.0.1", port, path: "/../etc/passwd" }))
+ * }).pipe(Effect.provide([server, client]), Effect.runPromise)
+ * heard // => ["OutsideRoot", "Ended"]
+ * ```
+ */
 export type Answer =
   /** The document was found and is sent now. */
   | { readonly _tag: "Serving"; readonly stream: SocketStream.SocketStream; readonly document: Document }
@@ -25,7 +49,31 @@ export type Answer =
   /** The line was no request; the client is told so. */
   | { readonly _tag: "Refused"; readonly stream: SocketStream.SocketStream; readonly refusal: RequestLine.Refusal }
 
-/** How a request ended. A handler tells it once for every line that came, after its answer. */
+/**
+ * How a request ended. A handler tells it once for every line that came, after its answer.
+ *
+ * ```ts
+ * import * as DocumentRoot from "@effect-sockets/http09/DocumentRoot"
+ * import * as Http09Client from "@effect-sockets/http09/Http09Client"
+ * import * as Http09Handler from "@effect-sockets/http09/Http09Handler"
+ * import * as Http09Server from "@effect-sockets/http09/Http09Server"
+ * import * as NodeResolver from "@effect-sockets/resolver/NodeResolver"
+ * import * as NodeNetwork from "@effect-sockets/socket/NodeNetwork"
+ * import { Effect, Layer } from "effect"
+ * import type { InetAddress } from "effect/net/NetAddress"
+ * const heard: Array<unknown> = []
+ * const observe = (event: Http09Handler.Event) => Effect.sync(() => void heard.push(event._tag === "Ended" ? event.bytes : event._tag))
+ * const server = Http09Server.layer({ address: 0, observe }).pipe(
+ *   Layer.provide([NodeNetwork.layer, DocumentRoot.layerMemory({ "/hello.txt": "Hello" })])
+ * )
+ * const client = Layer.provide(Http09Client.layer, [NodeNetwork.layer, NodeResolver.layer])
+ * await Effect.gen(function* () {
+ *   const port = ((yield* Http09Server.Http09Server).address as InetAddress).port
+ *   yield* Effect.ignore(Http09Client.getText({ host: "127.0.0.1", port, path: "/hello.txt" }))
+ * }).pipe(Effect.provide([server, client]), Effect.runPromise)
+ * heard // => ["Serving", 5]
+ * ```
+ */
 export interface Ended {
   readonly _tag: "Ended"
   readonly stream: SocketStream.SocketStream
@@ -45,10 +93,42 @@ export interface Ended {
   readonly exit: Exit.Exit<void, NetworkError.NetworkError | DocumentError>
 }
 
-/** What a handler tells. `AccessLog` makes lines of it. */
+/**
+ * What a handler tells. `AccessLog` makes lines of it.
+ *
+ * ```ts
+ * import * as DocumentRoot from "@effect-sockets/http09/DocumentRoot"
+ * import * as Http09Client from "@effect-sockets/http09/Http09Client"
+ * import * as Http09Handler from "@effect-sockets/http09/Http09Handler"
+ * import * as Http09Server from "@effect-sockets/http09/Http09Server"
+ * import * as NodeResolver from "@effect-sockets/resolver/NodeResolver"
+ * import * as NodeNetwork from "@effect-sockets/socket/NodeNetwork"
+ * import { Effect, Layer } from "effect"
+ * import type { InetAddress } from "effect/net/NetAddress"
+ * const heard: Array<unknown> = []
+ * const observe = (event: Http09Handler.Event) => Effect.sync(() => void heard.push(event._tag))
+ * const server = Http09Server.layer({ address: 0, observe }).pipe(
+ *   Layer.provide([NodeNetwork.layer, DocumentRoot.layerMemory({ "/hello.txt": "Hello" })])
+ * )
+ * const client = Layer.provide(Http09Client.layer, [NodeNetwork.layer, NodeResolver.layer])
+ * await Effect.gen(function* () {
+ *   const port = ((yield* Http09Server.Http09Server).address as InetAddress).port
+ *   yield* Effect.ignore(Http09Client.getText({ host: "127.0.0.1", port, path: "/nowhere" }))
+ * }).pipe(Effect.provide([server, client]), Effect.runPromise)
+ * heard // => ["NotFound", "Ended"]
+ * ```
+ */
 export type Event = Answer | Ended
 
-/** How requests are answered. */
+/**
+ * How requests are answered.
+ *
+ * ```ts
+ * import * as Http09Handler from "@effect-sockets/http09/Http09Handler"
+ * const options: Http09Handler.HandlerOptions = { dialect: "1991", maxLineBytes: 1024 }
+ * Http09Handler.invalidOption(options) // => undefined
+ * ```
+ */
 export interface HandlerOptions {
   /**
    * Sends documents as text, as the book's server does: every line ended by CR LF, the last one too. Default `false`:
@@ -66,7 +146,17 @@ export interface HandlerOptions {
   readonly observe?: ((event: Event) => Effect.Effect<void>) | undefined
 }
 
-/** Answers one connection. */
+/**
+ * Answers one connection.
+ *
+ * ```ts
+ * import * as Http09Handler from "@effect-sockets/http09/Http09Handler"
+ * import { Effect } from "effect"
+ * const counted: { requests: number } = { requests: 0 }
+ * const answer = Http09Handler.handler()
+ * const handler: Http09Handler.Handler = (stream) => Effect.andThen(Effect.sync(() => void counted.requests++), answer(stream))
+ * ```
+ */
 export type Handler = (
   stream: SocketStream.SocketStream
 ) => Effect.Effect<void, NetworkError.NetworkError | DocumentError, DocumentRoot | Scope.Scope>
@@ -107,13 +197,59 @@ const empty = new Uint8Array(0)
  * connection if an option cannot be meant; `DocumentError` when reading failed.
  *
  * **Interruption**: the document is cut, and the connection is reset when its scope ends.
+ *
+ * ```ts
+ * import * as DocumentRoot from "@effect-sockets/http09/DocumentRoot"
+ * import * as Http09Client from "@effect-sockets/http09/Http09Client"
+ * import * as Http09Handler from "@effect-sockets/http09/Http09Handler"
+ * import * as NodeResolver from "@effect-sockets/resolver/NodeResolver"
+ * import * as NodeNetwork from "@effect-sockets/socket/NodeNetwork"
+ * import * as Server from "@effect-sockets/socket/Server"
+ * import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
+ * import { Effect, Layer } from "effect"
+ * import type { InetAddress } from "effect/net/NetAddress"
+ * const root = DocumentRoot.layerMemory({ "/hello.txt": "Hello" })
+ * const client = Layer.provide(Http09Client.layer, [NodeNetwork.layer, NodeResolver.layer])
+ * await Effect.gen(function* () {
+ *   const socket = yield* ServerSocket.listen(0)
+ *   const { readTimeout, maxAge } = Http09Handler
+ *   yield* Server.start(socket, Http09Handler.handler({ text: true }), { readTimeout, maxAge })
+ *   const { port } = socket.address as InetAddress
+ *   yield* Http09Client.getText({ host: "127.0.0.1", port, path: "/hello.txt" }) // => "Hello\r\n"
+ * }).pipe(Effect.scoped, Effect.provide([NodeNetwork.layer, root, client]), Effect.runPromise)
+ * ```
  */
 export const handler = (options: HandlerOptions = {}): Handler => {
   const answer = answerer(options)
   return (stream) => Effect.flatMap(DocumentRoot, (root) => answer(stream, root))
 }
 
-/** As `handler`, over a root that is at hand: nothing is looked up for a connection. */
+/**
+ * As `handler`, over a root that is at hand: nothing is looked up for a connection.
+ *
+ * ```ts
+ * import * as DocumentRoot from "@effect-sockets/http09/DocumentRoot"
+ * import * as Http09Client from "@effect-sockets/http09/Http09Client"
+ * import * as Http09Handler from "@effect-sockets/http09/Http09Handler"
+ * import * as NodeResolver from "@effect-sockets/resolver/NodeResolver"
+ * import * as NodeNetwork from "@effect-sockets/socket/NodeNetwork"
+ * import * as Server from "@effect-sockets/socket/Server"
+ * import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
+ * import { Effect, Layer } from "effect"
+ * import type { InetAddress } from "effect/net/NetAddress"
+ * import * as DocumentError from "@effect-sockets/http09/DocumentError"
+ * const root: DocumentRoot.DocumentRoot["Service"] = {
+ *   open: (path) => path === "/" ? Effect.succeed({ _tag: "Whole", name: path, bytes: new Uint8Array(3) }) : Effect.fail(DocumentError.notFound(path))
+ * }
+ * const client = Layer.provide(Http09Client.layer, [NodeNetwork.layer, NodeResolver.layer])
+ * await Effect.gen(function* () {
+ *   const socket = yield* ServerSocket.listen(0)
+ *   yield* Server.start(socket, Http09Handler.handlerFor(root))
+ *   const { port } = socket.address as InetAddress
+ *   yield* Http09Client.getText({ host: "127.0.0.1", port, path: "/" }) // => "\0\0\0"
+ * }).pipe(Effect.scoped, Effect.provide([NodeNetwork.layer, client]), Effect.runPromise)
+ * ```
+ */
 export const handlerFor = (
   root: DocumentRoot["Service"],
   options: HandlerOptions = {}
@@ -160,7 +296,12 @@ const answerer = (options: HandlerOptions): Answerer => {
   const { invalidRequest, notFound } = errorTexts[dialect]
   // One more than a line may have, for its CR.
   const lineLimit = { maxBytes: maxLineBytes + 1 }
-  const send = text ? sendText : sendBytes
+  const send = text
+    ? (exchange: Exchange, document: Document) =>
+        sendText(exchange.stream, document, (size) => {
+          exchange.size = size
+        })
+    : (exchange: Exchange, document: Document) => sendBytes(exchange.stream, document)
 
   const tell = (exchange: Exchange, answer: Answer, size: number | undefined, then: Reply): Reply => {
     if (observe === undefined) return then
@@ -225,58 +366,3 @@ const answerer = (options: HandlerOptions): Answerer => {
           : Effect.fail(error)
     })
 }
-
-const sizeOf = (document: Document): number => (document._tag === "Whole" ? document.bytes.length : document.size)
-
-const sendBytes = ({ stream }: Exchange, document: Document): Reply =>
-  document._tag === "Chunked"
-    ? forEachChunk(document, (chunk) => writeNow(stream, chunk))
-    : writeNow(stream, document.bytes)
-
-/**
- * As the document's own `forEach`, and fails where that succeeds without having given all: the end of the connection
- * says that the document was whole, so no root is taken at its word.
- */
-const forEachChunk = <E, R>(
-  { forEach, name, size }: Chunked,
-  f: (chunk: Uint8Array) => Effect.Effect<unknown, E, R>
-): Effect.Effect<void, DocumentError | E, R> =>
-  Effect.suspend(() => {
-    let given = 0
-    const whole = forEach((chunk) => {
-      given += chunk.length
-      return f(chunk)
-    })
-    return Effect.andThen(
-      whole,
-      Effect.suspend(() => (given === size ? Effect.void : Effect.fail(truncated(name, size, given))))
-    )
-  })
-
-/**
- * Writes and waits until the kernel has it: a chunk is only lent, and whoever logs a document as sent should be right.
- */
-const writeNow = (stream: SocketStream.SocketStream, chunk: Uint8Array) =>
-  Effect.andThen(SocketStream.write(stream, chunk), SocketStream.flush(stream))
-
-const sendText = (exchange: Exchange, document: Document): Reply =>
-  Effect.suspend(() => {
-    const lines = new CrLf()
-    let size = 0
-    const write = (bytes: Uint8Array) => {
-      size += bytes.length
-      return writeNow(exchange.stream, bytes)
-    }
-    const body =
-      document._tag === "Whole"
-        ? write(lines.push(document.bytes))
-        : forEachChunk(document, (chunk) => write(lines.push(chunk)))
-    return Effect.andThen(
-      body,
-      Effect.suspend(() => {
-        const end = write(lines.end())
-        exchange.size = size
-        return end
-      })
-    )
-  })

@@ -16,7 +16,15 @@ import * as Result from "effect/Result"
 import { DocumentRoot } from "./DocumentRoot.ts"
 import * as Http09Handler from "./Http09Handler.ts"
 
-/** How a server is run. */
+/**
+ * How a server is run.
+ *
+ * ```ts
+ * import * as Http09Server from "@effect-sockets/http09/Http09Server"
+ * const options: Http09Server.Options = { address: 8080, maxConnections: 1000, readTimeout: "5 seconds", dialect: "1991" }
+ * const server = Http09Server.layer(options)
+ * ```
+ */
 export interface Options extends Http09Handler.HandlerOptions, ServerSocket.Options, Server.Options {
   /** What to listen on. A number is a port of 127.0.0.1; 0 takes a free one. */
   readonly address: number | NetAddress.SocketAddress
@@ -29,7 +37,23 @@ export interface Options extends Http09Handler.HandlerOptions, ServerSocket.Opti
   readonly maxAge?: Duration.Input | undefined
 }
 
-/** The running server: its `address`, `connections`, `stop` and `await`. */
+/**
+ * The running server: its `address`, `connections`, `stop` and `await`.
+ *
+ * ```ts
+ * import * as DocumentRoot from "@effect-sockets/http09/DocumentRoot"
+ * import * as Http09Server from "@effect-sockets/http09/Http09Server"
+ * import * as NodeNetwork from "@effect-sockets/socket/NodeNetwork"
+ * import { Effect, Layer } from "effect"
+ * const root = DocumentRoot.layerMemory({ "/index.html": "<h1>Hello</h1>" })
+ * const server = Http09Server.layer({ address: 0 }).pipe(Layer.provide([NodeNetwork.layer, root]))
+ * const program = Effect.gen(function* () {
+ *   const server = yield* Http09Server.Http09Server
+ *   return yield* server.stop
+ * })
+ * await Effect.runPromise(Effect.provide(program, server)) // => { drained: 0, aborted: 0 }
+ * ```
+ */
 export class Http09Server extends Context.Service<Http09Server, Server.Server>()(
   "@effect-sockets/http09/Http09Server"
 ) {}
@@ -110,6 +134,19 @@ const configured = (options: Omit<Options, "address">) =>
  * | `HTTP09_MAX_AGE` | `1 hour` |
  *
  * **Errors** as `layer`; `ConfigError` for a value that cannot be read; `InvalidAddress` for a host that is no address.
+ *
+ * ```ts
+ * import * as DocumentRoot from "@effect-sockets/http09/DocumentRoot"
+ * import * as Http09Server from "@effect-sockets/http09/Http09Server"
+ * import * as NodeNetwork from "@effect-sockets/socket/NodeNetwork"
+ * import { ConfigProvider, Effect, Layer } from "effect"
+ * const environment = ConfigProvider.layer(ConfigProvider.fromEnv({ env: { HTTP09_HOST: "::1", HTTP09_PORT: "0" } }))
+ * const server = Http09Server.layerConfig().pipe(
+ *   Layer.provide([NodeNetwork.layer, DocumentRoot.layerMemory({}), environment])
+ * )
+ * const address = Http09Server.Http09Server.pipe(Effect.map((server) => server.address), Effect.provide(server))
+ * ;(await Effect.runPromise(address))._tag // => "InetAddressV6"
+ * ```
  */
 export const layerConfig = (
   options: Omit<Options, "address"> = {}

@@ -6,7 +6,15 @@ import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 
-/** The parts of a URL that HTTP/0.9 has a use for. */
+/**
+ * The parts of a URL that HTTP/0.9 has a use for.
+ *
+ * ```ts
+ * import * as Http09Url from "@effect-sockets/http09/Http09Url"
+ * const url: Http09Url.Http09Url = { host: "::1", port: 8080, path: "/a?b" }
+ * Http09Url.format(url) // => "http://[::1]:8080/a?b"
+ * ```
+ */
 export interface Http09Url {
   /** A name or an address; an IPv6 address without brackets. */
   readonly host: string
@@ -16,10 +24,24 @@ export interface Http09Url {
   readonly path: string
 }
 
-/** The port of a URL that names none: 80 (RFC 9110, section 4.2.1). */
+/**
+ * The port of a URL that names none: 80 (RFC 9110, section 4.2.1).
+ *
+ * ```ts
+ * import * as Http09Url from "@effect-sockets/http09/Http09Url"
+ * Http09Url.authority({ host: "localhost", port: Http09Url.defaultPort }) // => "localhost:80"
+ * ```
+ */
 export const defaultPort = 80
 
-/** Why a text is no URL of a document, each in words. */
+/**
+ * Why a text is no URL of a document, each in words.
+ *
+ * ```ts
+ * import * as Http09Url from "@effect-sockets/http09/Http09Url"
+ * Http09Url.refusals.Scheme // => "it does not start with http://"
+ * ```
+ */
 export const refusals = {
   Scheme: "it does not start with http://",
   UserInfo: "HTTP/0.9 cannot send the user or password before the @",
@@ -27,7 +49,15 @@ export const refusals = {
   Port: "its port is not a number from 1 to 65535"
 } as const
 
-/** Why a text is no URL of a document. */
+/**
+ * Why a text is no URL of a document.
+ *
+ * ```ts
+ * import * as Http09Url from "@effect-sockets/http09/Http09Url"
+ * const explain = (refusal: Http09Url.Refusal) => `not a URL: ${Http09Url.refusals[refusal]}`
+ * explain("Port") // => "not a URL: its port is not a number from 1 to 65535"
+ * ```
+ */
 export type Refusal = keyof typeof refusals
 
 const parts = /^http:\/\/(?<authority>[^/?#]*)(?<path>[^#]*)/iu
@@ -46,6 +76,13 @@ const isHost = (name: string | undefined, ipv6: string | undefined): boolean =>
  * path is `/`, an empty port is 80, the fragment is dropped: it is the reader's, not the server's.
  *
  * **Errors**: a `Refusal` for everything else, a user name or password among it.
+ *
+ * ```ts
+ * import * as Http09Url from "@effect-sockets/http09/Http09Url"
+ * import { Result } from "effect"
+ * Http09Url.fromString("http://localhost:8080/a#top") // => Result.succeed({ host: "localhost", port: 8080, path: "/a" })
+ * Http09Url.fromString("http://me@localhost/") // => Result.fail("UserInfo")
+ * ```
  */
 export const fromString = (text: string): Result.Result<Http09Url, Refusal> => {
   const { authority, path } = parts.exec(text)?.groups ?? {}
@@ -60,10 +97,24 @@ export const fromString = (text: string): Result.Result<Http09Url, Refusal> => {
 
 const bracketed = (host: string): string => (host.includes(":") ? `[${host}]` : host)
 
-/** Host and port as text, with the brackets of an IPv6 address: `localhost:8080`, `[::1]:80`. */
+/**
+ * Host and port as text, with the brackets of an IPv6 address: `localhost:8080`, `[::1]:80`.
+ *
+ * ```ts
+ * import * as Http09Url from "@effect-sockets/http09/Http09Url"
+ * Http09Url.authority({ host: "::1", port: 80 }) // => "[::1]:80"
+ * ```
+ */
 export const authority = ({ host, port }: Pick<Http09Url, "host" | "port">): string => `${bracketed(host)}:${port}`
 
-/** The URL as text, which `fromString` reads back; the default port is left out. */
+/**
+ * The URL as text, which `fromString` reads back; the default port is left out.
+ *
+ * ```ts
+ * import * as Http09Url from "@effect-sockets/http09/Http09Url"
+ * Http09Url.format({ host: "localhost", port: 80, path: "/a" }) // => "http://localhost/a"
+ * ```
+ */
 export const format = (url: Http09Url): string =>
   `http://${url.port === defaultPort ? bracketed(url.host) : authority(url)}${url.path}`
 
@@ -73,6 +124,14 @@ const longestName = 255
 /**
  * The name of a file for the document at a path: its last segment, decoded, or `index.html` for a folder. None if that
  * is no safe name for a file: it would lie elsewhere, be hidden, or be longer than file systems take.
+ *
+ * ```ts
+ * import * as Http09Url from "@effect-sockets/http09/Http09Url"
+ * import { Option } from "effect"
+ * Http09Url.fileName("/notes/caf%C3%A9.txt?v=2") // => Option.some("café.txt")
+ * Http09Url.fileName("/notes/") // => Option.some("index.html")
+ * Http09Url.fileName("/..%2fpasswd") // => Option.none()
+ * ```
  */
 export const fileName = (path: string): Option.Option<string> => {
   const segment =

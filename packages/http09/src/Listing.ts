@@ -10,7 +10,15 @@
  */
 import * as RequestLine from "./RequestLine.ts"
 
-/** One thing in a folder. */
+/**
+ * One thing in a folder.
+ *
+ * ```ts
+ * import * as Listing from "@effect-sockets/http09/Listing"
+ * const entry: Listing.Entry = { name: "a b.txt", isFolder: false, size: 5, modified: 0 }
+ * new TextDecoder().decode(Listing.page("/", [entry])).includes("1970-01-01 00:00             5  <a href=\"/a%20b.txt\">") // => true
+ * ```
+ */
 export interface Entry {
   readonly name: string
   readonly isFolder: boolean
@@ -22,6 +30,11 @@ export interface Entry {
 
 /**
  * How many names of a folder are looked at, at most: 10,000, which make a page of about one megabyte.
+ *
+ * ```ts
+ * import * as Listing from "@effect-sockets/http09/Listing"
+ * Listing.maxEntries // => 10_000
+ * ```
  */
 export const maxEntries = 10_000
 
@@ -30,6 +43,12 @@ export const maxEntries = 10_000
  * date (UTC) and its size in bytes, and a link to the folder above.
  *
  * `path` is the folder's, with or without the slash at its end. `isWhole` is false if there were more than `maxEntries`.
+ *
+ * ```ts
+ * import * as Listing from "@effect-sockets/http09/Listing"
+ * const page = new TextDecoder().decode(Listing.page("/notes", [{ name: "b", isFolder: true }, { name: "<a>", isFolder: false }]))
+ * page.match(/<a href.*<\/a>/g) // => ['<a href="/">../</a>', '<a href="/notes/%3Ca%3E">&#60;a&#62;</a>', '<a href="/notes/b/">b/</a>']
+ * ```
  */
 export const page = (path: string, entries: Iterable<Entry>, isWhole = true): Uint8Array => {
   const folder = path.endsWith("/") ? path : `${path}/`

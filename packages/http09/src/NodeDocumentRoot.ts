@@ -16,7 +16,15 @@ import { DocumentError, fromCause } from "./DocumentError.ts"
 import { DocumentRoot, type Options as RootOptions } from "./DocumentRoot.ts"
 import * as NodeFolder from "./internal/folder/NodeFolder.ts"
 
-/** What is shown, and how files are read. */
+/**
+ * What is shown, and how files are read.
+ *
+ * ```ts
+ * import * as NodeDocumentRoot from "@effect-sockets/http09/NodeDocumentRoot"
+ * const options: NodeDocumentRoot.Options = { listing: true, wholeBytes: 0, chunkBytes: 65_536 }
+ * const root = NodeDocumentRoot.layer("public", options)
+ * ```
+ */
 export interface Options extends RootOptions {
   /**
    * Files up to so many bytes are read at once, synchronously; longer ones in the background, while they are sent.
@@ -46,6 +54,20 @@ export interface Options extends RootOptions {
  *
  * **Errors**: `NotFound`, `NotAFolder` or `PermissionDenied` if the folder cannot be used; `InvalidOption` for
  * what cannot be meant.
+ *
+ * ```ts
+ * import * as DocumentRoot from "@effect-sockets/http09/DocumentRoot"
+ * import * as NodeDocumentRoot from "@effect-sockets/http09/NodeDocumentRoot"
+ * import { Effect } from "effect"
+ * import * as fs from "node:fs"
+ * import * as os from "node:os"
+ * const folder = fs.mkdtempSync(`${os.tmpdir()}/public-`)
+ * fs.writeFileSync(`${folder}/hello.txt`, "Hello")
+ * const hello = DocumentRoot.DocumentRoot.pipe(Effect.flatMap(({ open }) => open("/hello.txt")), Effect.scoped)
+ * const document = await Effect.runPromise(Effect.provide(hello, NodeDocumentRoot.layer(folder)))
+ * document._tag === "Whole" && new TextDecoder().decode(document.bytes) // => "Hello"
+ * fs.rmSync(folder, { recursive: true })
+ * ```
  */
 export const layer = (root: string, options: Options = {}): Layer.Layer<DocumentRoot, DocumentError> =>
   Layer.effect(

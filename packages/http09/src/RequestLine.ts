@@ -6,10 +6,28 @@
  */
 import * as Result from "effect/Result"
 
-/** Which form a request line has: `GET /path` (1991) or `GET /path HTTP/x.y` (book). */
+/**
+ * Which form a request line has: `GET /path` (1991) or `GET /path HTTP/x.y` (book).
+ *
+ * ```ts
+ * import * as RequestLine from "@effect-sockets/http09/RequestLine"
+ * import { Result } from "effect"
+ * const dialect: RequestLine.Dialect = "1991"
+ * RequestLine.encode("/a", dialect) // => Result.succeed("GET /a\r\n")
+ * ```
+ */
 export type Dialect = "1991" | "book"
 
-/** What a request line asks for. */
+/**
+ * What a request line asks for.
+ *
+ * ```ts
+ * import * as RequestLine from "@effect-sockets/http09/RequestLine"
+ * import { Result } from "effect"
+ * const request: RequestLine.Request = { dialect: "book", path: "/a b" }
+ * RequestLine.decode(new TextEncoder().encode("GET /a%20b HTTP/0.9")) // => Result.succeed(request)
+ * ```
+ */
 export interface Request {
   readonly dialect: Dialect
   /**
@@ -19,10 +37,25 @@ export interface Request {
   readonly path: string
 }
 
-/** The longest request line in bytes, without its line end: 8,192, what nginx and Apache httpd take. */
+/**
+ * The longest request line in bytes, without its line end: 8,192, what nginx and Apache httpd take.
+ *
+ * ```ts
+ * import * as RequestLine from "@effect-sockets/http09/RequestLine"
+ * import { Result } from "effect"
+ * RequestLine.decode(new Uint8Array(RequestLine.maxBytes + 1)) // => Result.fail("TooLong")
+ * ```
+ */
 export const maxBytes = 8192
 
-/** Why a line is refused, each in words for a log. */
+/**
+ * Why a line is refused, each in words for a log.
+ *
+ * ```ts
+ * import * as RequestLine from "@effect-sockets/http09/RequestLine"
+ * RequestLine.refusals.OutsideRoot // => "the path leads out of the root"
+ * ```
+ */
 export const refusals = {
   TooLong: "the line is too long",
   NotText: "the line is not UTF-8",
@@ -35,7 +68,15 @@ export const refusals = {
   OutsideRoot: "the path leads out of the root"
 } as const
 
-/** Why a line is refused. */
+/**
+ * Why a line is refused.
+ *
+ * ```ts
+ * import * as RequestLine from "@effect-sockets/http09/RequestLine"
+ * const explain = (refusal: RequestLine.Refusal) => `400: ${RequestLine.refusals[refusal]}`
+ * explain("Backslash") // => "400: a backslash"
+ * ```
+ */
 export type Refusal = keyof typeof refusals
 
 // Fatal, so that overlong forms and surrogates are refused; a byte order mark is a character like any other.
@@ -56,6 +97,14 @@ const carriageReturn = 13
  * percent escapes decoded once, `//` is `/`, and dot segments are resolved.
  *
  * **Errors**: a `Refusal` for every other line; `TooLong` for one of more than `limit` bytes (default `maxBytes`).
+ *
+ * ```ts
+ * import * as RequestLine from "@effect-sockets/http09/RequestLine"
+ * import { Result } from "effect"
+ * const decode = (line: string) => RequestLine.decode(new TextEncoder().encode(line))
+ * decode("GET //a/./b/../c?query\r") // => Result.succeed({ dialect: "1991", path: "/a/c" })
+ * decode("GET /../etc/passwd HTTP/1.0") // => Result.fail("OutsideRoot")
+ * ```
  */
 export const decode = (line: Uint8Array, limit: number = maxBytes): Result.Result<Request, Refusal> => {
   const end = line.length > 0 && line[line.length - 1] === carriageReturn ? line.length - 1 : line.length
@@ -114,6 +163,13 @@ const resolve = (path: string): string | undefined => {
  * fragment is dropped.
  *
  * **Errors**: `NoPath` for a target that does not start with `/` or `http://`, `TooLong` for one that no server takes.
+ *
+ * ```ts
+ * import * as RequestLine from "@effect-sockets/http09/RequestLine"
+ * import { Result } from "effect"
+ * RequestLine.encode("/a b", "book") // => Result.succeed("GET /a%20b HTTP/0.9\r\n\r\n")
+ * RequestLine.encode("a", "1991") // => Result.fail("NoPath")
+ * ```
  */
 export const encode = (target: string, dialect: Dialect): Result.Result<string, Refusal> => {
   if (!target.startsWith("/") && !absolute.test(target)) return Result.fail("NoPath")
@@ -125,5 +181,12 @@ export const encode = (target: string, dialect: Dialect): Result.Result<string, 
 
 const unsafe = /[^!-~]|["<>\\^`{|}]/gu
 
-/** A document's path as a target: each segment escaped, so that `decode` gives the same path back. */
+/**
+ * A document's path as a target: each segment escaped, so that `decode` gives the same path back.
+ *
+ * ```ts
+ * import * as RequestLine from "@effect-sockets/http09/RequestLine"
+ * RequestLine.fromPath("/100% café") // => "/100%25%20caf%C3%A9"
+ * ```
+ */
 export const fromPath = (path: string): string => path.toWellFormed().split("/").map(encodeURIComponent).join("/")

@@ -4,7 +4,14 @@
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 
-/** What a line that is no request gets: `HTTP/0.9 400 Invalid HTTP Request.` CR LF. */
+/**
+ * What a line that is no request gets: `HTTP/0.9 400 Invalid HTTP Request.` CR LF.
+ *
+ * ```ts
+ * import * as StatusLine from "@effect-sockets/http09/StatusLine"
+ * new TextDecoder().decode(StatusLine.invalidRequest) // => "HTTP/0.9 400 Invalid HTTP Request.\r\n"
+ * ```
+ */
 export const invalidRequest: Uint8Array = bytes("HTTP/0.9 400 Invalid HTTP Request.\r\n")
 
 /**
@@ -18,7 +25,15 @@ export const invalidRequest: Uint8Array = bytes("HTTP/0.9 400 Invalid HTTP Reque
  */
 export const notFound: Uint8Array = bytes("HTTP/0.9 401 Not found.\n")
 
-/** A status line, of this protocol's servers or of later ones. */
+/**
+ * A status line, of this protocol's servers or of later ones.
+ *
+ * ```ts
+ * import * as StatusLine from "@effect-sockets/http09/StatusLine"
+ * const line: StatusLine.StatusLine = { version: "0.9", code: 401, text: "Not found." }
+ * StatusLine.decode(StatusLine.notFound, true) // => line
+ * ```
+ */
 export interface StatusLine {
   /** The version it names, for example `0.9`. */
   readonly version: string
@@ -28,7 +43,14 @@ export interface StatusLine {
   readonly text: string
 }
 
-/** How many bytes of an answer `decode` looks at: a longer status line is cut there. */
+/**
+ * How many bytes of an answer `decode` looks at: a longer status line is cut there.
+ *
+ * ```ts
+ * import * as StatusLine from "@effect-sockets/http09/StatusLine"
+ * StatusLine.maxBytes // => 512
+ * ```
+ */
 export const maxBytes = 512
 
 const statusLine = /^HTTP\/(\d+\.\d+) (\d{3}) ([^\r\n]*)/
@@ -43,6 +65,14 @@ const latin1 = new TextDecoder("latin1")
  * It is a status line exactly if it starts with `HTTP/`, digits, a dot, digits, a space, three digits and a space:
  * RFC 1945, section 6.1, tells answers of HTTP/1.0 from those of 0.9 so. Bytes that merely begin alike are a document,
  * from the first one on that no status line has there.
+ *
+ * ```ts
+ * import * as StatusLine from "@effect-sockets/http09/StatusLine"
+ * const decode = (start: string) => StatusLine.decode(new TextEncoder().encode(start), false)
+ * decode("HTTP/1.1 404 Not Found\r\n") // => { version: "1.1", code: 404, text: "Not Found" }
+ * decode("HTTP/1.1 40") // => undefined
+ * decode("<h1>Hello</h1>") // => "document"
+ * ```
  */
 export const decode = (start: Uint8Array, isWhole: boolean): StatusLine | "document" | undefined => {
   const head = latin1.decode(start.subarray(0, maxBytes))

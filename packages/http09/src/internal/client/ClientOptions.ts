@@ -7,7 +7,15 @@ import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as RequestLine from "../../RequestLine.ts"
 
-/** What to get: a URL, or its parts. */
+/**
+ * What to get: a URL, or its parts.
+ *
+ * ```ts
+ * import * as Http09Client from "@effect-sockets/http09/Http09Client"
+ * const targets: ReadonlyArray<Http09Client.Target> = ["http://localhost/a", { host: "localhost", port: 8080, path: "/a" }]
+ * targets.length // => 2
+ * ```
+ */
 export type Target =
   /** `http://host[:port]/path`, see `Http09Url`. */
   | string
@@ -20,14 +28,31 @@ export type Target =
       readonly path: string
     }
 
-/** What a request tells while it is under way. */
+/**
+ * What a request tells while it is under way.
+ *
+ * ```ts
+ * import * as Http09Client from "@effect-sockets/http09/Http09Client"
+ * import { Console } from "effect"
+ * const observe = (event: Http09Client.Event) => Console.log(event._tag, event.stream.remoteAddress)
+ * const get = Http09Client.get("http://localhost:8080/", { observe })
+ * ```
+ */
 export type Event =
   /** The connection is open and the request is sent now. */
   | { readonly _tag: "Sending"; readonly stream: SocketStream.SocketStream }
   /** A document comes: its first bytes are there, or its end. */
   | { readonly _tag: "Receiving"; readonly stream: SocketStream.SocketStream }
 
-/** How to get it. A deadline of `"Infinity"` never passes. */
+/**
+ * How to get it. A deadline of `"Infinity"` never passes.
+ *
+ * ```ts
+ * import * as Http09Client from "@effect-sockets/http09/Http09Client"
+ * const options: Http09Client.Options = { dialect: "1991", timeout: "10 seconds", maxBytes: 1_000_000 }
+ * const page = Http09Client.getText("http://localhost:8080/", options)
+ * ```
+ */
 export interface Options {
   /** `book` (`GET path HTTP/0.9`, the default) or `1991` (`GET path`), for servers that know no version below 1.0. */
   readonly dialect?: RequestLine.Dialect | undefined

@@ -8,6 +8,7 @@ import * as fs from "node:fs"
 import { type DocumentError, fromCause, notFound, truncated } from "../../DocumentError.ts"
 import * as DocumentRoot from "../../DocumentRoot.ts"
 import * as Listing from "../../Listing.ts"
+import { isHidden, visible } from "../visibility.ts"
 import * as NodeFolderEntries from "./NodeFolderEntries.ts"
 import * as NodeFileReader from "./NodeFileReader.ts"
 import * as NodeRootBoundary from "./NodeRootBoundary.ts"
@@ -42,7 +43,7 @@ export const make = (root: string, options: Options): DocumentRoot.DocumentRoot[
       Effect.map(({ entries, isWhole }) => ({
         _tag: "Whole",
         name,
-        bytes: Listing.page(path, DocumentRoot.visible(path, entries, options), isWhole)
+        bytes: Listing.page(path, visible(path, entries, options), isWhole)
       }))
     )
   const toDocument = (
@@ -133,7 +134,7 @@ const opener = (
   }
 
   return (path) => {
-    if (!dotfiles && DocumentRoot.isHidden(path)) throw notFound(path, "hidden")
+    if (!dotfiles && isHidden(path)) throw notFound(path, "hidden")
     const name = locate(path, boundary.prefix, listing)
     if (name.endsWith("/")) return { _tag: "Folder", name }
     const fd = openFile(path, name)

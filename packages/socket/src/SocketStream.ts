@@ -168,6 +168,10 @@ export const open: {
 /**
  * Changes options of an open socket; those that are left out stay as they are. Unix-domain sockets ignore them all.
  *
+ * **Errors**: `InvalidOption`; `Closed` and what broke the connection; `Unsupported` where this network or this version
+ * of Node lacks one: none is changed then.
+ * **Interruption**: it is done at once, or was not begun.
+ *
  * ```ts
  * import { Effect } from "effect"
  * import * as NodeNetwork from "@effect-sockets/socket/NodeNetwork"
@@ -182,10 +186,6 @@ export const open: {
  * })
  * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(NodeNetwork.layer))) // => "InvalidOption"
  * ```
- *
- * **Errors**: `InvalidOption`; `Closed` and what broke the connection; `Unsupported` where this network or this version
- * of Node lacks one: none is changed then.
- * **Interruption**: it is done at once, or was not begun.
  */
 export const configure: {
   (options: SocketOptions): (self: SocketStream) => Effect.Effect<void, NetworkError>

@@ -19,7 +19,9 @@ export interface QueueOptions {
   readonly capacity: number
   /** Milliseconds that one may wait, `Infinity` for as long as it takes. */
   readonly timeout: number
+  /** Of every stream that comes from here, until a server sets its own. */
   readonly limits: StreamLimits
+  /** The handshake that each connection takes, or none: clear text. */
   readonly tls: Tls.ServerOptions | undefined
 }
 
@@ -37,18 +39,22 @@ export interface Taker {
 const nothing = new Uint8Array(0)
 
 export class AcceptQueue implements ListenerEvents, Owner<StreamState> {
-  /** Connections that were not let in, or not for long enough. */
+  /** How many connections were reset before anybody had them. */
   refused = 0
-  /** Why no more connections come. */
+  /** Why no more connections come; nothing while they do. */
   failure: NetworkError | undefined
   readonly options: QueueOptions
   /** How many may wait. A server sets it, where nobody else has: connections and queue share the descriptors. */
   capacity: number
+  /** The server that takes from here, if one does. */
   private taker: Taker | undefined
-  /** Each with the time at which its wait ends, oldest first. */
+  /** Those that wait, oldest first, each with the time at which its wait ends, on its transport's timers. */
   private readonly waiting = new Map<StreamState, number>()
+  /** Resume the fibers that wait for a connection to accept. */
   private readonly acceptors = new Set<() => void>()
+  /** Fail the servers that serve until no more connections come. */
   private readonly closers = new Set<(failure: NetworkError) => void>()
+  /** Cancels the timer of the wait that ends next, while one is set. */
   private disarm: (() => void) | undefined
 
   constructor(options: QueueOptions) {
@@ -56,6 +62,7 @@ export class AcceptQueue implements ListenerEvents, Owner<StreamState> {
     this.capacity = options.capacity
   }
 
+  /** How many connections wait. */
   get size(): number {
     return this.waiting.size
   }
@@ -73,6 +80,7 @@ export class AcceptQueue implements ListenerEvents, Owner<StreamState> {
     }
   }
 
+  /** To its server, into the queue, or out. */
   private receive(stream: StreamState): void {
     // The rules first: who may not come in costs nobody a place.
     const refusal = this.failure === undefined ? this.taker?.rules.enter(stream) : "Stopped"
@@ -112,6 +120,7 @@ export class AcceptQueue implements ListenerEvents, Owner<StreamState> {
     return undefined
   }
 
+  /** Counts it, tells the server, and resets it. */
   private refuse(stream: StreamState, refusal: Refusal): void {
     this.refused++
     this.waiting.delete(stream)
@@ -184,6 +193,7 @@ export class AcceptQueue implements ListenerEvents, Owner<StreamState> {
     })
   })
 
+  /** Resumes as many acceptors as there are connections, or all of them when no more will come. */
   private wake(): void {
     for (const acceptor of this.acceptors) {
       this.acceptors.delete(acceptor)

@@ -21,11 +21,13 @@ export const noticeGrace = 1000
 export class Handled implements Owner<StreamState> {
   readonly stream: StreamState
   private readonly server: Handling
+  /** The handler's fiber, once it has begun. */
   private fiber: Fiber.Fiber<unknown, unknown> | undefined
   /** How the handler ended, once it has. */
   exit: Exit.Exit<unknown, unknown> | undefined
   /** The server found the connection between two messages and ends it: whatever the handler does then, it is in order. */
   private isEnding = false
+  /** Whether the descriptor is gone. */
   private isGone = false
   /** Until when its handler may take notice of an end in order, on the server's clock. */
   private noticedBy = -Infinity

@@ -43,12 +43,14 @@ export interface Report {
   readonly aborted: number
 }
 
+/** The default of `drainTimeout`, in milliseconds. */
 const defaultDrain = 10_000
-/** HAProxy's specification asks for at least 3 seconds. */
+/** Milliseconds to wait for a PROXY header; HAProxy's specification asks for at least 3 seconds. */
 const defaultHeaderTimeout = 5000
-/** Room for the certificate of a client. */
+/** Bytes of a PROXY header at most: room for the certificate of a client. */
 const defaultHeaderBytes = 4096
 
+/** Reasons for which a handler fails that are nobody's fault here: counted, not logged. */
 const ordinary: ReadonlySet<string> = new Set(["ConnectionReset", "TimedOut", "Closed", "Tls"])
 
 const logError = (cause: Cause.Cause<unknown>, stream: SocketStream): Effect.Effect<void> => {
@@ -67,24 +69,31 @@ class Refused {
 }
 
 export class ServerLoop<R> implements Taker, Handling {
+  /** How the stop went, once it is over. */
   readonly report = Deferred.makeUnsafe<Report>()
+  /** The connections that have a permit, each until both its handler and its descriptor are gone. */
   readonly handled = new Set<Handled>()
   readonly rules: AdmissionRules
+  /** No more connections are taken, and those between two messages end. */
   isStopping = false
   private readonly port: ListeningPort
   private readonly handler: Handler<R>
   private readonly options: Options<R>
   private readonly limits: StreamLimits
+  /** Both in milliseconds, `Infinity` for none. */
   private readonly maxAge: number
   private readonly idleTimeout: number
   private readonly permits: Semaphore.Semaphore
   private readonly metrics: SocketMetrics.ServerMetrics
+  /** Open while no connection is handled. */
   private readonly empty = Latch.makeUnsafe(true)
   /** Open when all connections were cut: none of them needs time to end in order. */
   private readonly hurry = Latch.makeUnsafe(false)
+  /** The clock and the services of the fiber that runs the server; set when it begins to. */
   private clock!: Clock.Clock
   private context: Context.Context<R> = Context.empty() as Context.Context<R>
   private runFork = Effect.runForkWith(this.context)
+  /** Connections that have ended since the stop began, in order and otherwise. */
   private drained = 0
   private aborted = 0
 
@@ -261,6 +270,7 @@ export class ServerLoop<R> implements Taker, Handling {
 
   // The clock ------------------------------------------------------------------------------------------------------
 
+  /** Whether any connection may have too much of something. */
   private get sweeps(): boolean {
     return this.maxAge !== Infinity || this.idleTimeout !== Infinity
   }

@@ -17,6 +17,7 @@ class Driver<A, E> implements Reader {
   deadline: number
   /** An effect has not completed yet. It may read from the stream itself; the next frame waits for its end. */
   isBusy = false
+  /** That of the effect which has not completed, if one has not. */
   private fiber: Fiber.Fiber<unknown, E> | undefined
   private readonly stream: StreamState
   private readonly take: Take<A>

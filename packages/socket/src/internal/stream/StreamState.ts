@@ -36,7 +36,7 @@ export interface ProxiedEnds {
 const closed: Reason = { _tag: "Closed" }
 const microtask = Promise.resolve()
 
-/** What a value passes through that comes by a callback. */
+/** What the outcome of a read that had to wait passes through, so that its fiber gets it before its turn ends. */
 type Late = <A>(outcome: Outcome<A>) => Outcome<A>
 
 /** A fiber that waits for one read. */
@@ -73,19 +73,26 @@ class Waiting implements Reader {
 
 export class StreamState implements ConnectionEvents {
   readonly [TypeId] = TypeId
+  /** What came and no read has taken. */
   readonly input = new InputBuffer()
+  /** Reads and drivers that wait for more. */
   readonly readers = new InputQueue()
   private readonly output = new OutputQueue()
+  /** The one timer of this stream, for all that has a deadline. */
   private readonly deadlines = new Deadlines(this)
   private states: States = initial
   /** The transport. Another one takes its place when a TLS handshake begins. */
   connection: Connection
-  /** Its owner may set others. */
+  /** Times in milliseconds, `Infinity` for none. A server that takes the stream sets its own. */
   limits: StreamLimits
+  /** Who hears of its end. `handTo` sets it. */
   private owner: Owner<StreamState> = nobody
-  /** Gives back the place of the peer among those of its address, once, when the descriptor is gone. */
+  /**
+   * Gives back the place of the peer among those of its address; called once, when the descriptor is gone. Set by the
+   * rules of a server that count peers.
+   */
   onLeave: (() => void) | undefined
-  /** Set by the server that read a PROXY header. */
+  /** The ends that a PROXY header names. Set by the server that read it; without it they are the connection's own. */
   proxied: ProxiedEnds | undefined
   /** Bytes of the peer that have come, read or not. */
   bytesRead = 0
@@ -98,22 +105,28 @@ export class StreamState implements ConnectionEvents {
 
   /** The transport was asked to hold input back: neither FIN nor RST would be seen. */
   private paused = false
-  /** A read had bytes, and nothing was written since: the peer most likely waits for an answer. */
+  /**
+   * A read had bytes, and nothing was written since: the peer most likely waits for an answer. A driver clears it when its
+   * effect has completed.
+   */
   awaitingReply = false
   /** How many of its owner's tasks have said that they are at work on this stream. */
   private busy = 0
-  /** Whether a send is due at the end of this turn. */
+  /** Whether a send is due: at the end of the turn in which something was written. */
   private scheduled = false
-  /** Whether input is being handed out: then the send that is due happens right after it. */
+  /** Whether readers are being served by `takeTurn`, which itself sends what they write. */
   private inTurn = false
   /** When output last moved, on the transport's timers, while some waits. */
   private progressAt = 0
   /** What the transport counted as sent by then. */
   private progress = 0
-  /** Bytes dropped since the owner closed. */
+  /** Bytes of input that were dropped since the owner closed: at most `lingerBytes`. */
   private drained = 0
+  /** When the wait for the peer's FIN ends, on the transport's timers. */
   private lingerUntil = Infinity
+  /** When the connection is cut, whatever it does, on the transport's timers. */
   private expiresAt = Infinity
+  /** The time after which that is, in milliseconds, for the error. */
   private maxAge = Infinity
   /** Why the connection broke, if it did. */
   private cause: Reason | undefined
@@ -121,6 +134,7 @@ export class StreamState implements ConnectionEvents {
   crash: { readonly cause: unknown } | undefined
   /** Whether the connection went with something unsent. */
   private hasLost = false
+  /** Those who wait for the descriptor to be given back. */
   private closers: Array<() => void> = none
 
   constructor(connection: Connection, limits: StreamLimits) {
@@ -207,6 +221,7 @@ export class StreamState implements ConnectionEvents {
 
   // Input ----------------------------------------------------------------------------------------------------------
 
+  /** From the transport: bytes to keep. */
   data(chunk: Uint8Array): void {
     if (!this.receive(chunk.length)) return
     this.input.push(chunk)
@@ -214,6 +229,7 @@ export class StreamState implements ConnectionEvents {
     this.holdBack()
   }
 
+  /** From the transport: bytes of an array that it uses again. */
   borrow(chunk: Uint8Array): void {
     if (!this.receive(chunk.length)) return
     this.input.borrow(chunk)
@@ -255,6 +271,7 @@ export class StreamState implements ConnectionEvents {
     return false
   }
 
+  /** Asks the transport for no more while the mark is reached and nobody waits for more. */
   private holdBack(): void {
     if (this.input.size < this.limits.highWaterMark || this.paused || this.readers.isWaiting || this.isOver) return
     this.paused = true
@@ -268,6 +285,7 @@ export class StreamState implements ConnectionEvents {
     this.connection.resume()
   }
 
+  /** From the transport: the peer's FIN. */
   end(): void {
     this.step("fin")
     this.takeTurn()
@@ -412,6 +430,7 @@ export class StreamState implements ConnectionEvents {
     this.lookForIdleLater()
   }
 
+  /** Tells an owner that wants to know, if the stream is between two messages now. */
   lookForIdle(): void {
     if (this.owner.awaitsIdle && this.isIdle) this.owner.onIdle(this)
   }
@@ -507,18 +526,19 @@ export class StreamState implements ConnectionEvents {
     }
   }
 
-  /** Between two turns of fibers. */
+  /** Sends what is due, where no fiber has its turn: what was written is complete, so the stream may be idle now. */
   private send(): void {
     this.push()
     this.lookForIdle()
   }
 
-  /** In a fiber's turn. */
+  /** Sends what is due, within a fiber's turn: it may write more, so whether the stream is idle is looked at later. */
   private sendNow(): void {
     this.push()
     this.lookForIdleLater()
   }
 
+  /** Gives the transport what is pending, one write at a time, and FIN behind the last. */
   private push(): void {
     this.scheduled = false
     const { output } = this
@@ -530,6 +550,7 @@ export class StreamState implements ConnectionEvents {
     if (this.states.output === "ending" && !output.hasWriters) this.sendFin()
   }
 
+  /** The transport has a write that the kernel has not taken: `writeTimeout` begins. */
   private awaitProgress(): void {
     if (this.limits.writeTimeout === Infinity || this.isOver) return
     const { timers } = this.connection
@@ -545,6 +566,7 @@ export class StreamState implements ConnectionEvents {
     return this.connection.sentBytes === undefined ? stalledAt : Math.min(stalledAt, now + writeTimeout / 4)
   }
 
+  /** From the transport: the kernel has the last write. */
   written(): void {
     this.taken()
     this.send()
@@ -651,6 +673,7 @@ export class StreamState implements ConnectionEvents {
   }
 
   /** The transport resets the connection, or whoever calls does. */
+  /** From the transport, or a guard: a call threw. The connection is being reset. */
   defect(cause: unknown): void {
     this.crash ??= { cause }
     this.breakOff({ _tag: "ConnectionReset" })
@@ -666,6 +689,7 @@ export class StreamState implements ConnectionEvents {
     }
   }
 
+  /** From the transport, once and last: the descriptor is gone. */
   closed(reason: Reason | undefined): void {
     const isOrderly = this.states.output === "ended" && this.states.input === "ended"
     this.hasLost = this.output.size > 0
@@ -725,10 +749,12 @@ export class StreamState implements ConnectionEvents {
     this.deadlines.arm(timers, this.expiresAt)
   }
 
+  /** The timer fired: some deadline has most likely passed. */
   onDue(): void {
     this.guard(() => this.lookAtDeadlines())
   }
 
+  /** Does what is due, and sets the timer for the earliest deadline that is left. */
   private lookAtDeadlines(): void {
     const { timers } = this.connection
     const now = timers.now()

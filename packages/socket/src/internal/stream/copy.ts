@@ -17,8 +17,11 @@ class Copier implements Reader {
   deadline: number
   /** It moves bytes, which may bring more in the same call, or the kernel has not taken what was read last. */
   isBusy = false
+  /** Bytes moved so far. */
   private total = 0
+  /** What was read last, until the kernel has it. */
   private buffer: Uint8Array | undefined
+  /** Its place among the writers of `to`, while it waits for the kernel. */
   private writer: Writer | undefined
   private readonly from: StreamState
   private readonly to: StreamState

@@ -185,6 +185,7 @@ export const serve: {
  * Serves in the background until the scope closes, which stops the server as an interruption of `serve` does.
  *
  * **Errors**: `InvalidOption`; nothing is served then.
+ * **Interruption**: it is done at once; the scope has the server.
  *
  * ```ts
  * import * as Resolver from "@effect-sockets/resolver/Resolver"

@@ -165,6 +165,7 @@ export const accept = (self: ServerSocket): Effect.Effect<SocketStream, NetworkE
  * As `accept`, but gives up after `duration` with none (PORT's `:wait`). Zero takes a connection only if one waits.
  *
  * **Interruption**, and the end of the wait, lose no connection.
+ * **Errors** as `accept`; `InvalidOption` for a duration that cannot be meant.
  *
  * ```ts
  * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
@@ -206,6 +207,8 @@ export const acceptWithin: {
 /**
  * The connections as they come, until the port is closed. The scope owns them, each until it ends by itself.
  *
+ * **Errors**: why the listener broke. **Interruption**: no connection is lost, the next `accept` gets it.
+ *
  * ```ts
  * import * as Resolver from "@effect-sockets/resolver/Resolver"
  * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
@@ -238,6 +241,8 @@ export const connections = (self: ServerSocket): Stream.Stream<SocketStream, Net
  * Closes the port for a while: new connections are refused by the system, those that wait can still be accepted. May be
  * run again.
  *
+ * **Interruption**: what has begun is done.
+ *
  * ```ts
  * import * as Resolver from "@effect-sockets/resolver/Resolver"
  * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
@@ -259,6 +264,7 @@ export const suspend = (self: ServerSocket): Effect.Effect<void> => portOf(self)
  * Opens a suspended port again, at the same address. May be run again.
  *
  * **Errors**: as `listen`; `Closed` after `close`.
+ * **Interruption** leaves the port closed.
  *
  * ```ts
  * import * as Resolver from "@effect-sockets/resolver/Resolver"
@@ -281,6 +287,8 @@ export const resume = (self: ServerSocket): Effect.Effect<void, NetworkError> =>
 
 /**
  * Closes the port: new connections are refused, waiting ones are reset, accepted ones live on. May be run again.
+ *
+ * **Interruption**: what has begun is done; a second call does the rest.
  *
  * ```ts
  * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"

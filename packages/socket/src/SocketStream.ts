@@ -249,6 +249,7 @@ export const make = (
  * Concurrent reads of one stream wait in line.
  *
  * **Errors**: `ConnectionReset` after what came before the reset was read; `TimedOut` after `readTimeout`; `Closed`.
+ * **Interruption** loses no byte: the next read goes on.
  *
  * ```ts
  * import * as SocketStream from "@effect-sockets/socket/SocketStream"
@@ -271,6 +272,8 @@ export const read = (self: SocketStream): Effect.Effect<Option.Option<Uint8Array
  * a read makes no array of its own.
  *
  * A buffer without room gets an empty part.
+ *
+ * **Errors** as `read`. **Interruption** loses no byte: the next read goes on.
  *
  * ```ts
  * import * as SocketStream from "@effect-sockets/socket/SocketStream"
@@ -295,6 +298,7 @@ export const readInto: {
  * Exactly `count` bytes, an integer of at least 0.
  *
  * **Errors**: `UnexpectedEof` if the input ends before, saying how much came; those bytes stay readable.
+ * **Interruption** loses no byte: the next read goes on.
  *
  * ```ts
  * import * as SocketStream from "@effect-sockets/socket/SocketStream"
@@ -340,6 +344,7 @@ export type DelimitedOptions = Codec.DelimitedOptions
  *
  * **Errors**: `LineTooLong` if more than `maxBytes` come before it; `UnexpectedEof` for a rest, where `requireDelimiter`
  * says so. What came stays readable, in constant memory.
+ * **Interruption** loses no byte: the next read goes on.
  *
  * ```ts
  * import * as SocketStream from "@effect-sockets/socket/SocketStream"
@@ -375,6 +380,7 @@ export const readUntil: {
  *
  * **Errors**: `LineTooLong` if the line has more than `maxBytes`; `UnexpectedEof` for a last line that has no end, where
  * `requireDelimiter` says so. What came stays readable, in constant memory.
+ * **Interruption** loses no byte: the next read goes on.
  *
  * ```ts
  * import * as SocketStream from "@effect-sockets/socket/SocketStream"
@@ -402,6 +408,7 @@ export const readLine: {
  * All bytes up to the end of input.
  *
  * **Errors**: `InputTooLong` if more than `maxBytes` (default 1 MiB) come; those stay readable.
+ * **Interruption** loses no byte: the next read goes on.
  *
  * ```ts
  * import * as SocketStream from "@effect-sockets/socket/SocketStream"
@@ -459,6 +466,8 @@ const repeatRead = <A>(next: Effect.Effect<Option.Option<A>, NetworkError>): Str
 /**
  * The input as it comes, up to its end. Pulls only what is asked for: the peer is held back meanwhile.
  *
+ * **Errors** as `read`. **Interruption** loses no byte that was not handed on.
+ *
  * ```ts
  * import * as SocketStream from "@effect-sockets/socket/SocketStream"
  * import * as SocketPair from "@effect-sockets/socket/testing/SocketPair"
@@ -476,6 +485,8 @@ export const chunks = (self: SocketStream): Stream.Stream<Uint8Array, NetworkErr
 
 /**
  * The lines of the input, as `readLine` gives them, up to its end.
+ *
+ * **Errors** as `readLine`. **Interruption** loses no byte of a line that was not handed on.
  *
  * ```ts
  * import * as SocketStream from "@effect-sockets/socket/SocketStream"
@@ -500,6 +511,8 @@ export const lines: {
 
 /**
  * The frames of a decoder, as `readFrame` gives them, up to the end of input.
+ *
+ * **Errors** as `readFrame`. **Interruption** loses no byte of a frame that was not handed on.
  *
  * ```ts
  * import * as Codec from "@effect-sockets/socket/Codec"
@@ -796,6 +809,8 @@ export const copy: {
  * Ends the output: FIN follows what was written, reading goes on (half-close). Returns when the kernel has the output.
  * A second call is fine.
  *
+ * **Errors**: `ConnectionReset` and what else broke the connection; `Closed` after `close`. **Interruption**: FIN still follows.
+ *
  * ```ts
  * import * as SocketStream from "@effect-sockets/socket/SocketStream"
  * import * as SocketPair from "@effect-sockets/socket/testing/SocketPair"
@@ -850,6 +865,8 @@ export const close = (self: SocketStream): Effect.Effect<void, NetworkError> =>
 
 /**
  * Cuts the connection: the peer sees a reset (RST), never an end of input. Whoever waits here fails with `Closed`.
+ *
+ * **Interruption**: it is cut all the same.
  *
  * ```ts
  * import * as SocketStream from "@effect-sockets/socket/SocketStream"
@@ -922,6 +939,7 @@ export const upgradeTls: {
  * What the TLS handshake agreed on, once it has ended.
  *
  * **Errors**: why it failed; `Unsupported` on a stream without TLS.
+ * **Interruption**: it goes on.
  *
  * ```ts
  * import * as SocketStream from "@effect-sockets/socket/SocketStream"

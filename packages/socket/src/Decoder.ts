@@ -119,6 +119,8 @@ export interface Decoder<out A> {
   readonly maxBytes: number
   /** Looks at the input. It must not throw, nor remember anything between two calls. */
   decode(input: Input): Outcome<A>
+  /** Why it takes nothing, if it was made of what cannot be meant: known before any input has come. */
+  readonly refusal?: Failure
 }
 
 /**
@@ -180,7 +182,7 @@ export const make = <A>(
  */
 export const refused = (reason: Reason): Decoder<never> => {
   const failure = new Failure(reason)
-  return { [TypeId]: TypeId, maxBytes: defaultMaxBytes, decode: () => failure }
+  return { [TypeId]: TypeId, maxBytes: defaultMaxBytes, refusal: failure, decode: () => failure }
 }
 
 /**

@@ -19,6 +19,8 @@ class Driver<A, E> implements Reader {
   isBusy = false
   /** That of the effect which has not completed, if one has not. */
   private fiber: Fiber.Fiber<unknown, E> | undefined
+  /** Set when the driver is stopped by the very effect that it is about to get the fiber of. */
+  private onStopped: ((fiber: Fiber.Fiber<unknown, E>) => void) | undefined
   private readonly stream: StreamState
   private readonly take: Take<A>
   private readonly run: (frame: A) => Fiber.Fiber<unknown, E>
@@ -50,6 +52,10 @@ class Driver<A, E> implements Reader {
       this.isBusy = true
       stream.unpause()
       const fiber = this.run(frame)
+      if (this.onStopped !== undefined) {
+        this.onStopped(fiber)
+        return undefined
+      }
       const exit = fiber.pollUnsafe()
       if (exit === undefined) {
         this.fiber = fiber
@@ -86,7 +92,11 @@ class Driver<A, E> implements Reader {
     const { fiber } = this
     this.fiber = undefined
     this.stream.dequeue(this)
-    return fiber === undefined ? Effect.void : Fiber.interrupt(fiber)
+    if (fiber !== undefined) return Fiber.interrupt(fiber)
+    if (!this.isBusy) return Effect.void
+    return Effect.callback<void>((resume) => {
+      this.onStopped = (fiber) => resume(Fiber.interrupt(fiber))
+    })
   }
 }
 

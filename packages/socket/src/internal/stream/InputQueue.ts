@@ -62,6 +62,8 @@ export class InputQueue {
   expire(now: number, outcome: () => Outcome<never>): boolean {
     const late = this.readers.filter(({ deadline, isBusy }) => !isBusy && deadline <= now)
     for (const reader of late) {
+      // Whoever is resumed may end the waits of the others.
+      if (!this.readers.includes(reader)) continue
       this.remove(reader)
       reader.resume(outcome())
     }

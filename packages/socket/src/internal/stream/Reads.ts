@@ -40,9 +40,10 @@ const frame =
   }
 
 /** The next frame, or none where the input ends between two frames. */
-export const optionalFrame =
-  <A>(decoder: Decoder.Decoder<A>): ReadAttempt<Option.Option<A>> =>
-  (stream) => {
+export const optionalFrame = <A>(decoder: Decoder.Decoder<A>): ReadAttempt<Option.Option<A>> => {
+  const { refusal } = decoder
+  if (refusal !== undefined) return (stream) => Effect.fail(stream.error("read", refusal.reason))
+  return (stream) => {
     if (stream.input.size === 0) return stream.ended ? Effect.succeedNone : stream.inputFailure()
     const outcome = look(stream, decoder, new DecoderInput(stream.input))
     if (outcome === Decoder.more) return stream.inputFailure()
@@ -50,6 +51,7 @@ export const optionalFrame =
       ? Effect.fail(stream.error("read", outcome.reason))
       : Effect.succeedSome(outcome)
   }
+}
 
 /** Exactly as many bytes. */
 export const exactly = (count: number): ReadAttempt<Uint8Array> => frame(Codec.bytes(count))
@@ -87,6 +89,8 @@ export type End = typeof end
 
 /** Takes frames one after another. For one stream: it remembers its place in the input. */
 export const taking = <A>(decoder: Decoder.Decoder<A>): Take<A> => {
+  const { refusal } = decoder
+  if (refusal !== undefined) return () => refusal
   let input: DecoderInput | undefined
   return (stream) => {
     if (stream.input.size === 0) return stream.ended ? end : Decoder.more

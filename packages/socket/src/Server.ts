@@ -69,7 +69,11 @@ export interface Server {
   readonly setMaxConnections: (maxConnections: number) => Effect.Effect<void, NetworkError>
   /** The connections that are being handled now. */
   readonly snapshot: Effect.Effect<ReadonlyArray<ConnectionSnapshot>>
-  /** Stops in order and tells how. A second call gives the same report. **Interruption**: the stop goes on. */
+  /**
+   * Stops in order and tells how, as soon as no connection is in use any more; those that have sent FIN linger on, as long
+   * as the scope of the server or `drainTimeout` lets them. A second call gives the same report. **Interruption**: the
+   * stop goes on.
+   */
   readonly stop: Effect.Effect<Report>
   /**
    * Stops at once, whatever `drainTimeout` is: every connection is reset, so that no peer takes its end for an orderly
@@ -255,7 +259,10 @@ class Running<R> implements Server {
         }))
       })
     )
-    this.stop = Effect.andThen(Fiber.interrupt(fiber), Deferred.await(server.report))
+    this.stop = Effect.andThen(
+      Effect.sync(() => fiber.interruptUnsafe()),
+      Deferred.await(server.report)
+    )
     this.abort = Effect.andThen(
       Effect.sync(() => server.cutAll()),
       this.stop

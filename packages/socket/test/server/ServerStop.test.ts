@@ -394,7 +394,35 @@ describe("the report", () => {
         ends,
         kinds.map((kind) => (kind === "stuck" ? "RST" : "FIN"))
       )
-      assert.strictEqual(yield* server.connections, 0)
+      yield* handling(server, 0)
+    })
+  )
+
+  live(
+    "is there before the linger is over: a peer that reads its last answer late, and says something more, gets all of it",
+    Effect.gen(function* () {
+      const size = 200_000
+      const answers = (stream: SocketStream.SocketStream) =>
+        Effect.gen(function* () {
+          while (Option.isSome(yield* SocketStream.readLine(stream))) {
+            yield* SocketStream.write(stream, new Uint8Array(size))
+          }
+        })
+      for (const options of [{}, { idleTimeout: 400 }]) {
+        const { connect, server } = yield* serving(answers, options)
+        const peer = yield* connect({ halfOpen: true })
+        peer.socket.pause()
+        peer.socket.write("one\n")
+        yield* Effect.sleep(150)
+        if ("idleTimeout" in options) yield* Effect.sleep(700)
+        else assert.deepStrictEqual(yield* server.stop, { drained: 1, aborted: 0 })
+        peer.socket.write("two\n")
+        yield* Effect.sleep(50)
+        peer.socket.resume()
+        assert.strictEqual(yield* endOf(peer), "FIN")
+        assert.strictEqual(peer.received.length, size)
+        peer.socket.end()
+      }
     })
   )
 

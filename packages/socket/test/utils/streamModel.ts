@@ -189,6 +189,7 @@ export class Model {
     stream.onLeave = () => void this.left++
     stream.handTo({
       awaitsIdle: true,
+      onFinSent: () => {},
       onIdle: () => assert.isTrue(stream.isIdle),
       onBroken: () => assert.isFalse(stream.readers.isWaiting),
       onGone: () => void this.gone++

@@ -135,6 +135,7 @@ export class AcceptQueue implements ListenerEvents, Owner<StreamState> {
 
   readonly awaitsIdle = false
   onIdle(): void {}
+  onFinSent(): void {}
   onBroken(): void {}
   onGone(stream: StreamState): void {
     this.waiting.delete(stream)

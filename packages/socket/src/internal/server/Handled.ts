@@ -11,6 +11,11 @@ export interface Handling {
   readonly isStopping: boolean
   /** Hears of the handler's end, before that of the connection begins. */
   exited(handled: Handled): void
+  /**
+   * Hears that nothing is left to do but to linger: the handler has ended, and FIN has followed everything that was
+   * written, or the connection is gone without it.
+   */
+  settled(handled: Handled): void
   /** Hears of the end of both the handler and the connection: the place is free. */
   ended(handled: Handled): void
 }
@@ -31,6 +36,8 @@ export class Handled implements Owner<StreamState> {
   private isGone = false
   /** Until when its handler may take notice of an end in order, on the server's clock. */
   private noticedBy = -Infinity
+  /** Whether nothing is left to do but to linger. */
+  isSettled = false
   /** Whether its failure was reported. */
   isTold = false
   /** When it was taken, on the server's clock. */
@@ -56,9 +63,26 @@ export class Handled implements Owner<StreamState> {
   private exited(exit: Exit.Exit<unknown, unknown>): void {
     this.exit = exit
     this.server.exited(this)
-    if (this.isGone) return this.server.ended(this)
+    if (this.isGone) return this.end()
     if (this.isEnding || Exit.isSuccess(exit)) this.stream.beginClose()
     else this.stream.abort()
+    this.settle()
+  }
+
+  /** Both the handler and the connection have ended. */
+  private end(): void {
+    this.settle()
+    this.server.ended(this)
+  }
+
+  private settle(): void {
+    if (this.isSettled || this.exit === undefined || !(this.isGone || this.stream.endedInOrder)) return
+    this.isSettled = true
+    this.server.settled(this)
+  }
+
+  onFinSent(): void {
+    this.settle()
   }
 
   get awaitsIdle(): boolean {
@@ -77,7 +101,7 @@ export class Handled implements Owner<StreamState> {
 
   onGone(): void {
     this.isGone = true
-    if (this.exit !== undefined) this.server.ended(this)
+    if (this.exit !== undefined) this.end()
   }
 
   /** Ends it with FIN: the handler is told by interruption, and the connection lingers. */

@@ -87,6 +87,10 @@ export class ServerLoop<R> implements Taker, Handling {
   private readonly metrics: SocketMetrics.ServerMetrics
   /** Open while no connection is handled. */
   private readonly empty = Latch.makeUnsafe(true)
+  /** Open while no connection does more than linger. */
+  private readonly unused = Latch.makeUnsafe(true)
+  /** Connections that do more than linger. */
+  private inUse = 0
   /** Open when all connections were cut: none of them needs time to end in order. */
   private readonly hurry = Latch.makeUnsafe(false)
   /** The clock and the services of the fiber that runs the server; set when it begins to. */
@@ -162,6 +166,8 @@ export class ServerLoop<R> implements Taker, Handling {
     const handled = new Handled(stream, this, this.clock.currentTimeMillisUnsafe())
     this.handled.add(handled)
     this.empty.closeUnsafe()
+    this.unused.closeUnsafe()
+    this.inUse++
     this.metrics.accepted.updateUnsafe(1, this.context)
     this.metrics.active.modifyUnsafe(1, this.context)
     handled.runBy(this.runFork(this.handling(stream)))
@@ -203,6 +209,13 @@ export class ServerLoop<R> implements Taker, Handling {
     this.tell(handled)
   }
 
+  settled({ stream }: Handled): void {
+    this.inUse--
+    if (this.isStopping && stream.endedInOrder) this.drained++
+    else if (this.isStopping) this.aborted++
+    if (this.inUse === 0) this.unused.openUnsafe()
+  }
+
   /** Both the handler and the connection have ended: the permit goes to the next that waits. */
   ended(handled: Handled): void {
     if (!this.handled.delete(handled)) return
@@ -218,10 +231,6 @@ export class ServerLoop<R> implements Taker, Handling {
 
   private count({ exit, stream }: Handled): void {
     const { metrics } = this
-    if (this.isStopping) {
-      if (stream.endedInOrder) this.drained++
-      else this.aborted++
-    }
     const outcome =
       exit === undefined || Exit.isSuccess(exit)
         ? "Succeeded"
@@ -308,17 +317,28 @@ export class ServerLoop<R> implements Taker, Handling {
     )
   }
 
-  /** The graceful stop: no wait in it is longer than its bound, and all connections end side by side. */
+  /**
+   * The graceful stop: no wait in it is longer than its bound. Its report is there as soon as no connection is in use; those
+   * that linger do so side by side, for what is left of the time.
+   */
   private readonly drain: Effect.Effect<void> = Effect.gen({ self: this }, function* () {
+    const drainTimeout = InvalidOption.toMillis(this.options.drainTimeout, defaultDrain)
+    const until = this.clock.currentTimeMillisUnsafe() + drainTimeout
     this.isStopping = true
     yield* this.port.close
-    for (const { stream } of this.handled) stream.lookForIdle()
-    const drained = Effect.raceFirst(this.empty.await, this.hurry.await)
-    yield* Effect.timeoutOption(drained, this.options.drainTimeout ?? defaultDrain)
-    for (const handled of this.handled) handled.endNow()
-    yield* Effect.timeoutOption(this.empty.await, noticeGrace)
-    const report: Report = { drained: this.drained, aborted: this.aborted + this.handled.size }
+    for (const { isSettled, stream } of this.handled) {
+      if (isSettled) this.drained++
+      else stream.lookForIdle()
+    }
+    yield* Effect.timeoutOption(Effect.raceFirst(this.unused.await, this.hurry.await), drainTimeout)
+    for (const handled of this.handled) if (!handled.isSettled) handled.endNow()
+    yield* Effect.timeoutOption(this.unused.await, noticeGrace)
+    const report: Report = { drained: this.drained, aborted: this.aborted + this.inUse }
     yield* Effect.logDebug("server stopped", report)
     Deferred.doneUnsafe(this.report, Exit.succeed(report))
+    const left = Math.max(0, until - this.clock.currentTimeMillisUnsafe())
+    yield* Effect.timeoutOption(Effect.raceFirst(this.empty.await, this.hurry.await), left)
+    for (const handled of this.handled) handled.endNow()
+    yield* Effect.timeoutOption(this.empty.await, noticeGrace)
   })
 }

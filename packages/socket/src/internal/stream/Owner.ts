@@ -7,6 +7,8 @@ export interface Owner<in Stream> {
   readonly awaitsIdle: boolean
   /** The stream is between two messages. Called only while `awaitsIdle`. */
   onIdle(stream: Stream): void
+  /** FIN has followed everything that was written. */
+  onFinSent(stream: Stream): void
   /** The connection broke, and nobody waits on the stream who would hear of it. */
   onBroken(stream: Stream): void
   /** The descriptor is gone: the last that the owner hears. */
@@ -14,4 +16,4 @@ export interface Owner<in Stream> {
 }
 
 /** The owner of a stream that nobody has taken yet. */
-export const nobody: Owner<unknown> = { awaitsIdle: false, onIdle() {}, onBroken() {}, onGone() {} }
+export const nobody: Owner<unknown> = { awaitsIdle: false, onIdle() {}, onFinSent() {}, onBroken() {}, onGone() {} }

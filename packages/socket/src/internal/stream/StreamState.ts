@@ -603,6 +603,7 @@ export class StreamState implements ConnectionEvents {
     this.step("finSent")
     this.connection.end()
     if (this.states.whole === "closing") this.linger()
+    this.owner.onFinSent(this)
   }
 
   /** A bounded wait for the peer's FIN. */

@@ -12,6 +12,7 @@ const streamsOf = new WeakMap<Scope.Scope, Set<StreamState>>()
 const ownerIn = (scope: Scope.Scope, streams: Set<StreamState>, own: Scope.Closeable): Owner<StreamState> => ({
   awaitsIdle: false,
   onIdle() {},
+  onFinSent() {},
   onBroken() {},
   onGone(stream) {
     // Only takes the child out of its parent: with the connection gone there is nothing left to release.

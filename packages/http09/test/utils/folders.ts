@@ -1,5 +1,6 @@
 import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import { spawnSync } from "node:child_process"
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
@@ -11,6 +12,26 @@ export const temporary = Effect.acquireRelease(
   Effect.sync(() => fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), "http09-")))),
   (folder) => Effect.sync(() => fs.rmSync(folder, { recursive: true, force: true }))
 )
+
+/** A folder on a disk of two pages and three files, gone with the scope. */
+export const tinyDisk = Effect.tap(temporary, (folder) =>
+  Effect.acquireRelease(
+    Effect.sync(() => assert.strictEqual(mount(folder), 0)),
+    () => Effect.sync(() => spawnSync("umount", [folder]))
+  )
+)
+
+const mount = (folder: string) =>
+  spawnSync("mount", ["-t", "tmpfs", "-o", "size=8k,nr_inodes=4", "none", folder]).status
+
+/** Whether this user may have such a disk. */
+export const hasDisks = (): boolean => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "http09-"))
+  const can = mount(folder) === 0
+  if (can) spawnSync("umount", [folder])
+  fs.rmdirSync(folder)
+  return can
+}
 
 /** Writes files, and the folders they need. */
 export const write = (folder: string, files: Readonly<Record<string, string | Uint8Array>>) =>

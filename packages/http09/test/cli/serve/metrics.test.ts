@@ -1,11 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { merge } from "../../../src/cli/serve/metrics.ts"
-import { temporary, write } from "../../utils/folders.ts"
+import { hasDisks, temporary, tinyDisk, write } from "../../utils/folders.ts"
 import { http09, serving } from "../../utils/processes.ts"
-import { connect, exchange } from "../../utils/raw.ts"
+import { collect, connect, exchange } from "../../utils/raw.ts"
 import { scripted } from "../../utils/servers.ts"
 import { eventually, measured, parseMetrics, total } from "../../utils/workers.ts"
 
@@ -112,6 +113,81 @@ describe("http09 serve --metrics", () => {
         assert.strictEqual(total(parseMetrics(fs.readFileSync(file, "utf8")), "socket_connections_accepted"), 1)
         assert.deepStrictEqual(fs.readdirSync(folder), ["http09.prom"])
       }),
+    limit
+  )
+
+  const onTinyDisk = hasDisks() ? it.live : it.live.skip
+  const skipped = hasDisks() ? "" : " (skipped: this user may mount no disk)"
+
+  onTinyDisk(
+    `on a full disk says so, keeps the file of before whole, leaves nothing beside it, and goes on${skipped}`,
+    () =>
+      Effect.gen(function* () {
+        const folder = yield* tinyDisk
+        const file = path.join(folder, "http09.prom")
+        const fillers = ["1", "2", "3"].map((name) => path.join(folder, name))
+        for (const filler of fillers) fs.writeFileSync(filler, "")
+        const refused = yield* http09(["serve", "--port", "0", "--metrics", file])
+        assert.strictEqual(refused.status, 1)
+        assert.match(refused.stderr, /^http09: metrics: ENOSPC: no space left on device, open .*\n$/)
+        assert.deepStrictEqual(fs.readdirSync(folder).toSorted(), ["1", "2", "3"])
+        for (const filler of fillers) fs.rmSync(filler)
+        const server = yield* serving(["--metrics", file])
+        yield* exchange(server.port, "GET /\r\n")
+        assert.isTrue(yield* eventually(() => fs.statSync(file).size > 0))
+        const before = fs.readFileSync(file, "utf8")
+        // The name goes, so that the folder has only the file of the figures; the page is taken until it is closed.
+        const filler = fs.openSync(fillers[0], "w")
+        fs.writeSync(filler, "x".repeat(4096))
+        fs.rmSync(fillers[0])
+        server.child.kill("SIGTERM")
+        const ended = yield* server.ended
+        fs.closeSync(filler)
+        assert.strictEqual(ended.status, 0)
+        assert.match(ended.stderr, /^http09: metrics: ENOSPC: no space left on device, write\n$/)
+        assert.strictEqual(fs.readFileSync(file, "utf8"), before)
+        assert.deepStrictEqual(fs.readdirSync(folder), ["http09.prom"])
+      }).pipe(Effect.scoped),
+    limit
+  )
+
+  it.live(
+    "takes the place of a link that somebody put there, and leaves what it led to",
+    () =>
+      Effect.gen(function* () {
+        const folder = yield* temporary
+        yield* write(folder, { victim: "mine" })
+        const file = path.join(folder, "http09.prom")
+        fs.symlinkSync(path.join(folder, "victim"), file)
+        const server = yield* serving(["--metrics", file])
+        assert.isTrue(fs.lstatSync(file).isFile())
+        server.child.kill("SIGTERM")
+        assert.strictEqual((yield* server.ended).stderr, "")
+        assert.strictEqual(fs.readFileSync(path.join(folder, "victim"), "utf8"), "mine")
+        assert.deepStrictEqual(fs.readdirSync(folder).toSorted(), ["http09.prom", "victim"])
+      }).pipe(Effect.scoped),
+    limit
+  )
+
+  it.live(
+    "answers a scraper however many others stand still, each of which is reset in the end",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* measured([])
+        const port = Number(new URL(server.url).port)
+        const slow = yield* Effect.forEach(
+          Array.from({ length: 40 }, (_, index) => (index % 2 === 0 ? "GET /metrics HTTP/1.1\r\nHost: " : "")),
+          (text) => Effect.tap(connect(port), (socket) => Effect.sync(() => socket.write(text)))
+        )
+        const endings = yield* Effect.forkChild(Effect.forEach(slow, collect, { concurrency: "unbounded" }), {
+          startImmediately: true
+        })
+        yield* exchange(server.port, "GET /\r\n")
+        const samples = yield* Effect.timeout(server.samples, "5 seconds")
+        assert.strictEqual(total(samples, "socket_connections_accepted"), 1)
+        const ends = yield* Effect.timeout(Fiber.join(endings), "14 seconds")
+        for (const { ending } of ends) assert.strictEqual(ending, "reset")
+      }).pipe(Effect.scoped),
     limit
   )
 

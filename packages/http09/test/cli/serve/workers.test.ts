@@ -1,10 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import { spawnSync } from "node:child_process"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { waitAfter } from "../../../src/cli/serve/supervisor.ts"
 import { descriptors, temporary, write } from "../../utils/folders.ts"
 import { cli, http09, serving, start } from "../../utils/processes.ts"
+import { needs, title } from "../../utils/programs.ts"
 import { type Answer, collect, connect, exchange } from "../../utils/raw.ts"
 import { scripted } from "../../utils/servers.ts"
 import { eventually, isAlive, measured, scrape, total, workersOf } from "../../utils/workers.ts"
@@ -292,6 +294,35 @@ describe("replacement", () => {
         server.child.kill("SIGTERM")
         assert.strictEqual((yield* Effect.timeout(server.ended, "20 seconds")).status, 0)
       }),
+    limit
+  )
+
+  needs("prlimit")(
+    title(
+      "prlimit",
+      "a worker that the system does not start, for lack of descriptors, is tried again while the others serve"
+    ),
+    () =>
+      Effect.gen(function* () {
+        const server = yield* several()
+        const limitTo = (descriptors: number) =>
+          spawnSync("prlimit", ["--pid", String(server.pid), `--nofile=${descriptors}:`]).status
+        // Fewer than it has: it can open no more.
+        assert.strictEqual(limitTo(8), 0)
+        process.kill(workersOf(server.pid).get(1) ?? 0, "SIGKILL")
+        const failed = /http09: worker 1 could not be started: .*EMFILE.*; another takes its place\n/
+        yield* server.until(failed)
+        assert.strictEqual(yield* hello(server.port), "<p>Hello")
+        assert.strictEqual(workersOf(server.pid).size, 2)
+        assert.strictEqual(limitTo(1024), 0)
+        assert.isTrue(yield* eventually(() => workersOf(server.pid).size === 3))
+        server.child.kill("SIGTERM")
+        const ended = yield* Effect.timeout(server.ended, "10 seconds")
+        assert.deepStrictEqual(
+          [ended.status, ended.errors.filter((line) => !failed.test(`${line}\n`))],
+          [0, ["http09: worker 1 died of SIGKILL; another takes its place"]]
+        )
+      }).pipe(Effect.scoped),
     limit
   )
 

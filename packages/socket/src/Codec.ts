@@ -213,11 +213,14 @@ const indexOf = (bytes: Uint8Array, delimiter: Uint8Array): number => {
  * ```
  */
 export const bytes = (count: number): Codec<Uint8Array> => {
-  const reason = InvalidOption.find({ count }, { count: InvalidOption.integer(0) })
+  const isGood = Number.isSafeInteger(count) && count >= 0
+  const reason = isGood ? undefined : InvalidOption.find({ count }, { count: InvalidOption.integer(0) })
   if (reason !== undefined) return make<Uint8Array>(Decoder.refused(reason), () => new Decoder.Failure(reason))
   const decoder = Decoder.make<Uint8Array>(
     (input) => {
       if (input.size >= count) return input.take(count)
+      // Behind a length, as `flatMap` puts it: no use in waiting for what the whole may not have.
+      if (input.taken + count > input.limit) return tooLong(input.limit)
       if (!input.ended) return Decoder.more
       return new Decoder.Failure({ _tag: "UnexpectedEof", expected: count, received: input.size })
     },

@@ -84,6 +84,8 @@ export interface Input {
   readonly size: number
   /** Bytes that this frame has taken so far. */
   readonly taken: number
+  /** Bytes that the frame may have at most, those that it has taken among them. */
+  readonly limit: number
   /** Whether the input has ended: no more will come. */
   readonly ended: boolean
   /** The byte at `index` (default 0), counted from the first that is not taken, or -1 if it has not come. */
@@ -120,7 +122,7 @@ export interface Decoder<out A> {
   /** Looks at the input. It must not throw, nor remember anything between two calls. */
   decode(input: Input): Outcome<A>
   /** Why it takes nothing, if it was made of what cannot be meant: known before any input has come. */
-  readonly refusal?: Failure
+  readonly refusal?: Failure | undefined
 }
 
 /**
@@ -166,9 +168,25 @@ export const make = <A>(
   options: { readonly maxBytes?: number | undefined } = {}
 ): Decoder<A> => {
   const { maxBytes = defaultMaxBytes } = options
+  // Decoders are made while a frame is decoded, by what `flatMap` calls: a good bound costs no more than this.
+  if (maxBytes >= 1 && (maxBytes === Infinity || Number.isSafeInteger(maxBytes))) return bounded(decode, maxBytes)
   const invalid = InvalidOption.find({ maxBytes }, { maxBytes: InvalidOption.integerOrInfinity(1) })
-  return invalid === undefined ? { [TypeId]: TypeId, maxBytes, decode } : refused(invalid)
+  return invalid === undefined ? bounded(decode, maxBytes) : refused(invalid)
 }
+
+const bounded = <A>(decode: (input: Input) => Outcome<A>, maxBytes: number, refusal?: Failure): Decoder<A> => ({
+  [TypeId]: TypeId,
+  maxBytes,
+  decode,
+  refusal
+})
+
+/** A decoder that begins with another one: it takes nothing if that takes nothing. */
+const after = <A>(
+  self: Decoder<unknown>,
+  decode: (input: Input) => Outcome<A>,
+  options?: { readonly maxBytes?: number | undefined }
+): Decoder<A> => (self.refusal === undefined ? make(decode, options) : refused(self.refusal.reason))
 
 /**
  * A decoder that fails, whatever it sees.
@@ -182,7 +200,7 @@ export const make = <A>(
  */
 export const refused = (reason: Reason): Decoder<never> => {
   const failure = new Failure(reason)
-  return { [TypeId]: TypeId, maxBytes: defaultMaxBytes, refusal: failure, decode: () => failure }
+  return bounded<never>(() => failure, defaultMaxBytes, failure)
 }
 
 /**
@@ -201,6 +219,17 @@ export const refused = (reason: Reason): Decoder<never> => {
 export const invalidFrame = (detail: string): Failure => new Failure({ _tag: "InvalidFrame", detail })
 
 const isAnswer = <A>(outcome: Outcome<A>): outcome is More | Failure => outcome === more || outcome instanceof Failure
+
+const tooLong = (limit: number): Failure => new Failure({ _tag: "FrameTooLong", limit })
+
+/** One decoder's part of a frame, within its own bound and that of the whole. */
+const part = <A>(self: Decoder<A>, input: Input): Outcome<A> => {
+  const { taken } = input
+  const outcome = self.decode(input)
+  if (outcome instanceof Failure) return outcome
+  const size = outcome === more ? input.taken + input.size - taken : input.taken - taken
+  return size > self.maxBytes ? tooLong(self.maxBytes) : outcome
+}
 
 /**
  * Takes nothing, and gives a value.
@@ -227,9 +256,10 @@ export const succeed = <A>(value: A): Decoder<A> => make(() => value)
  * ```
  */
 export const map = <A, B>(self: Decoder<A>, f: (frame: A) => B): Decoder<B> =>
-  make(
+  after(
+    self,
     (input) => {
-      const outcome = self.decode(input)
+      const outcome = part(self, input)
       return isAnswer(outcome) ? outcome : f(outcome)
     },
     { maxBytes: self.maxBytes }
@@ -268,10 +298,14 @@ export const flatMap = <A, B>(
   f: (frame: A) => Decoder<B>,
   options?: { readonly maxBytes?: number | undefined }
 ): Decoder<B> =>
-  make((input) => {
-    const outcome = self.decode(input)
-    return isAnswer(outcome) ? outcome : f(outcome).decode(input)
-  }, options)
+  after(
+    self,
+    (input) => {
+      const outcome = part(self, input)
+      return isAnswer(outcome) ? outcome : part(f(outcome), input)
+    },
+    options
+  )
 
 /**
  * The frame, and then exactly these bytes, which are dropped: `InvalidFrame` if others come.
@@ -285,20 +319,26 @@ export const flatMap = <A, B>(
  * ```
  */
 export const endedBy = <A>(self: Decoder<A>, terminator: Uint8Array): Decoder<A> =>
-  make(
+  after(
+    self,
     (input) => {
-      const outcome = self.decode(input)
+      const outcome = part(self, input)
       if (isAnswer(outcome)) return outcome
-      for (let i = 0; i < terminator.length; i++) {
-        const byte = input.peek(i)
-        if (byte === -1) return more
-        if (byte !== terminator[i]) return invalidFrame("the frame does not end where it should")
-      }
-      input.skip(terminator.length)
-      return outcome
+      return terminated(input, terminator) ?? outcome
     },
     { maxBytes: self.maxBytes + terminator.length }
   )
+
+/** Drops the terminator, or says why it cannot. */
+const terminated = (input: Input, terminator: Uint8Array): More | Failure | undefined => {
+  for (let i = 0; i < terminator.length; i++) {
+    const byte = input.peek(i)
+    if (byte === -1) return more
+    if (byte !== terminator[i]) return invalidFrame("the frame does not end where it should")
+  }
+  input.skip(terminator.length)
+  return undefined
+}
 
 /**
  * As many frames as `count` says, in one. The bound is for all together.
@@ -315,17 +355,130 @@ export const repeat = <A>(
   self: Decoder<A>,
   count: number,
   options?: { readonly maxBytes?: number | undefined }
+): Decoder<Array<A>> => {
+  const invalid =
+    Number.isSafeInteger(count) && count >= 0
+      ? undefined
+      : InvalidOption.find({ count }, { count: InvalidOption.integer(0) })
+  return invalid === undefined ? after(self, (input) => frames(self, count, input), options) : refused(invalid)
+}
+
+const frames = <A>(self: Decoder<A>, count: number, input: Input): Array<A> | More | Failure => {
+  // Not made in advance: the count is most likely the peer's.
+  const frames: Array<A> = []
+  while (frames.length < count) {
+    const { taken } = input
+    const outcome = part(self, input)
+    if (isAnswer(outcome)) return outcome
+    // Frames without bytes are under no bound: the peer's count could ask for the world.
+    if (input.taken === taken && frames.length === input.limit) return tooLong(input.limit)
+    frames.push(outcome)
+  }
+  return frames
+}
+
+/** What was announced, where it is a count that the frame's bound admits. */
+const announced = (count: Decoder<number>, input: Input): Outcome<number> => {
+  const outcome = part(count, input)
+  if (isAnswer(outcome)) return outcome
+  if (!Number.isSafeInteger(outcome) || outcome < 0) return invalidFrame(`${outcome} is no count`)
+  return outcome > input.limit ? tooLong(input.limit) : outcome
+}
+
+/**
+ * As many frames as a count before them says, in one. The bound is for all together, and for the count.
+ *
+ * ```ts
+ * import * as Codec from "@effect-sockets/socket/Codec"
+ * import * as Decoder from "@effect-sockets/socket/Decoder"
+ * import { Result } from "effect"
+ * const numbers = Decoder.announcedFrames(Codec.integer("u8"), Codec.decimalLine)
+ * Decoder.decodeAll(numbers, [new TextEncoder().encode("\x0217\r\n4\r\n")]) // => Result.succeed([[17, 4]])
+ * ```
+ */
+export const announcedFrames = <A>(
+  count: Decoder<number>,
+  item: Decoder<A>,
+  options?: { readonly maxBytes?: number | undefined }
 ): Decoder<Array<A>> =>
-  make<Array<A>>((input) => {
-    // Not made in advance: the count is most likely the peer's.
-    const frames: Array<A> = []
-    while (frames.length < count) {
-      const outcome = self.decode(input)
-      if (isAnswer(outcome)) return outcome
-      frames.push(outcome)
-    }
-    return frames
-  }, options)
+  after(
+    count,
+    (input) => {
+      const outcome = announced(count, input)
+      return isAnswer(outcome) ? outcome : frames(item, outcome, input)
+    },
+    options
+  )
+
+/**
+ * How long announced content may be, and what stands behind it.
+ *
+ * ```ts
+ * import * as Codec from "@effect-sockets/socket/Codec"
+ * import * as Decoder from "@effect-sockets/socket/Decoder"
+ * import { Result } from "effect"
+ * const options: Decoder.AnnouncedOptions = { terminator: Uint8Array.of(0), maxBytes: 100 }
+ * const decoder = Decoder.announcedText(Codec.integer("u8"), options)
+ * const reason = { _tag: "FrameTooLong", limit: 100 } as const
+ * Decoder.decodeAll(decoder, [Uint8Array.of(255)]) // => Result.fail(reason)
+ * ```
+ */
+export interface AnnouncedOptions {
+  /** Bytes that must follow the content, and are dropped. Default none. */
+  readonly terminator?: Uint8Array | undefined
+  /** Bytes of the whole frame at most, at least 1, or `Infinity` for no bound. Default 1 MiB. */
+  readonly maxBytes?: number | undefined
+}
+
+const content = <A>(
+  length: Decoder<number>,
+  take: (input: Input, count: number) => A,
+  { maxBytes, terminator = none }: AnnouncedOptions = {}
+): Decoder<A> =>
+  after(
+    length,
+    (input): Outcome<A> => {
+      const count = announced(length, input)
+      if (isAnswer(count)) return count
+      const size = count + terminator.length
+      if (input.taken + size > input.limit) return tooLong(input.limit)
+      if (input.size < size) return more
+      const frame = take(input, count)
+      return terminated(input, terminator) ?? frame
+    },
+    { maxBytes }
+  )
+
+const none = new Uint8Array(0)
+
+/**
+ * Bytes with their count before them, in whatever form, and perhaps a terminator behind them: the bulk strings of RESP. A
+ * count beyond the bound fails before any of them has come. `Codec.lengthPrefixed` is for counts in binary.
+ *
+ * ```ts
+ * import * as Codec from "@effect-sockets/socket/Codec"
+ * import * as Decoder from "@effect-sockets/socket/Decoder"
+ * import { Result } from "effect"
+ * const decoder = Decoder.announcedBytes(Codec.decimalLine)
+ * Decoder.decodeAll(decoder, [Uint8Array.of(50, 10, 7, 8)]) // => Result.succeed([Uint8Array.of(7, 8)])
+ * ```
+ */
+export const announcedBytes = (length: Decoder<number>, options?: AnnouncedOptions): Decoder<Uint8Array> =>
+  content(length, (input, count) => input.take(count), options)
+
+/**
+ * As `announcedBytes`, as text in UTF-8. Bytes that are not UTF-8 come out as U+FFFD.
+ *
+ * ```ts
+ * import * as Codec from "@effect-sockets/socket/Codec"
+ * import * as Decoder from "@effect-sockets/socket/Decoder"
+ * import { Result } from "effect"
+ * const decoder = Decoder.announcedText(Codec.decimalLine, { terminator: new TextEncoder().encode("\r\n") })
+ * Decoder.decodeAll(decoder, [new TextEncoder().encode("5\r\nhello\r\n")]) // => Result.succeed(["hello"])
+ * ```
+ */
+export const announcedText = (length: Decoder<number>, options?: AnnouncedOptions): Decoder<string> =>
+  content(length, (input, count) => input.text(count), options)
 
 /**
  * The decoder that the first byte asks for, by its character; the byte is dropped. `InvalidFrame` for any other byte.
@@ -354,7 +507,7 @@ export const byFirstByte = <A>(
     const decoder = table[byte]
     if (decoder === undefined) return invalidFrame(`no frame begins with byte ${byte}`)
     input.skip(1)
-    return decoder.decode(input)
+    return part(decoder, input)
   }, options)
 }
 
@@ -370,7 +523,7 @@ export const byFirstByte = <A>(
  * ```
  */
 export const withMaxBytes = <A>(self: Decoder<A>, maxBytes: number): Decoder<A> =>
-  make((input) => self.decode(input), { maxBytes })
+  after(self, (input) => part(self, input), { maxBytes })
 
 /**
  * One look of a decoder at what has come, with its bound and its end of input: what a stream does for each frame. A frame
@@ -379,10 +532,11 @@ export const withMaxBytes = <A>(self: Decoder<A>, maxBytes: number): Decoder<A> 
  * @internal
  */
 export const look = <A>(self: Decoder<A>, input: DecoderInput, buffer: InputBuffer): Outcome<A> => {
+  input.limit = self.maxBytes
   const outcome = self.decode(input)
   if (outcome === more) {
     input.rollback()
-    if (buffer.size > self.maxBytes) return new Failure({ _tag: "FrameTooLong", limit: self.maxBytes })
+    if (buffer.size > self.maxBytes) return tooLong(self.maxBytes)
     return input.ended ? new Failure({ _tag: "UnexpectedEof", received: buffer.size }) : more
   }
   if (outcome instanceof Failure) {
@@ -391,7 +545,7 @@ export const look = <A>(self: Decoder<A>, input: DecoderInput, buffer: InputBuff
   }
   if (input.taken > self.maxBytes) {
     input.rollback()
-    return new Failure({ _tag: "FrameTooLong", limit: self.maxBytes })
+    return tooLong(self.maxBytes)
   }
   input.commit()
   return outcome

@@ -1,11 +1,11 @@
 /** The buffered input as decoders see it: a place in an `InputBuffer` that moves on as a frame is taken apart. */
 import type { InputBuffer } from "./InputBuffer.ts"
 
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
-
 export class DecoderInput {
   /** Whether the input has ended: no more will come. */
   ended = false
+  /** Bytes that the frame may have at most. */
+  limit = Infinity
   private readonly buffer: InputBuffer
   /** Bytes that the frame has taken so far. */
   private at = 0
@@ -45,7 +45,7 @@ export class DecoderInput {
 
   /** Takes `count` bytes, at most as many as are there, as text in UTF-8. */
   text(count: number): string {
-    const text = decoder.decode(this.buffer.view(count, this.at))
+    const text = this.buffer.textOf(this.at, count)
     this.at += count
     return text
   }

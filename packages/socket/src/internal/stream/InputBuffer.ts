@@ -10,6 +10,8 @@ const nextBlock = 4096
 /** A line keeps the text that it was cut from alive, in V8: a small window bounds what one kept line costs. */
 const textWindow = 4096
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
+/** Up to so many characters, a loop over ASCII costs half of a call of the decoder. */
+const shortText = 16
 
 export class InputBuffer {
   /** Bytes held. */
@@ -104,6 +106,22 @@ export class InputBuffer {
       return bytes
     }
     return start === 0 && end === chunk.length ? chunk : chunk.subarray(start, end)
+  }
+
+  /** `count` bytes from `from` on, still in here, as text in UTF-8. There must be as many. */
+  textOf(from: number, count: number): string {
+    if (count <= shortText) {
+      const chunk = this.chunks[this.head]
+      const start = this.offset + from
+      const end = start + count
+      if (chunk !== undefined && end <= chunk.length) {
+        let text = ""
+        let at = start
+        while (at < end && chunk[at] < 128) text += String.fromCharCode(chunk[at++])
+        if (at === end) return text
+      }
+    }
+    return decoder.decode(this.view(count, from))
   }
 
   /** `count` bytes from `from` on, still in here, as an array that stays as it is. There must be as many. */

@@ -86,8 +86,8 @@ const serving = (cause: NetworkError) =>
  * no answer to what it got is between two messages then. Ends of input and broken connections are no errors of a handler;
  * what else it fails with goes to `onError`.
  *
- * **Errors**: `SocketServerOpenError` where `listen` fails, or an option cannot be meant; `SocketServerUnknownError` from `run` when the listener breaks
- * or was closed. Ours is their `cause`. **Interruption** leaves the port closed.
+ * **Errors**: `SocketServerOpenError` where `listen` fails, or an option cannot be meant; `SocketServerUnknownError`
+ * from `run` when the listener breaks or was closed. Ours is their `cause`. **Interruption** leaves the port closed.
  *
  * ```ts
  * import * as EffectSocketServer from "@effect-sockets/socket/EffectSocketServer"

@@ -9,8 +9,8 @@
  *
  * Datagrams are lost, doubled and overtaken as `loss`, `duplication` and `jitter` say; a way that is cut loses them.
  *
- * Not simulated: multicast and broadcast; `noDelay` and `keepAlive` change nothing, window updates and acknowledgements take no time and are never
- * lost, closed ports are free again at once.
+ * Not simulated: multicast and broadcast; `noDelay` and `keepAlive` change nothing, window updates and
+ * acknowledgements take no time and are never lost, closed ports are free again at once.
  *
  * The file is long by its examples alone: without them it has 290 lines.
  */
@@ -282,8 +282,8 @@ export const runOn: {
 
 /**
  * Cuts the way between two hosts, both ways. Each is a host's name, or one address as text. Nothing arrives, nobody is
- * told: attempts wait, bytes wait in the kernel and are sent again after `heal`; a reset is lost for good. After `retransmitTimeout`
- * the sender fails with `TimedOut`.
+ * told: attempts wait, bytes wait in the kernel and are sent again after `heal`; a reset is lost for good. After
+ * `retransmitTimeout` the sender fails with `TimedOut`.
  *
  * ```ts
  * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"

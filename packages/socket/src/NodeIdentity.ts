@@ -56,8 +56,8 @@ export const read = (files: Files): Effect.Effect<Tls.Identity, NetworkError> =>
 const pause: Duration.Input = "300 millis"
 
 /**
- * Something in the folder has changed, or may have until the watching began. A folder that cannot be watched, or no longer, is only asked from
- * time to time.
+ * Something in the folder has changed, or may have until the watching began. A folder that cannot be watched, or no
+ * longer, is only asked from time to time.
  */
 const changes = (folder: string): Stream.Stream<void> =>
   Stream.callback<void>(

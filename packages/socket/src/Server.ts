@@ -1,7 +1,8 @@
 /**
  * The loop of a server: accept, and handle each connection in a fiber of its own under a bounded number of permits.
  *
- * Whose is a connection? The queue's until a permit is free; from then on its handler's, whose exit decides how it ends:
+ * A connection goes straight to its handler while a permit is free, and waits in the port's queue until one is. It has
+ * one owner at a time; its handler's exit decides how it ends:
  *
  * - the handler succeeds: FIN after everything that was written, then a bounded linger;
  * - it fails, dies or is interrupted: RST, so that the peer can tell;

@@ -4,8 +4,8 @@
  * **Interruption**: an interrupted read loses no byte, the next read goes on where it was. An interrupted write has sent
  * nothing if it still waited for room, and everything otherwise. An interrupted `open` leaves no connection.
  *
- * The file is long by its documentation: more than thirty operations, each with its contract and an example, and little more
- * than a line of code over `StreamState`.
+ * The file is long by its documentation: more than thirty operations, each with its contract and an example, and
+ * little more than a line of code over `StreamState`.
  */
 // oxlint-disable max-lines -- see above
 import * as Arr from "effect/Array"
@@ -809,7 +809,8 @@ export const copy: {
  * Ends the output: FIN follows what was written, reading goes on (half-close). Returns when the kernel has the output.
  * A second call is fine.
  *
- * **Errors**: `ConnectionReset` and what else broke the connection; `Closed` after `close`. **Interruption**: FIN still follows.
+ * **Errors**: `ConnectionReset` and what else broke the connection; `Closed` after `close`. **Interruption**: FIN
+ * still follows.
  *
  * ```ts
  * import * as SocketStream from "@effect-sockets/socket/SocketStream"

@@ -1,12 +1,12 @@
 /** What happened on the memory network, in order. */
 
 /**
- * What happened. With `connect`, `connected`, `accepted`, `refused` a connection begins; `sent` and `delivered` are bytes
- * that left the sender's kernel and that reached the other program; `FIN` and `RST` alone are sent, `got FIN` and
- * `got RST` reached the program; `lost RST` met a way that was cut; `timed out` is the kernel that gave up on a silent
- * peer; `closed` gave the descriptor back. `reset by fault` and `vanished by fault` are the network's own doing. A datagram is
- * sent, got by the program whose address stands first, or lost: by chance, on a way that is cut, or because nobody hears it. The rest
- * concerns ports and ways.
+ * What happened. With `connect`, `connected`, `accepted`, `refused` a connection begins; `sent` and `delivered` are
+ * bytes that left the sender's kernel and that reached the other program; `FIN` and `RST` alone are sent, `got FIN`
+ * and `got RST` reached the program; `lost RST` met a way that was cut; `timed out` is the kernel that gave up on a
+ * silent peer; `closed` gave the descriptor back. `reset by fault` and `vanished by fault` are the network's own
+ * doing. A datagram is sent, got by the program whose address stands first, or lost: by chance, on a way that is cut,
+ * or because nobody hears it. The rest concerns ports and ways.
  *
  * ```ts
  * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"

@@ -401,6 +401,8 @@ describe("metrics", () => {
       )
       assert.deepStrictEqual(yield* active, [1, 3])
       for (const { server } of servers) yield* server.stop
+      // What has sent FIN lingers until its peer has answered.
+      for (const { server } of servers) yield* handling(server, 0)
       assert.deepStrictEqual(yield* active, [0, 0])
     })
   )

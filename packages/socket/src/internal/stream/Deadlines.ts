@@ -1,4 +1,8 @@
-/** One timer for all the deadlines of a stream, set for the earliest and looked at again only when it fires. */
+/**
+ * One timer for all the deadlines of a stream, set for the earliest. It is neither cancelled nor moved when what it was
+ * set for is over: then it fires, finds nothing, and is set for what is the earliest by that time. To set and cancel a
+ * timer for each read costs more than the read of a short message; this way a thousand reads share one.
+ */
 import type { Timers } from "../../Connection.ts"
 
 export class Deadlines {

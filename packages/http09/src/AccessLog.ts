@@ -129,7 +129,7 @@ const human = (event: Event): string | undefined => {
 
 const common = (event: Ended): string => {
   const { bytes, startedAt, stream } = event
-  const request = escapeBytes(withoutVersion(event))
+  const request = requestOf(event)
   return `${host(stream.remoteAddress)} - - [${date(startedAt)}] "${request === "" ? "-" : request}" ${status(event)} ${bytes === 0 ? "-" : bytes}`
 }
 
@@ -158,6 +158,18 @@ const escapeBytes = (bytes: Uint8Array): string => {
   let text = ""
   for (const byte of bytes) text += needsEscape(byte) ? `\\x${hex(byte, 2)}` : String.fromCharCode(byte)
   return text
+}
+
+// Windows-1252 to the letter, in which only ASCII bytes are ASCII characters.
+const latin1 = new TextDecoder("latin1")
+const unescaped = /^[ !#-[\]-~]*$/
+const versionAtEnd = / HTTP\/\d+\.\d+$/
+
+/** The request line as the common format has it. Nearly all need no escape: those are not looked at byte by byte. */
+const requestOf = (event: Ended): string => {
+  const text = latin1.decode(withoutLineEnd(event.line))
+  if (!unescaped.test(text)) return escapeBytes(withoutVersion(event))
+  return event.answer?._tag === "Refused" ? text : text.replace(versionAtEnd, "")
 }
 
 const cr = 13

@@ -102,6 +102,11 @@ export class DocumentRoot extends Context.Service<
      * **Interruption**: what was opened is closed with the scope, also if the opening was interrupted.
      */
     readonly open: (path: string) => Effect.Effect<Document, DocumentError, Scope.Scope>
+    /**
+     * What `open` would give, where it is in memory and known to be as it was: answered without an effect, which is a
+     * good part of what a small document costs. Undefined says nothing: then `open` is asked. A root may leave it out.
+     */
+    readonly peek?: (path: string) => Whole | undefined
   }
 >()("@effect-sockets/http09/DocumentRoot") {}
 
@@ -182,10 +187,12 @@ export const layerMemory = (
       const shown = seen.slice(0, Listing.maxEntries)
       return { _tag: "Whole", name: folder, bytes: Listing.page(folder, shown, shown.length === seen.length) }
     }
+    const peek = (path: string): Whole | undefined => (!dotfiles && isHidden(path) ? undefined : find(path))
     return {
+      peek,
       open: (path) =>
         Effect.suspend(() => {
-          const found = !dotfiles && isHidden(path) ? undefined : find(path)
+          const found = peek(path)
           return found === undefined ? Effect.fail(notFound(path)) : Effect.succeed(found)
         })
     }

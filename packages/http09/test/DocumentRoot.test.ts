@@ -1,5 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { DocumentRoot } from "../src/DocumentRoot.ts"
 import { get } from "./utils/folders.ts"
 import { roots } from "./utils/roots.ts"
 
@@ -46,6 +48,17 @@ for (const [name, root] of Object.entries(roots(documents))) {
           assert.deepStrictEqual(Uint8Array.from(yield* get("/bytes")), allBytes)
           assert.strictEqual(Buffer.compare(yield* get("/large"), large), 0)
           assert.strictEqual((yield* get("/empty")).length, 0)
+        })
+      )
+
+      it.effect("that are at hand without an effect are those that opening gives", () =>
+        Effect.gen(function* () {
+          const root = yield* DocumentRoot
+          for (const path of [...Object.keys(documents), "/", "/with", "/nowhere", "/.secret", "/with/.htpasswd"]) {
+            const opened = yield* Effect.option(Effect.scoped(root.open(path)))
+            const peeked = root.peek?.(path)
+            if (peeked !== undefined) assert.deepStrictEqual(Option.getOrUndefined(opened), peeked, path)
+          }
         })
       )
 

@@ -60,10 +60,12 @@ export const make = (root: string, options: Options): DocumentRoot.DocumentRoot[
       { _tag: "Chunked", name, size, forEach }
     )
   }
+  const peek = (path: string): DocumentRoot.Whole | undefined => cache.get(path, thisTurn(), Date.now(), stampOf)
   return {
+    peek,
     open: (path) =>
       Effect.suspend(() => {
-        const kept = cache.get(path, thisTurn(), Date.now(), stampOf)
+        const kept = peek(path)
         if (kept !== undefined) return Effect.succeed(kept)
         return Effect.uninterruptibleMask((restore) =>
           Effect.flatMap(Effect.try({ try: () => open(path), catch: (cause) => fromCause(path, cause) }), (found) =>

@@ -6,7 +6,7 @@
  * Every decoder has a bound: a frame that does not end within `maxBytes` fails with `FrameTooLong` (a line with
  * `LineTooLong`), so that no length prefix can ask for the world. What a failed decoder saw stays readable.
  *
- * The file is long by its examples alone: without them it has 250 lines.
+ * The file is long by its documentation: some twenty combinators of a few lines, each with its contract and an example.
  */
 // oxlint-disable max-lines -- see above
 import * as Predicate from "effect/Predicate"

@@ -22,7 +22,8 @@ describe("errors", () => {
       read: "SocketReadError",
       write: "SocketWriteError",
       close: "SocketWriteError",
-      tls: "SocketUpgradeError"
+      tls: "SocketUpgradeError",
+      configure: "SocketReadError"
     })
   })
 

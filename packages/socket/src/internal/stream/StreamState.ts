@@ -130,6 +130,8 @@ export class StreamState implements ConnectionEvents {
   private maxAge = Infinity
   /** Why the connection broke, if it did. */
   private cause: Reason | undefined
+  /** This side cut the connection. */
+  private isReset = false
   /** What a call threw that came from the transport, if one did. */
   crash: { readonly cause: unknown } | undefined
   /** Whether the connection went with something unsent. */
@@ -209,9 +211,9 @@ export class StreamState implements ConnectionEvents {
     return whole === "closing" || whole === "lingering" || whole === "closed"
   }
 
-  /** It ended in order: FIN followed everything that was written. */
+  /** It ended in order: FIN followed everything that was written, and no reset of this side's came after it. */
   get endedInOrder(): boolean {
-    return this.states.output === "ended"
+    return this.states.output === "ended" && !this.isReset
   }
 
   /** Takes the stream. Who had it before hears no more of it. */
@@ -669,6 +671,7 @@ export class StreamState implements ConnectionEvents {
   private breakOff(reason: Reason): boolean {
     if (this.isOver) return false
     this.step("cut")
+    this.isReset = true
     this.cause = reason
     return true
   }

@@ -15,7 +15,7 @@ const folder = fs.mkdtempSync(path.join(os.tmpdir(), "packages-"))
 process.on("exit", () => fs.rmSync(folder, { recursive: true, force: true }))
 
 const run = (command, args, options = {}) =>
-  execFileSync(command, args, { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"], ...options })
+  execFileSync(command, args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"], ...options })
 
 const check = (holds, what) => {
   if (!holds) throw new Error(what)

@@ -106,7 +106,10 @@ export const examplesOfPage = (file: string): Array<Example> => {
   return [make(file, 1, "", "page", lines.join("\n")), ...named]
 }
 
-export const pages = (): Array<string> => ["README.md", ...filesBelow("docs", /\.md$/)]
+/** What each package shows where it is published. */
+const readmes = ["ipaddr", "resolver", "socket", "http09"].map((name) => `packages/${name}/README.md`)
+
+export const pages = (): Array<string> => ["README.md", ...readmes, ...filesBelow("docs", /\.md$/)]
 
 export const allExamples = (): Array<Example> => [
   ...packages.flatMap((name) => filesBelow(`packages/${name}/src`, /\.ts$/)).flatMap(examplesOfSource),

@@ -231,12 +231,14 @@ export const make = (
   connection: Connection,
   options: Options = {}
 ): Effect.Effect<SocketStream, NetworkError, Scope.Scope> =>
-  Effect.flatMap(Effect.scope, (scope) => {
-    const invalid = InvalidOption.find(options, checks)
-    if (invalid === undefined) return scoped(new StreamState(connection, limitsFrom(options)), scope)
-    connection.reset()
-    return Effect.fail(makeError("open", connection.remoteAddress, invalid))
-  })
+  Effect.uninterruptible(
+    Effect.flatMap(Effect.scope, (scope) => {
+      const invalid = InvalidOption.find(options, checks)
+      if (invalid === undefined) return scoped(new StreamState(connection, limitsFrom(options)), scope)
+      connection.reset()
+      return Effect.fail(makeError("open", connection.remoteAddress, invalid))
+    })
+  )
 
 // Reading ------------------------------------------------------------------------------------------------------------
 
@@ -922,17 +924,18 @@ export const upgradeTls: {
   (options: Tls.HandshakeOptions): (self: SocketStream) => Effect.Effect<Tls.HandshakeInfo, NetworkError>
   (self: SocketStream, options: Tls.HandshakeOptions): Effect.Effect<Tls.HandshakeInfo, NetworkError>
 } = dual(2, (self: SocketStream, options: Tls.HandshakeOptions) =>
-  Effect.suspend(() => {
+  Effect.uninterruptibleMask((restore) => {
     const state = stateOf(self)
     const error = state.beginUpgrade()
     if (error !== undefined) return Effect.fail(error)
-    return state.flush("tls").pipe(
-      Effect.flatMap(() => {
-        const secure = startTls(state, options)
-        return Result.isSuccess(secure) ? secure.success.handshake : Effect.fail(secure.failure)
-      }),
-      Effect.onError(() => reset(self))
-    )
+    const flush = Effect.suspend(() => state.flush("tls"))
+    const handshake: Effect.Effect<Tls.HandshakeInfo, NetworkError> = Effect.flatMap(flush, () => {
+      // Another fiber may have written since.
+      if (!state.isFlushed) return handshake
+      const secure = startTls(state, options)
+      return Result.isSuccess(secure) ? secure.success.handshake : Effect.fail(secure.failure)
+    })
+    return Effect.onError(restore(handshake), () => reset(self))
   })
 )
 

@@ -7,6 +7,7 @@
  * **Interruption** of a dial leaves no connection, at whatever point of the way it is.
  */
 import type { HostInput, Resolver } from "@effect-sockets/resolver/Resolver"
+import * as Ipaddr from "@effect-sockets/ipaddr/Ipaddr"
 import * as InvalidOption from "@effect-sockets/resolver/InvalidOption"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -319,10 +320,15 @@ export const proxyHeader =
       })
     )
 
+const nameOf = (host: HostInput): string =>
+  typeof host === "string" ? host : NetAddress.formatIp(typeof host === "number" ? Ipaddr.toAddress(host) : host)
+
 /**
- * Takes a TLS handshake as the client, with whoever is at the far end. `servername` is the dialed host, if it is a name.
+ * Takes a TLS handshake as the client, with whoever is at the far end. `servername`, for which the certificate must be, is
+ * the dialed host unless it is given.
  *
- * **Errors**: as `SocketStream.upgradeTls`. **Interruption** leaves no connection.
+ * **Errors**: as `SocketStream.upgradeTls`; `Unsupported` inside of TLS, so behind a proxy that is itself reached by TLS.
+ * **Interruption** leaves no connection.
  *
  * ```ts
  * import * as Dialer from "@effect-sockets/socket/Dialer"
@@ -345,7 +351,7 @@ export const tls =
   (via: Dialer): Dialer =>
   (host, port) =>
     after(via(host, port), (stream) => {
-      const isName = typeof host === "string" && Result.isFailure(NetAddress.ipFromString(host))
-      const servername = options.servername ?? (isName ? host : undefined)
+      // Also of an address: the stream's own peer may be a proxy, and its certificate must not do.
+      const servername = options.servername ?? nameOf(host)
       return SocketStream.upgradeTls(stream, { side: "client", options: { ...options, servername } })
     })

@@ -230,10 +230,9 @@ const attempt =
     }
     if (decoded._tag === "NeedMore") {
       const { atLeast: expected } = decoded
-      const error = ended
-        ? core.error("read", { _tag: "UnexpectedEof", expected, received: input.size })
-        : core.inputError()
-      return error === undefined ? undefined : Effect.fail(error)
+      return ended
+        ? Effect.fail(core.error("read", { _tag: "UnexpectedEof", expected, received: input.size }))
+        : core.inputFailure()
     }
     const address = NetAddress.formatSocketAddress(core.remoteAddress)
     const error: Effect.Effect<never, ProxyProtocolError> = Effect.fail(

@@ -1,3 +1,4 @@
+import type * as Ipaddr from "@effect-sockets/ipaddr/Ipaddr"
 import * as NetAddress from "effect/net/NetAddress"
 import { assert, describe } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -6,12 +7,13 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Dialer from "../../src/Dialer.ts"
+import type { NetworkError } from "../../src/NetworkError.ts"
 import * as ProxyProtocol from "../../src/ProxyProtocol.ts"
 import * as Server from "../../src/Server.ts"
 import * as ServerSocket from "../../src/ServerSocket.ts"
 import * as SocketStream from "../../src/SocketStream.ts"
 import * as certificates from "../utils/certificates.ts"
-import { inMemory, onEach } from "../utils/effectSocket.ts"
+import { ending, inMemory, onEach } from "../utils/effectSocket.ts"
 import { bytes, live, portOf, text } from "../utils/live.ts"
 
 const hello = bytes("hello\r\n")
@@ -238,35 +240,130 @@ describe("composition", () => {
     })
   )
 
-  live(
-    "TLS inside a tunnel of SOCKS5 is with the host behind it",
+  /** Relays to `up`, after `agree` has said that it does. */
+  const relayTo = (
+    up: NetAddress.SocketAddress,
+    agree: (stream: SocketStream.SocketStream) => Effect.Effect<unknown, NetworkError>
+  ) =>
+    Effect.fnUntraced(function* (stream: SocketStream.SocketStream) {
+      yield* agree(stream)
+      const far = yield* SocketStream.open(up)
+      const pass = (from: SocketStream.SocketStream, to: SocketStream.SocketStream) =>
+        Effect.andThen(SocketStream.copy(from, to), SocketStream.endWrite(to))
+      yield* Effect.all([pass(stream, far), pass(far, stream)], { concurrency: "unbounded" })
+    })
+
+  const quiet: Server.Options = { onError: () => Effect.void }
+
+  /** A SOCKS5 proxy before a server under TLS, whatever it is asked for. */
+  const beforeTls = (hostSize: number) =>
     Effect.gen(function* () {
       const inner = yield* ServerSocket.listen(0, { tls: { identity: certificates.server } })
-      yield* Server.start(inner, (stream) => SocketStream.writeLine(stream, "inside"))
+      yield* Server.start(inner, (stream) => SocketStream.writeLine(stream, "inside"), quiet)
       const socket = yield* ServerSocket.listen(0)
-      yield* Server.start(socket, (stream) =>
+      const agree = (stream: SocketStream.SocketStream) =>
         Effect.gen(function* () {
           yield* SocketStream.readExactly(stream, 3)
           yield* SocketStream.write(stream, Uint8Array.of(5, 0))
-          yield* SocketStream.readExactly(stream, 4 + 1 + "socket.test".length + 2)
-          const up = yield* SocketStream.open(inner.address)
+          yield* SocketStream.readExactly(stream, 4 + hostSize + 2)
           yield* SocketStream.write(stream, Uint8Array.of(5, 0, 0, 1, 0, 0, 0, 0, 0, 0))
-          yield* Effect.all(
-            [
-              Effect.andThen(SocketStream.copy(stream, up), SocketStream.endWrite(up)),
-              Effect.andThen(SocketStream.copy(up, stream), SocketStream.endWrite(stream))
-            ],
-            { concurrency: "unbounded" }
-          )
         })
-      )
-      const dial = pipe(
+      yield* Server.start(socket, relayTo(inner.address, agree), quiet)
+      return pipe(
         Dialer.direct(),
         Dialer.socks5("127.0.0.1", portOf(socket)),
         Dialer.tls({ ca: [certificates.authority] })
       )
-      const stream = yield* dial("socket.test", portOf(inner))
-      assert.deepStrictEqual(yield* SocketStream.readLine(stream), Option.some("inside"))
+    })
+
+  live(
+    "TLS inside a tunnel of SOCKS5 is with the host behind it",
+    Effect.gen(function* () {
+      for (const name of ["socket.test", "Socket.Test."]) {
+        const dial = yield* beforeTls(1 + "socket.test".length)
+        assert.deepStrictEqual(yield* SocketStream.readLine(yield* dial(name, 443)), Option.some("inside"))
+      }
+    })
+  )
+
+  live(
+    "a certificate must be for the address that was dialed: that it is for the proxy's is not enough",
+    Effect.gen(function* () {
+      const right = ["127.0.0.1", 0x7f000001 as Ipaddr.Ipaddr, NetAddress.ipv4Loopback] as const
+      const wrong = ["127.0.0.2", 0x7f000002 as Ipaddr.Ipaddr, NetAddress.ipFromStringUnsafe("127.0.0.2")] as const
+      const dial = yield* beforeTls(4)
+      for (const host of right) {
+        assert.deepStrictEqual(yield* SocketStream.readLine(yield* dial(host, 443)), Option.some("inside"))
+      }
+      for (const host of wrong) {
+        const { reason } = yield* Effect.flip(dial(host, 443))
+        assert.deepInclude(reason, { _tag: "Tls", code: "ERR_TLS_CERT_ALTNAME_INVALID" })
+      }
+    })
+  )
+
+  live(
+    "an HTTPS proxy: TLS with the proxy, then CONNECT inside it; TLS inside that is refused and leaves no connection",
+    Effect.gen(function* () {
+      const inner = yield* ServerSocket.listen(0)
+      yield* Server.start(inner, (stream) => SocketStream.writeLine(stream, "inside"), quiet)
+      const outer = yield* ServerSocket.listen(0, { tls: { identity: certificates.server } })
+      const asked: Array<string> = []
+      const agree = (stream: SocketStream.SocketStream) =>
+        SocketStream.readUntil(stream, bytes("\r\n\r\n")).pipe(
+          Effect.tap((head) => Effect.sync(() => asked.push(text(Option.getOrThrow(head)).split("\r\n")[0]))),
+          Effect.andThen(SocketStream.write(stream, "HTTP/1.1 200 OK\r\n\r\n"))
+        )
+      yield* Server.start(outer, relayTo(inner.address, agree), quiet)
+      const tls = Dialer.tls({ ca: [certificates.authority] })
+      const dial = pipe(Dialer.direct(), tls, Dialer.httpConnect("127.0.0.1", portOf(outer)))
+      assert.deepStrictEqual(yield* SocketStream.readLine(yield* dial("hidden.test", 80)), Option.some("inside"))
+      const { reason } = yield* Effect.flip(pipe(dial, tls)("other.test", 443))
+      assert.deepStrictEqual(reason, { _tag: "Unsupported", detail: "TLS inside of TLS" })
+      assert.deepStrictEqual(asked, ["CONNECT hidden.test:80 HTTP/1.1", "CONNECT other.test:443 HTTP/1.1"])
+    })
+  )
+
+  live(
+    "an HTTPS proxy whose certificate is another's is told no password",
+    Effect.gen(function* () {
+      const outer = yield* ServerSocket.listen(0, { tls: { identity: certificates.other } })
+      const dial = pipe(
+        Dialer.direct(),
+        Dialer.tls({ ca: [certificates.authority] }),
+        Dialer.httpConnect("127.0.0.1", portOf(outer), { credentials })
+      )
+      const heard = yield* Effect.forkChild(
+        Effect.exit(Effect.flatMap(ServerSocket.accept(outer), (stream) => SocketStream.readAll(stream)))
+      )
+      assert.strictEqual((yield* Effect.flip(dial("hidden.test", 443))).reason._tag, "Tls")
+      const exit = yield* Fiber.join(heard)
+      assert.isTrue(Exit.isFailure(exit) || exit.value.length === 0)
+    })
+  )
+
+  inMemory(
+    "what a program gives that throws, dies or fails ends its dial, and its connection with RST",
+    Effect.gen(function* () {
+      const socket = yield* ServerSocket.listen(0)
+      const slip = (): never => {
+        throw new Error("a slip")
+      }
+      const dialers: ReadonlyArray<(via: Dialer.Dialer) => Dialer.Dialer> = [
+        Dialer.proxyHeader(slip),
+        (via) => (host, port) =>
+          Dialer.proxyHeader()((...to) => Effect.tap(via(...to), () => Effect.die("odd")))(host, port),
+        Dialer.proxyHeader({ _tag: "Unknown", version: 1, tlvs: [{ _tag: "Crc32c" }] }),
+        Dialer.tls({ alpnProtocols: [] as never })
+      ]
+      for (const dialer of dialers) {
+        const exit = yield* Effect.scoped(Effect.exit(dialer(Dialer.direct())("127.0.0.1", portOf(socket))))
+        assert.isTrue(Exit.isFailure(exit))
+        const peer = yield* ServerSocket.accept(socket)
+        assert.notStrictEqual(yield* ending(peer), "")
+      }
+      const thrown = yield* Effect.exit(Dialer.socks5("127.0.0.1", 1080)(slip)("hidden.test", 80))
+      assert.isTrue(Exit.isFailure(thrown))
     })
   )
 })

@@ -722,7 +722,8 @@ export class StreamState implements ConnectionEvents {
     const error = this.outputError("tls")
     if (error !== undefined) return error
     if (this.connection.startTls === undefined) {
-      return this.error("tls", { _tag: "Unsupported", detail: "TLS on this network" })
+      const detail = "handshake" in this.connection ? "TLS inside of TLS" : "TLS on this network"
+      return this.error("tls", { _tag: "Unsupported", detail })
     }
     if (this.states.whole === "upgrading") {
       return this.error("tls", { _tag: "Tls", code: "ALREADY_UPGRADING", detail: "a handshake has begun already" })

@@ -62,7 +62,7 @@ export class ClockTimers implements Timers {
     return this.at(this.now() + millis, run)
   }
 
-  /** As `set`, at a time of `now`. */
+  /** Runs `run` once when `now` has reached `time`, in milliseconds; the result cancels it. */
   at(time: number, run: () => void): () => void {
     // Infinity is never, and what is no number as well: it would put the list out of its order.
     if (!(time < Infinity)) return never

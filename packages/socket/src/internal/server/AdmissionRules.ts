@@ -73,7 +73,7 @@ const defaultPrefixLength = 64
 
 export class AdmissionRules {
   private readonly rules: Rules
-  /** Only peers with a connection are here. */
+  /** How many connections each peer has now, by its key; a peer without any is not here. */
   private readonly perPeer = new Map<string, number>()
 
   constructor(rules: Rules) {
@@ -91,7 +91,7 @@ export class AdmissionRules {
     return this.isOpen || this.isProxied(stream.connection) ? undefined : this.enterAs(stream, stream.remoteAddress)
   }
 
-  /** As `enter`, for the client behind the connection. */
+  /** The reason to refuse the client behind a connection, or nothing: then it is counted until the connection ends. */
   enterAs(stream: StreamState, client: NetAddress.SocketAddress): Refusal | undefined {
     const { access, maxPerPeer } = this.rules
     // A Unix-domain peer has no address of its own.

@@ -37,7 +37,10 @@ import { bounds, type Handler, type Options } from "./ServerOptions.ts"
  * ```
  */
 export interface Report {
-  /** In order: FIN followed everything that was written, by themselves within `drainTimeout` or between two messages. */
+  /**
+   * In order: FIN followed everything that was written, by themselves within `drainTimeout` or between two messages, and no
+   * reset of this side's came after it.
+   */
   readonly drained: number
   /** Otherwise: reset when `drainTimeout` had passed, by a handler that failed, or by their peer. */
   readonly aborted: number

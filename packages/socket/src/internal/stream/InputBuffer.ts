@@ -56,7 +56,7 @@ export class InputBuffer {
     this.chunks.push(this.block.subarray(0, chunk.length))
   }
 
-  /** As `push`, of an array that is only borrowed: what is taken is copied, and `endBorrow` copies what is left. */
+  /** Adds bytes of an array that is only borrowed: what is taken of it is copied, and `endBorrow` copies what is left. */
   borrow(chunk: Uint8Array): void {
     if (this.borrowed !== undefined) this.endBorrow()
     this.size += chunk.length

@@ -100,7 +100,10 @@ export class StreamState implements ConnectionEvents {
   bytesWritten = 0
   /** Whether the peer sent anything since a server last set this to `false`: how it tells silence. */
   hasReceived = true
-  /** When the connection arrived, on its transport's timers, if it had to wait in a queue since: its first read counts from there. */
+  /**
+   * When the connection arrived, on its transport's timers, if it had to wait in a queue since: its first read counts
+   * from there. Set by the queue, cleared by that read.
+   */
   arrivedAt: number | undefined
 
   /** The transport was asked to hold input back: neither FIN nor RST would be seen. */
@@ -254,7 +257,7 @@ export class StreamState implements ConnectionEvents {
     if (this.scheduled) this.send()
   }
 
-  /** Whether anybody may still want the bytes. */
+  /** Counts bytes that have come, and drops them where nobody can want them any more. Whether somebody may. */
   private receive(count: number): boolean {
     this.hasReceived = true
     this.bytesRead += count
@@ -676,8 +679,7 @@ export class StreamState implements ConnectionEvents {
     return true
   }
 
-  /** The transport resets the connection, or whoever calls does. */
-  /** From the transport, or a guard: a call threw. The connection is being reset. */
+  /** From the transport, or a guard: a call threw. Whoever says so resets the connection. */
   defect(cause: unknown): void {
     this.crash ??= { cause }
     this.breakOff({ _tag: "ConnectionReset" })

@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { execFile } from "node:child_process"
+import { execFile, spawn } from "node:child_process"
 import { readFileSync } from "node:fs"
+import * as Net from "node:net"
 import { fileURLToPath } from "node:url"
 import { plainServer } from "../utils/plain.ts"
 
@@ -52,6 +53,48 @@ describe("what the system does not allow", () => {
           connections: 26
         })
       }),
+    30_000
+  )
+
+  it.live(
+    "of 640 clients of a server with 512 descriptors, nobody sees an end of input without a byte",
+    () =>
+      Effect.gen(function* () {
+        const command = `ulimit -n 512 && exec "${process.execPath}" "${fixture("flooded")}"`
+        const child = yield* Effect.acquireRelease(
+          Effect.sync(() => spawn("sh", ["-c", command], { stdio: ["pipe", "pipe", "inherit"] })),
+          (child) => Effect.sync(() => void child.kill())
+        )
+        const port = yield* Effect.callback<number>((resume) => {
+          child.stdout.once("data", (chunk: Buffer) => resume(Effect.succeed(Number(chunk))))
+        })
+        const clients = Array.from({ length: 640 }, () => {
+          const seen = { bytes: 0, end: "none" }
+          const socket = Net.connect({ port, host: "127.0.0.1" })
+          socket.on("connect", () => socket.write("one\n"))
+          socket.on("data", (chunk) => (seen.bytes += chunk.length))
+          socket.on("end", () => (seen.end = "FIN"))
+          socket.on("error", () => (seen.end = "RST"))
+          return { seen, socket }
+        })
+        yield* Effect.sleep(1500)
+        for (const { socket } of clients) socket.destroy()
+        const count = (is: (seen: { readonly bytes: number; readonly end: string }) => boolean) =>
+          clients.filter(({ seen }) => is(seen)).length
+        assert.strictEqual(
+          count(({ end }) => end === "FIN"),
+          0
+        )
+        // Half of 512 without the 32 that the process keeps for itself, without a sixth of all for those that wait.
+        assert.strictEqual(
+          count(({ bytes }) => bytes > 0),
+          200
+        )
+        assert.isAtLeast(
+          count(({ bytes, end }) => bytes === 0 && end === "none"),
+          80
+        )
+      }).pipe(Effect.scoped),
     30_000
   )
 })

@@ -354,6 +354,29 @@ const dice = (seed: number) => (most: number) => {
   return Math.floor((seed / 2 ** 31) * most)
 }
 
+describe("the first read of a connection that waited", () => {
+  held(
+    "counts from its arrival: silent clients gain no time in the queue",
+    (stream) => SocketStream.readLine(stream),
+    { maxConnections: 1, readTimeout: 1000, onError: () => Effect.void },
+    Effect.fnUntraced(function* (network, server) {
+      const peers = Array.from({ length: 20 }, () => network.connect())
+      network.timers.advance(500)
+      const late = network.connect()
+      yield* settle
+      for (let i = 0; i < 75; i++) {
+        network.timers.advance(10)
+        yield* settle
+      }
+      for (const peer of peers) assert.deepStrictEqual(said(peer), ["reset"])
+      assert.deepStrictEqual([said(late), yield* server.connections], [[], 1])
+      late.events.data(bytes("hello\n"))
+      yield* settle
+      assert.deepStrictEqual(said(late), ["end"])
+    })
+  )
+})
+
 describe("setMaxConnections", () => {
   for (let seed = 1; seed <= 20; seed++) {
     held(

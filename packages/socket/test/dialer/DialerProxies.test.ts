@@ -56,6 +56,49 @@ describe.skipIf(!isInstalled("microsocks"))("microsocks (skipped if it is not in
   )
 })
 
+describe.skipIf(!isInstalled("danted"))("dante (skipped if it is not installed)", () => {
+  const start = (method: string) =>
+    Effect.gen(function* () {
+      const port = yield* freePort
+      const file = path.join(yield* folder, "danted.conf")
+      const lines = [
+        "errorlog: stderr",
+        `internal: 127.0.0.1 port = ${port}`,
+        "external: lo",
+        `socksmethod: ${method}`,
+        "clientmethod: none",
+        "client pass {",
+        "from: 127.0.0.0/8 to: 0.0.0.0/0",
+        "}",
+        "socks pass {",
+        "from: 127.0.0.0/8 to: 0.0.0.0/0",
+        "command: connect",
+        "}",
+        ""
+      ]
+      fs.writeFileSync(file, lines.join("\n"))
+      yield* run(port, "danted", "-N", "1", "-f", file)
+      return pipe(Dialer.direct(), Dialer.socks5("127.0.0.1", port))
+    })
+
+  live(
+    "connects to addresses and to names that it looks up itself, and says what it cannot reach",
+    Effect.gen(function* () {
+      const dial = yield* start("none")
+      assert.strictEqual(yield* ask(dial, "127.0.0.1", yield* echo), 100_000)
+      assert.strictEqual(yield* ask(dial, "localhost", yield* echo), 100_000)
+      assert.strictEqual(yield* tagOf(dial, "127.0.0.1", yield* freePort), "ConnectionRefused")
+    })
+  )
+
+  live(
+    "refuses who has no password where it wants one",
+    Effect.gen(function* () {
+      assert.strictEqual(yield* tagOf(yield* start("username"), "127.0.0.1", 1), "PermissionDenied")
+    })
+  )
+})
+
 describe.skipIf(!isInstalled("tinyproxy"))("tinyproxy (skipped if it is not installed)", () => {
   const start = Effect.gen(function* () {
     const port = yield* freePort

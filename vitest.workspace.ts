@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config"
 
-const names = ["packages/ipaddr", "packages/resolver", "packages/socket", "packages/http09", "docs"]
+const names = ["packages/ipaddr", "packages/resolver", "packages/socket", "packages/http09", "examples", "docs"]
 
 export default defineConfig({
   test: {

@@ -94,8 +94,14 @@ export const works = (folder: string, installed: Installed): ReadonlyArray<Work>
       unit: "messages/s",
       ...perSecond,
       contest: underLoad("echo", 64, 64, 1),
-      peers: [plain("echo"), effects("echo"), as(own("echo"), "read and write")],
-      goals: [atLeast(baseline, 0.8, loop), atLeast(effect, 1.2, loop), p99(loop)]
+      peers: [plain("echo"), effects("echo"), own("driver"), as(own("echo"), "read and write")],
+      goals: [
+        atLeast(baseline, 1, ours),
+        atLeast(effect, 1.5, ours),
+        p99(ours),
+        atLeast(baseline, 0.8, loop),
+        atLeast(effect, 1.2, loop)
+      ]
     },
     {
       id: "lines",
@@ -110,9 +116,10 @@ export const works = (folder: string, installed: Installed): ReadonlyArray<Work>
         effects("lines"),
         as(effects("corked"), "one write a chunk"),
         own("lines"),
+        as(own("readLine"), "readLine"),
         as(own("stream"), "as a Stream")
       ],
-      goals: [atLeast(baseline, 1, ours), atLeast(effect, 1.3, ours), p99(ours)]
+      goals: [atLeast(baseline, 5, ours), atLeast(effect, 5, ours), p99(ours)]
     },
     {
       id: "redis",
@@ -120,8 +127,14 @@ export const works = (folder: string, installed: Installed): ReadonlyArray<Work>
       unit: "commands/s",
       ...perSecond,
       contest: underLoad("ask", 50, 1, ...redis),
-      peers: [plain("redis"), as(own("redis"), "by reads"), ...redisServer],
-      goals: []
+      peers: [
+        plain("redis"),
+        own("redis"),
+        as(own("combined"), "by flatMap"),
+        as(own("reads"), "by reads"),
+        ...redisServer
+      ],
+      goals: [atLeast(baseline, 0.95, ours)]
     },
     {
       id: "redis16",
@@ -129,8 +142,14 @@ export const works = (folder: string, installed: Installed): ReadonlyArray<Work>
       unit: "commands/s",
       ...perSecond,
       contest: underLoad("ask", 50, 16, ...redis),
-      peers: [plain("redis"), as(own("redis"), "by reads"), ...redisServer],
-      goals: []
+      peers: [
+        plain("redis"),
+        own("redis"),
+        as(own("combined"), "by flatMap"),
+        as(own("reads"), "by reads"),
+        ...redisServer
+      ],
+      goals: [atLeast(baseline, 0.85, ours)]
     },
     {
       id: "both",
@@ -222,7 +241,7 @@ export const works = (folder: string, installed: Installed): ReadonlyArray<Work>
       unit: "connections/s",
       ...perSecond,
       contest: underLoad("burst", 1000),
-      peers: three("echo"),
+      peers: [plain("echo"), effects("echo"), own("driver"), as(own("echo"), "read and write")],
       goals: [atLeast(baseline, 0.85, ours), atLeast(effect, 2.5, ours), p99(ours)]
     },
     {
@@ -233,8 +252,13 @@ export const works = (folder: string, installed: Installed): ReadonlyArray<Work>
       less: true,
       fresh: true,
       contest: holdingIdle,
-      peers: three("echo"),
-      goals: [atMost(baseline, 2, ours), atMost(effect, 0.5, ours)]
+      peers: [plain("echo"), effects("echo"), own("driver"), as(own("echo"), "read and write")],
+      goals: [
+        atMost(baseline, 2, ours),
+        atMost(effect, 0.5, ours),
+        atMost(baseline, 2, loop),
+        atMost(effect, 0.5, loop)
+      ]
     },
     {
       id: "start",

@@ -3,6 +3,8 @@
  */
 import * as Http09Server from "@effect-sockets/http09/Http09Server"
 import * as NodeDocumentRoot from "@effect-sockets/http09/NodeDocumentRoot"
+import * as Codec from "@effect-sockets/socket/Codec"
+import * as Decoder from "@effect-sockets/socket/Decoder"
 import * as NodeNetwork from "@effect-sockets/socket/NodeNetwork"
 import * as Server from "@effect-sockets/socket/Server"
 import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
@@ -20,8 +22,32 @@ const [work, folder = "."] = process.argv.slice(2)
 
 const decoder = new TextDecoder()
 
+const crlf = Uint8Array.of(13, 10)
+
+/** A command of RESP2, by decoders made for what is announced. */
+const command = Decoder.byFirstByte(() => ({
+  "*": Decoder.announcedFrames(
+    Codec.decimalLine,
+    Decoder.byFirstByte(() => ({ $: Decoder.announcedText(Codec.decimalLine, { terminator: crlf }) }))
+  )
+}))
+
+const bulk = Decoder.byFirstByte(() => ({
+  $: Decoder.flatMap(Codec.decimalLine, (length) => Decoder.endedBy(Codec.bytes(length), crlf))
+}))
+
+/** The same, with a decoder made for each size and count. */
+const combined = Decoder.byFirstByte(() => ({
+  "*": Decoder.flatMap(Codec.decimalLine, (count) =>
+    Decoder.repeat(
+      Decoder.map(bulk, (bytes) => decoder.decode(bytes)),
+      count
+    )
+  )
+}))
+
 /** A command of RESP2, read piece by piece. */
-const command = Effect.fnUntraced(function* (stream: SocketStream.SocketStream) {
+const readCommand = Effect.fnUntraced(function* (stream: SocketStream.SocketStream) {
   const head = yield* SocketStream.readLine(stream)
   if (Option.isNone(head)) return undefined
   const args: Array<string> = []
@@ -43,7 +69,9 @@ const works: Record<string, Server.Handler> = {
       yield* SocketStream.write(stream, data.value)
     }
   }),
-  lines: Effect.fnUntraced(function* (stream) {
+  driver: (stream) => SocketStream.forEachChunk(stream, (chunk) => SocketStream.write(stream, chunk)),
+  lines: (stream) => SocketStream.forEachLine(stream, (line) => SocketStream.writeLine(stream, line)),
+  readLine: Effect.fnUntraced(function* (stream) {
     while (true) {
       const line = yield* SocketStream.readLine(stream)
       if (Option.isNone(line)) return
@@ -52,9 +80,11 @@ const works: Record<string, Server.Handler> = {
   }),
   stream: (stream) =>
     SocketStream.lines(stream).pipe(Stream.runForEach((line) => SocketStream.writeLine(stream, line))),
-  redis: Effect.fnUntraced(function* (stream) {
+  redis: (stream) => SocketStream.forEachFrame(stream, command, (args) => SocketStream.write(stream, answer(args))),
+  combined: (stream) => SocketStream.forEachFrame(stream, combined, (args) => SocketStream.write(stream, answer(args))),
+  reads: Effect.fnUntraced(function* (stream) {
     while (true) {
-      const args = yield* command(stream)
+      const args = yield* readCommand(stream)
       if (args === undefined) return
       yield* SocketStream.write(stream, answer(args))
     }

@@ -66,9 +66,9 @@ const Current = Context.Reference<Calls | undefined>("@effect-sockets/socket/Eff
  *
  * The interruption of `RpcServer` (the release of its layer) is the graceful stop of `Server.serve`: the port closes, and
  * connections with calls that were taken get `drainTimeout` (default 10 seconds) to answer them. All that `RpcServer` was
- * given is still there meanwhile. Neither is a connection with such calls idle to `idleTimeout`, whoever is silent on it.
+ * given is still there meanwhile. `idleTimeout` does not run while a connection has such calls; `maxAge` resets it.
  *
- * **Errors**: `SocketServerOpenError` where `ServerSocket.listen` fails. **Interruption** leaves the port closed.
+ * **Errors**: as `EffectSocketServer.make`. **Interruption** leaves the port closed.
  *
  * ```ts
  * import * as EffectSocketRpc from "@effect-sockets/socket/EffectSocketRpc"

@@ -342,6 +342,22 @@ describe("composition", () => {
     })
   )
 
+  live(
+    "options of the connection and of the handshake that cannot be meant are typed failures of the dial",
+    Effect.gen(function* () {
+      const socket = yield* ServerSocket.listen(0)
+      const dialers = [
+        Dialer.direct({ connectTimeout: NaN }),
+        Dialer.direct({ highWaterMark: 0 }),
+        Dialer.tls({ handshakeTimeout: -1 })(Dialer.direct()),
+        Dialer.tls({ servername: "not a name" })(Dialer.direct())
+      ]
+      for (const dial of dialers) {
+        assert.strictEqual((yield* Effect.flip(dial("127.0.0.1", portOf(socket)))).reason._tag, "InvalidOption")
+      }
+    })
+  )
+
   inMemory(
     "what a program gives that throws, dies or fails ends its dial, and its connection with RST",
     Effect.gen(function* () {

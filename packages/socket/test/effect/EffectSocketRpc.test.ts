@@ -171,6 +171,20 @@ describe("EffectSocketRpc", () => {
   )
 
   inMemory(
+    "options that cannot be meant fail before the port is open",
+    Effect.gen(function* () {
+      const address = yield* freePort
+      const made = EffectSocketRpc.make(address, { drainTimeout: NaN }).pipe(
+        Effect.provide(RpcSerialization.layerNdjson)
+      )
+      const { reason } = yield* Effect.flip(made)
+      assert.strictEqual(reason._tag, "SocketServerOpenError")
+      assert.strictEqual((reason.cause as NetworkError).reason._tag, "InvalidOption")
+      assert.strictEqual((yield* Effect.flip(SocketStream.open(address))).reason._tag, "ConnectionRefused")
+    })
+  )
+
+  inMemory(
     "clients that only wait do not hold up the stop",
     Effect.gen(function* () {
       const { address, scope } = yield* opened(1)

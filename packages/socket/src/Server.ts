@@ -13,17 +13,23 @@
  * interrupted: nobody waits for its answer, and its permit comes back.
  */
 import * as Cause from "effect/Cause"
+import type * as Config from "effect/Config"
+import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { dual } from "effect/Function"
+import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
 import * as InvalidOption from "@effect-sockets/resolver/InvalidOption"
 import { closedError, isServerSocket, type ListeningPort, type ServerSocket } from "./internal/server/ListeningPort.ts"
+import { configured } from "./internal/server/ServerConfig.ts"
 import { type Report, ServerLoop } from "./internal/server/ServerLoop.ts"
 import { type Handler, type Options, problem } from "./internal/server/ServerOptions.ts"
+import type { Network } from "./Network.ts"
 import { make as makeError, type NetworkError } from "./NetworkError.ts"
+import { listen, type Options as ServerSocketOptions } from "./ServerSocket.ts"
 
 export type {
   /** What a server does with each connection. Its scope ends with the connection. */
@@ -224,11 +230,104 @@ export const start: {
   Effect.fnUntraced(function* <R>(self: ServerSocket, handler: Handler<R>, options?: Options<R>) {
     const server = yield* loop(self, handler, options)
     const fiber = yield* Effect.forkScoped(server.run, { startImmediately: true })
-    return new Running(self.address, server, fiber)
+    return new Handle(self.address, server, fiber)
   })
 )
 
-class Running<R> implements Server {
+/**
+ * The server that a layer runs.
+ *
+ * ```ts
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import * as Server from "@effect-sockets/socket/Server"
+ * import { Effect, Layer } from "effect"
+ * const server = Layer.provide(Server.layer(80, () => Effect.void), MemoryNetwork.layer())
+ * const stop = Server.Running.use((server) => server.stop)
+ * await Effect.runPromise(Effect.provide(stop, server)) // => { drained: 0, aborted: 0 }
+ * ```
+ */
+export class Running extends Context.Service<Running, Server>()("@effect-sockets/socket/Server/Running") {}
+
+/**
+ * How a layer opens its port and serves the connections.
+ *
+ * ```ts
+ * import type * as Server from "@effect-sockets/socket/Server"
+ * const options: Server.LayerOptions = { queue: 100, maxConnections: 1000, drainTimeout: "5 seconds" }
+ * options.queue // => 100
+ * ```
+ */
+export interface LayerOptions<R = never> extends ServerSocketOptions, Options<R> {}
+
+/**
+ * A server as a layer: it listens when the layer is built, and its release is the graceful stop. A number is a port of
+ * 127.0.0.1. A program with several gives each a service of its own, over `ServerSocket.listen` and `start`.
+ *
+ * **Errors**: as `ServerSocket.listen` and `start`.
+ *
+ * ```ts
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import * as Server from "@effect-sockets/socket/Server"
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * import { Effect, Layer, Option } from "effect"
+ * const echo = Server.layer(80, (stream) => SocketStream.copy(stream, stream), { maxConnections: 100 })
+ * const ask = Effect.gen(function* () {
+ *   const stream = yield* SocketStream.open((yield* Server.Running).address)
+ *   yield* SocketStream.writeLine(stream, "hello")
+ *   return yield* SocketStream.readLine(stream)
+ * })
+ * const network = Layer.merge(MemoryNetwork.layer(), Resolver.layerStatic({}))
+ * const answer = await Effect.runPromise(ask.pipe(Effect.scoped, Effect.provide(Layer.provideMerge(echo, network))))
+ * answer // => Option.some("hello")
+ * ```
+ */
+export const layer = <R = never>(
+  address: number | NetAddress.SocketAddress,
+  handler: Handler<R>,
+  options: LayerOptions<R> = {}
+): Layer.Layer<Running, NetworkError, Network | Exclude<R, Scope.Scope>> =>
+  Layer.effect(
+    Running,
+    Effect.flatMap(listen(address, options), (socket) => start(socket, handler, options))
+  )
+
+/**
+ * As `layer`, with what operators decide read from effect's `Config`: from the environment, unless the program has
+ * another provider. What is configured goes before `options`. With the name `"ECHO"`:
+ *
+ * | name | default |
+ * |---|---|
+ * | `ECHO_HOST` | `127.0.0.1`; an address, not a name |
+ * | `ECHO_PORT` | none: it must be there; 0 takes a free one |
+ * | `ECHO_MAX_CONNECTIONS`, `ECHO_MAX_PER_PEER` | as `options` and `Server` have them |
+ * | `ECHO_READ_TIMEOUT`, `ECHO_WRITE_TIMEOUT`, `ECHO_IDLE_TIMEOUT`, `ECHO_MAX_AGE`, `ECHO_DRAIN_TIMEOUT` | as `options` and `Server` have them |
+ *
+ * **Errors**: as `layer`; `ConfigError` for a value that cannot be read; `InvalidAddress` for a host that is no address.
+ *
+ * ```ts
+ * import * as NodeNetwork from "@effect-sockets/socket/NodeNetwork"
+ * import * as Server from "@effect-sockets/socket/Server"
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * import { ConfigProvider, Effect, Layer } from "effect"
+ * const environment = ConfigProvider.layer(ConfigProvider.fromEnv({ env: { ECHO_HOST: "::1", ECHO_PORT: "0" } }))
+ * const echo = Server.layerConfig("ECHO", (stream) => SocketStream.copy(stream, stream))
+ * const address = Server.Running.pipe(Effect.map((server) => server.address._tag))
+ * await Effect.runPromise(Effect.provide(address, Layer.provide(echo, [NodeNetwork.layer, environment]))) // => "InetAddressV6"
+ * ```
+ */
+export const layerConfig = <R = never>(
+  name: string,
+  handler: Handler<R>,
+  options: LayerOptions<R> = {}
+): Layer.Layer<Running, NetworkError | Config.ConfigError, Network | Exclude<R, Scope.Scope>> =>
+  Layer.unwrap(
+    Effect.map(configured<R, LayerOptions<R>>(name, options), ({ address, options }) =>
+      layer(address, handler, options)
+    )
+  )
+
+class Handle<R> implements Server {
   readonly address: NetAddress.SocketAddress
   readonly connections: Effect.Effect<number>
   readonly setMaxConnections: (maxConnections: number) => Effect.Effect<void, NetworkError>

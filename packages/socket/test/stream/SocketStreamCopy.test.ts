@@ -77,6 +77,32 @@ describe("copy", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.effect("what still leaves an output that is ended meanwhile is not written over by the next copy", () =>
+    Effect.gen(function* () {
+      const [from, source] = yield* stream()
+      const [to, sink] = yield* fakeStream(undefined, { full: true })
+      const { write } = sink
+      sink.write = (chunks) => {
+        const isTaken = write.call(sink, chunks)
+        // In the middle of the call, as an answer to it may do.
+        Effect.runFork(SocketStream.endWrite(to))
+        return isTaken
+      }
+      source.events.data(pattern(1000))
+      source.events.data(pattern(10))
+      yield* start(Effect.exit(SocketStream.copy(from, to)))
+      const [other, otherSource] = yield* stream()
+      const [otherTo] = yield* stream()
+      otherSource.events.data(new Uint8Array(1000).fill(255))
+      otherSource.events.end()
+      yield* SocketStream.copy(other, otherTo)
+      sink.full = false
+      sink.release()
+      assert.deepStrictEqual([...sink.output], [...pattern(1000), ...pattern(10)].slice(0, sink.output.length))
+      assert.isAbove(sink.output.length, 0)
+    })
+  )
+
   it.effect("holds what it read while the kernel has not taken it", () =>
     Effect.gen(function* () {
       const [from, source] = yield* stream()

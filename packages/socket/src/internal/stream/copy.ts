@@ -52,15 +52,17 @@ class Copier implements Reader {
         this.waitForKernel()
         return undefined
       }
-      this.giveBack()
+      if (isFlushed) this.giveBack()
+      // What still leaves an output that was closed meanwhile is in it.
+      else this.buffer = undefined
       const isEmpty = from.input.size === 0
       // An output that was ended is wanted only for what comes; a broken one is of no use at all.
       if (error !== undefined && (!isEmpty || error.reason._tag !== "Closed")) return Effect.fail(error)
       if (isEmpty) return from.ended ? Effect.succeed(this.total) : from.inputFailure()
       this.buffer = free.pop() ?? allocate(bufferSize)
       const chunk = from.input.takeInto(this.buffer)
-      from.unpause()
       to.put(chunk)
+      from.unpause()
       this.total += chunk.length
       if (this.deadline !== Infinity) from.renew(this)
     }

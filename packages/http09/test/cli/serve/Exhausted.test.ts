@@ -48,3 +48,43 @@ it.live(
     }).pipe(Effect.scoped),
   60_000
 )
+
+it.live(
+  "a document or a listing for which no descriptor is left ends with a reset, never as an empty document",
+  () =>
+    Effect.gen(function* () {
+      const folder = yield* temporary
+      yield* write(folder, { large, "index.html": "<p>Hello", "notes/a.txt": "a" })
+      const serve = `ulimit -n 96; exec "$0" "$1" serve "$2" --port 0 --listing --max-connections 90 --log-format json`
+      const server = yield* start("sh", ["-c", serve, process.execPath, cli, folder])
+      const port = Number(/port (\d+)/.exec(yield* server.until(/port \d+/))?.[1])
+      const before = descriptors(server.pid)
+      // With some twenty of Node's own, a dozen are left for files.
+      const count = 60
+      // All are there before the first of them asks.
+      const sockets = yield* Effect.replicateEffect(connect(port), count, { concurrency: "unbounded" })
+      const until = performance.now() + 10_000
+      while (descriptors(server.pid) < before + count && performance.now() < until) yield* Effect.sleep("20 millis")
+      for (const socket of sockets) socket.pause()
+      for (const [index, socket] of sockets.entries())
+        socket.write(index % 3 === 2 ? "GET /notes\r\n" : "GET /large\r\n")
+      yield* Effect.sleep("500 millis")
+      const answers = yield* Effect.forEach(sockets, collect, { concurrency: "unbounded" })
+      const whole = answers.filter(({ ending }) => ending === "fin")
+      const cut = answers.filter(({ ending }) => ending === "reset")
+      assert.isAbove(whole.length, 0)
+      assert.isAbove(cut.length, 10)
+      for (const { bytes } of whole) {
+        assert.isTrue(bytes.equals(large) || bytes.includes("<title>Index of /notes/</title>"), String(bytes.length))
+      }
+      const lines =
+        server
+          .stdout()
+          .toString()
+          .match(/^\{.*"status":500.*$/gm) ?? []
+      assert.strictEqual(lines.length, cut.length)
+      for (const line of lines) assert.match(line, /"bytes":0,.*out of file descriptors/)
+      assert.strictEqual((yield* exchange(port, "GET /\r\n")).text, "<p>Hello")
+    }).pipe(Effect.scoped),
+  60_000
+)

@@ -13,6 +13,7 @@ import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as Deadlines from "../internal/conformance/Deadlines.ts"
 import * as Ends from "../internal/conformance/Ends.ts"
+import * as Frames from "../internal/conformance/Frames.ts"
 import { type Checks, type Factory, type Pair } from "../internal/conformance/Kit.ts"
 import * as Servers from "../internal/conformance/Servers.ts"
 import * as Transfer from "../internal/conformance/Transfer.ts"
@@ -104,7 +105,7 @@ const toCases = <R>(checks: Checks<R>, factory: Factory<R>): ReadonlyArray<Case<
 /**
  * The suite. The first eleven behaviours are those of Go's `golang.org/x/net/nettest` (BasicIO, PingPong, RacyRead,
  * RacyWrite, ReadTimeout, WriteTimeout, PastTimeout, PresentTimeout, FutureTimeout, CloseTimeout, ConcurrentMethods), with
- * deadlines as `Effect.timeout` and interruption; then half-close, backpressure, FIN and RST, lingering, interruption of
+ * deadlines as `Effect.timeout` and interruption; then frames and drivers, half-close, backpressure, FIN and RST, lingering, interruption of
  * every operation, ports, servers, and that nothing stays behind.
  *
  * Cases are independent of each other, but for `openHandles`: run them one by one if the factory has it.
@@ -123,6 +124,7 @@ const toCases = <R>(checks: Checks<R>, factory: Factory<R>): ReadonlyArray<Case<
  */
 export const cases = <R = never>(factory: Factory<R>): ReadonlyArray<Case<R>> => [
   ...toCases(Transfer.checks<R>(), factory),
+  ...toCases(Frames.checks<R>(), factory),
   ...toCases(Deadlines.checks<R>(), factory),
   ...toCases(Ends.checks<R>(), factory),
   ...(factory.server === undefined ? [] : toCases(Servers.checks<R>(), factory))

@@ -212,10 +212,8 @@ export class ServerLoop<R> implements Taker, Handling {
     this.tell(handled)
   }
 
-  settled({ stream }: Handled): void {
+  settled(): void {
     this.inUse--
-    if (this.isStopping && stream.endedInOrder) this.drained++
-    else if (this.isStopping) this.aborted++
     if (this.inUse === 0) this.unused.openUnsafe()
   }
 
@@ -234,6 +232,8 @@ export class ServerLoop<R> implements Taker, Handling {
 
   private count({ exit, stream }: Handled): void {
     const { metrics } = this
+    if (this.isStopping && stream.endedInOrder) this.drained++
+    else if (this.isStopping) this.aborted++
     const outcome =
       exit === undefined || Exit.isSuccess(exit)
         ? "Succeeded"
@@ -309,6 +309,7 @@ export class ServerLoop<R> implements Taker, Handling {
 
   /** Resets every connection, whatever it does. A stop waits no longer for any of them. */
   cutAll(): void {
+    this.isStopping = true
     this.hurry.openUnsafe()
     for (const handled of this.handled) handled.cut()
   }
@@ -329,14 +330,17 @@ export class ServerLoop<R> implements Taker, Handling {
     const until = this.clock.currentTimeMillisUnsafe() + drainTimeout
     this.isStopping = true
     yield* this.port.close
-    for (const { isSettled, stream } of this.handled) {
-      if (isSettled) this.drained++
-      else stream.lookForIdle()
-    }
+    for (const { stream } of this.handled) stream.lookForIdle()
     yield* Effect.timeoutOption(Effect.raceFirst(this.unused.await, this.hurry.await), drainTimeout)
     for (const handled of this.handled) if (!handled.isSettled) handled.endNow()
     yield* Effect.timeoutOption(this.unused.await, noticeGrace)
-    const report: Report = { drained: this.drained, aborted: this.aborted + this.inUse }
+    const lingering = Array.from(this.handled).filter(
+      ({ isSettled, stream }) => isSettled && stream.endedInOrder
+    ).length
+    const report: Report = {
+      drained: this.drained + lingering,
+      aborted: this.aborted + this.handled.size - lingering
+    }
     yield* Effect.logDebug("server stopped", report)
     Deferred.doneUnsafe(this.report, Exit.succeed(report))
     const left = Math.max(0, until - this.clock.currentTimeMillisUnsafe())

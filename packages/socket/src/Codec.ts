@@ -10,6 +10,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as InvalidOption from "@effect-sockets/resolver/InvalidOption"
 import * as Decoder from "./Decoder.ts"
+import { concat } from "./internal/stream/Bytes.ts"
 
 /**
  * A decoder, and the way back.
@@ -168,7 +169,7 @@ export const delimited = (delimiter: Uint8Array, options?: DelimitedOptions): Co
     },
     (limit) => (bytes) => {
       if (bytes.length > limit) return tooLong(limit)
-      const frame = join(bytes, delimiter)
+      const frame = concat(bytes, delimiter)
       return indexOf(frame, delimiter) < bytes.length ? Decoder.invalidFrame("the delimiter is in the frame") : frame
     }
   )
@@ -184,16 +185,6 @@ const refusedDelimiter: Codec<Uint8Array> = make<Uint8Array>(
   Decoder.refused(emptyDelimiter),
   () => new Decoder.Failure(emptyDelimiter)
 )
-
-const join = (...parts: ReadonlyArray<Uint8Array>): Uint8Array => {
-  const joined = new Uint8Array(parts.reduce((size, part) => size + part.length, 0))
-  let at = 0
-  for (const part of parts) {
-    joined.set(part, at)
-    at += part.length
-  }
-  return joined
-}
 
 const indexOf = (bytes: Uint8Array, delimiter: Uint8Array): number => {
   for (let at = bytes.indexOf(delimiter[0]); at !== -1; at = bytes.indexOf(delimiter[0], at + 1)) {
@@ -213,7 +204,8 @@ const indexOf = (bytes: Uint8Array, delimiter: Uint8Array): number => {
  * ```
  */
 export const bytes = (count: number): Codec<Uint8Array> => {
-  const isGood = Number.isSafeInteger(count) && count >= 0
+  // A length of 64 bits is a length, though nobody has as many bytes.
+  const isGood = Number.isInteger(count) && count >= 0
   const reason = isGood ? undefined : InvalidOption.find({ count }, { count: InvalidOption.integer(0) })
   if (reason !== undefined) return make<Uint8Array>(Decoder.refused(reason), () => new Decoder.Failure(reason))
   const decoder = Decoder.make<Uint8Array>(
@@ -224,7 +216,7 @@ export const bytes = (count: number): Codec<Uint8Array> => {
       if (!input.ended) return Decoder.more
       return new Decoder.Failure({ _tag: "UnexpectedEof", expected: count, received: input.size })
     },
-    { maxBytes: Math.max(1, count) }
+    { maxBytes: Number.isSafeInteger(count) ? Math.max(1, count) : Infinity }
   )
   return make(decoder, (frame) =>
     frame.length === count ? frame : Decoder.invalidFrame(`the frame has ${frame.length} bytes, not ${count}`)
@@ -344,7 +336,7 @@ export const lengthPrefixed = (prefix: Prefix, options?: Options): Codec<Uint8Ar
     },
     (limit) => (frame) => {
       const largest = Math.min(limit, 256 ** size - 1)
-      return frame.length > largest ? tooLong(largest) : join(encodeInteger(frame.length, prefix), frame)
+      return frame.length > largest ? tooLong(largest) : concat(encodeInteger(frame.length, prefix), frame)
     }
   )
 }
@@ -435,7 +427,7 @@ export const netstring = (options?: Options): Codec<Uint8Array> =>
       return content
     },
     (limit) => (frame) =>
-      frame.length > limit ? tooLong(limit) : join(encoder.encode(`${frame.length}:`), frame, encoder.encode(","))
+      frame.length > limit ? tooLong(limit) : concat(encoder.encode(`${frame.length}:`), frame, encoder.encode(","))
   )
 
 /**

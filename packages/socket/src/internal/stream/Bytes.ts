@@ -33,6 +33,9 @@ export const join = (chunks: ReadonlyArray<Uint8Array>, bytes: number): Uint8Arr
   return joined
 }
 
+/** All parts in one array. */
+export const concat = (...parts: ReadonlyArray<Uint8Array>): Uint8Array => join(parts, sizeOf(parts))
+
 /**
  * Small arrays are cut from blocks: one of its own costs half a microsecond and more. One that is kept keeps its block,
  * so blocks are small.

@@ -269,6 +269,8 @@ const drains = (world: World) =>
     assert.strictEqual(stopped.report.drained + stopped.report.aborted, stopped.open, "the report adds up")
     assert.isAtMost(stopped.took, drainTimeout + 1001)
     assert.deepStrictEqual(yield* server.stop, stopped.report)
+    // What has sent FIN lingers on, for what is left of the time.
+    yield* Effect.sleep(drainTimeout + 1001 - stopped.took)
     assert.strictEqual(yield* server.connections, 0)
     yield* world.calm
     yield* afterwards

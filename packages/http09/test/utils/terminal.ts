@@ -30,7 +30,9 @@ sys.exit(child.wait() & 255)
 export const onTerminal = (args: ReadonlyArray<string>, env: Readonly<Record<string, string | undefined>> = {}) =>
   Effect.gen(function* () {
     const command = ["-c", script, process.execPath, cli, "serve", "--port", "0", ...args]
-    const running = yield* start("python3", command, { env: { FORCE_COLOR: undefined, NO_COLOR: undefined, ...env } })
+    // Node shows no colours where CI is set.
+    const plain = { FORCE_COLOR: undefined, NO_COLOR: undefined, CI: undefined }
+    const running = yield* start("python3", command, { env: { ...plain, ...env } })
     const text = yield* running.until(/server on port \d+\n/)
     const order = (letter: string) => Effect.sync(() => void running.child.stdin?.write(letter))
     return {

@@ -25,6 +25,7 @@ import type * as Codec from "./Codec.ts"
 import type { Connection, SecureConnection, SocketOptions } from "./Connection.ts"
 import * as Decoder from "./Decoder.ts"
 import { connect, type RaceOptions } from "./internal/client/ConnectRace.ts"
+import type { Target } from "./internal/client/Target.ts"
 import { copy as copyStream } from "./internal/stream/copy.ts"
 import { drive } from "./internal/stream/Driver.ts"
 import * as Reads from "./internal/stream/Reads.ts"
@@ -33,6 +34,7 @@ import { checks, limitsFrom, type Options } from "./internal/stream/StreamOption
 import { startTls } from "./internal/stream/startTls.ts"
 import { StreamState } from "./internal/stream/StreamState.ts"
 import { socketChecks } from "./internal/socketChecks.ts"
+import * as spans from "./internal/spans.ts"
 import { TypeId } from "./internal/typeId.ts"
 import type { Network } from "./Network.ts"
 import { make as makeError, type NetworkError, type Reason } from "./NetworkError.ts"
@@ -148,21 +150,25 @@ export const open: {
   second?: number | OpenOptions,
   third?: OpenOptions
 ): Effect.Effect<SocketStream, NetworkError, Network | Resolver | Scope.Scope> => {
-  const isAddress = NetAddress.isSocketAddress(target)
-  const options = (isAddress ? (second as OpenOptions | undefined) : third) ?? {}
-  return Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(
-      connect(isAddress ? target : { host: target, port: second as number }, options, restore),
-      (state) => {
-        state.expireAfter(InvalidOption.toMillis(options.maxAge))
-        const stream = Effect.flatMap(Effect.scope, (scope) => scoped(state, scope))
-        if (options.tls === undefined) return stream
-        const servername = options.tls.servername ?? (typeof target === "string" ? target : undefined)
-        const tls = { ...options.tls, servername }
-        return Effect.tap(stream, (stream) => restore(upgradeTls(stream, { side: "client", options: tls })))
-      }
-    )
+  if (NetAddress.isSocketAddress(target)) return opening(target, (second as OpenOptions | undefined) ?? {})
+  return opening({ host: target, port: second as number }, third ?? {})
+}
+
+const opening = (
+  target: Target,
+  options: OpenOptions
+): Effect.Effect<SocketStream, NetworkError, Network | Resolver | Scope.Scope> => {
+  const opened = Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(connect(target, options, restore), (state) => {
+      state.expireAfter(InvalidOption.toMillis(options.maxAge))
+      const stream = Effect.flatMap(Effect.scope, (scope) => scoped(state, scope))
+      if (options.tls === undefined) return stream
+      const host = "host" in target && typeof target.host === "string" ? target.host : undefined
+      const tls = { ...options.tls, servername: options.tls.servername ?? host }
+      return Effect.tap(stream, (stream) => restore(upgradeTls(stream, { side: "client", options: tls })))
+    })
   )
+  return Effect.withFiber((fiber) => (spans.isTraced(fiber.context) ? spans.open(target, opened) : opened))
 }
 
 /**
@@ -935,7 +941,10 @@ export const upgradeTls: {
       const secure = startTls(state, options)
       return Result.isSuccess(secure) ? secure.success.handshake : Effect.fail(secure.failure)
     })
-    return Effect.onError(restore(handshake), () => reset(self))
+    const upgraded = Effect.onError(restore(handshake), () => reset(self))
+    return Effect.withFiber((fiber) =>
+      spans.isTraced(fiber.context) ? spans.handshaking(upgraded, options.side) : upgraded
+    )
   })
 )
 

@@ -17,8 +17,10 @@ import type { Connection } from "../../Connection.ts"
 import { type ConnectOptions, Network } from "../../Network.ts"
 import { make as makeError, type NetworkError, type Reason } from "../../NetworkError.ts"
 import { portProblem } from "../port.ts"
+import { AttemptSpan, isTraced } from "../spans.ts"
 import { checks as streamChecks, limitsFrom, type Options } from "../stream/StreamOptions.ts"
 import { StreamState } from "../stream/StreamState.ts"
+import { label, type Target } from "./Target.ts"
 
 /** How the connection to a host is made. */
 export interface RaceOptions extends ConnectOptions {
@@ -27,9 +29,6 @@ export interface RaceOptions extends ConnectOptions {
   /** How long an attempt has the field to itself. Default 250 ms, as RFC 8305, section 5, recommends. */
   readonly attemptDelay?: Duration.Input | undefined
 }
-
-/** What is opened: one socket address, or a port of a host. */
-export type Target = NetAddress.SocketAddress | { readonly host: HostInput; readonly port: number }
 
 const checks = {
   ...streamChecks,
@@ -43,20 +42,13 @@ const defaultDelay = 250
 /** How long IPv6 may still come when IPv4 was faster (RFC 8305, section 3). */
 const resolutionDelay = 50
 
-/** Brackets keep an IPv6 host and its port apart. */
-const label = (target: Target): string => {
-  if (NetAddress.isSocketAddress(target)) return NetAddress.formatSocketAddress(target)
-  const { host, port } = target
-  const text = typeof host === "object" ? NetAddress.formatIp(host) : String(host)
-  return text.includes(":") ? `[${text}]:${port}` : `${text}:${port}`
-}
-
 interface Attempt {
   readonly address: NetAddress.SocketAddress
   /** Why it failed, or what holds it up. */
   error: NetworkError | undefined
   /** Gives the attempt up, while it is under way. */
   cancel: (() => void) | undefined
+  readonly span: AttemptSpan | undefined
 }
 
 /** Takes from both in turn, from `first` first. */
@@ -71,7 +63,9 @@ const interleave = <A>(first: ReadonlyArray<A>, second: ReadonlyArray<A>): Array
 
 class Race {
   private readonly network: Network["Service"]
-  private readonly target: string
+  private readonly target: Target
+  /** Where the program has a tracer. */
+  private readonly traced: Context.Context<never> | undefined
   private readonly options: RaceOptions & Options
   private readonly resume: (outcome: Effect.Effect<StreamState, NetworkError>) => void
   private readonly attempts: Array<Attempt> = []
@@ -90,12 +84,13 @@ class Race {
   private stopResolving: (() => void) | undefined
 
   constructor(
-    network: Network["Service"],
-    target: string,
+    context: Context.Context<Network>,
+    target: Target,
     options: RaceOptions & Options,
     resume: (outcome: Effect.Effect<StreamState, NetworkError>) => void
   ) {
-    this.network = network
+    const network = (this.network = Context.get(context, Network))
+    this.traced = isTraced(context) ? context : undefined
     this.target = target
     this.options = options
     this.resume = resume
@@ -163,7 +158,8 @@ class Race {
     this.disarm = undefined
     const address = this.untried.shift()
     if (address === undefined) return
-    const attempt: Attempt = { address, error: undefined, cancel: undefined }
+    const span = this.traced === undefined ? undefined : new AttemptSpan(this.traced, this.target, address)
+    const attempt: Attempt = { address, error: undefined, cancel: undefined, span }
     this.attempts.push(attempt)
     this.underWay++
     let isSettled = false
@@ -175,10 +171,12 @@ class Race {
     const cancel = this.network.dial(address, this.options, {
       connected: (connection) => {
         settle()
+        span?.connected(connection)
         this.win(connection)
       },
       failed: (error) => {
         settle()
+        span?.failed(Cause.fail(error))
         attempt.error = error
         // An earlier one leaves the field to those that came after it.
         if (this.attempts.at(-1) === attempt && this.untried.length > 0 && !this.isOver) this.startNext()
@@ -189,6 +187,7 @@ class Race {
       },
       defect: (cause) => {
         if (!isSettled) settle()
+        span?.failed(Cause.die(cause))
         this.end(Effect.die(cause))
       }
     })
@@ -216,7 +215,7 @@ class Race {
 
   private fail(reason: Reason): void {
     const attempts = this.attempts.map(({ address, error }) => error ?? makeError("connect", address, reason))
-    this.end(Effect.fail(makeError("open", this.target, reason, attempts)))
+    this.end(Effect.fail(makeError("open", label(this.target), reason, attempts)))
   }
 
   private end(outcome: Effect.Effect<StreamState, NetworkError>): void {
@@ -231,7 +230,11 @@ class Race {
     this.disarm?.()
     this.disarmTotal()
     this.stopResolving?.()
-    for (const { cancel } of this.attempts) cancel?.()
+    for (const { cancel, span } of this.attempts) {
+      if (cancel === undefined) continue
+      cancel()
+      span?.failed(Cause.interrupt())
+    }
   }
 }
 
@@ -266,7 +269,7 @@ export const connect = (
     if (reason !== undefined) return Effect.fail(makeError("open", label(target), reason))
     let race: Race | undefined
     const won = Effect.callback<StreamState, NetworkError>((resume) => {
-      const current = (race = new Race(Context.get(context, Network), label(target), options, resume))
+      const current = (race = new Race(context, target, options, resume))
       const address = literal(target)
       if (address !== undefined) current.runAt(address)
       else if (!NetAddress.isSocketAddress(target)) current.runFor(target.host, target.port, context)

@@ -18,6 +18,7 @@ import * as ProxyProtocol from "../../ProxyProtocol.ts"
 import { isNetworkError, type NetworkError } from "../../NetworkError.ts"
 import * as SocketMetrics from "../../SocketMetrics.ts"
 import type { SocketStream } from "../../SocketStream.ts"
+import * as spans from "../spans.ts"
 import { startTls } from "../stream/startTls.ts"
 import { limitsFrom, type StreamLimits } from "../stream/StreamOptions.ts"
 import type { StreamState } from "../stream/StreamState.ts"
@@ -65,9 +66,9 @@ const logError = (cause: Cause.Cause<unknown>, stream: SocketStream): Effect.Eff
 
 /** The connection was refused after its handler's fiber had begun. */
 class Refused {
-  readonly refusal: SocketMetrics.Refusal
+  readonly _tag: SocketMetrics.Refusal
   constructor(refusal: SocketMetrics.Refusal) {
-    this.refusal = refusal
+    this._tag = refusal
   }
 }
 
@@ -100,6 +101,8 @@ export class ServerLoop<R> implements Taker, Handling {
   private clock!: Clock.Clock
   private context: Context.Context<R> = Context.empty() as Context.Context<R>
   private runFork = Effect.runForkWith(this.context)
+  /** Whether each connection is a span. */
+  private isTraced = false
   /** Connections that have ended since the stop began, in order and otherwise. */
   private drained = 0
   private aborted = 0
@@ -126,6 +129,7 @@ export class ServerLoop<R> implements Taker, Handling {
           Effect.sync(() => {
             this.context = context
             this.runFork = Effect.runForkWith(context)
+            this.isTraced = spans.isTraced(context)
             this.clock = clock
             this.port.queue.serve(this)
             this.takeWaiting()
@@ -178,8 +182,10 @@ export class ServerLoop<R> implements Taker, Handling {
 
   private handling(stream: StreamState): Effect.Effect<unknown, unknown, R> {
     // Each connection brings the handler's scope.
-    const handler = Effect.scoped(Effect.suspend(() => this.handler(stream))) as Effect.Effect<unknown, unknown, R>
-    return this.rules.isProxied(stream.connection) ? Effect.andThen(this.identify(stream), handler) : handler
+    let handling = Effect.scoped(Effect.suspend(() => this.handler(stream))) as Effect.Effect<unknown, unknown, R>
+    if (this.isTraced) handling = spans.handler(stream, handling)
+    if (this.rules.isProxied(stream.connection)) handling = Effect.andThen(this.identify(stream), handling)
+    return this.isTraced ? spans.connection(stream, handling) : handling
   }
 
   /** Who the client behind a proxy is, before its handler sees the connection. */
@@ -253,7 +259,7 @@ export class ServerLoop<R> implements Taker, Handling {
     if (failure === undefined || handled.isTold) return
     handled.isTold = true
     const refused = Cause.squash(failure)
-    if (refused instanceof Refused) return this.onRefused(stream, refused.refusal)
+    if (refused instanceof Refused) return this.onRefused(stream, refused._tag)
     this.call(() => (this.options.onError ?? logError)(failure, stream))
   }
 

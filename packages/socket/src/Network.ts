@@ -58,6 +58,17 @@ export interface ListenOptions extends SocketOptions {
 }
 
 /**
+ * How a descriptor that listens already is taken. Where its connections come from was decided by whoever opened it.
+ *
+ * ```ts
+ * import type { DescriptorOptions } from "@effect-sockets/socket/Network"
+ * const options: DescriptorOptions = { backlog: 1024, keepAlive: "1 minute" }
+ * options.backlog // => 1024
+ * ```
+ */
+export type DescriptorOptions = Omit<ListenOptions, "reusePort" | "ipv6Only">
+
+/**
  * What an attempt to connect reports, outside any fiber: `connected` or `failed`, once, and possibly before `dial`
  * returns. After it was given up it reports nothing.
  *
@@ -135,6 +146,8 @@ export interface Listener {
   readonly address: NetAddress.SocketAddress
   /** Closes the port at once; connections that were reported stay. May be run again. */
   readonly close: Effect.Effect<void>
+  /** Its descriptor, where the network has those and tells. It is open until `close`. */
+  readonly descriptor?: number | undefined
 }
 
 /**
@@ -181,6 +194,20 @@ export class Network extends Context.Service<
       options?: ListenOptions
     ) => Effect.Effect<Listener, NetworkError, Scope.Scope>
 
+    /**
+     * Takes a descriptor that listens, and reports its connections until the scope closes it. Left out by networks without
+     * descriptors.
+     *
+     * **Interruption** closes it.
+     */
+    readonly listenOn?:
+      | ((
+          descriptor: number,
+          events: ListenerEvents,
+          options?: DescriptorOptions
+        ) => Effect.Effect<Listener, NetworkError, Scope.Scope>)
+      | undefined
+
     /** Whether a server can use these options. Left out by networks without TLS. */
     readonly checkTls?: ((options: Tls.ServerOptions) => Result.Result<void, Reason>) | undefined
 
@@ -226,6 +253,7 @@ export type Parts = Omit<Network["Service"], "connect">
  * ```
  */
 export const make = (parts: Parts): Network["Service"] => {
+  const { listenOn } = parts
   const dial: Parts["dial"] = (address, options, events) => {
     const invalid = find(options, connectChecks)
     if (invalid === undefined) return parts.dial(address, options, events)
@@ -253,9 +281,25 @@ export const make = (parts: Parts): Network["Service"] => {
         return invalid === undefined
           ? parts.listen(address, events, options)
           : Effect.fail(makeError("listen", address, invalid))
-      })
+      }),
+    listenOn:
+      listenOn === undefined
+        ? undefined
+        : (descriptor, events, options = {}) =>
+            Effect.suspend(() => {
+              const invalid = descriptorProblem(descriptor) ?? find(options, listenChecks)
+              return invalid === undefined
+                ? listenOn(descriptor, events, options)
+                : Effect.fail(makeError("listen", `descriptor ${descriptor}`, invalid))
+            })
   })
 }
+
+/** Why a number is no descriptor that can be taken: the first three are the standard streams. */
+const descriptorProblem = (descriptor: number): Reason | undefined =>
+  Number.isInteger(descriptor) && descriptor >= 3 && descriptor <= largestCount
+    ? undefined
+    : { _tag: "InvalidAddress", detail: `it is not an integer from 3 to ${largestCount}` }
 
 /** The largest number of the kernel's that counts things. */
 const largestCount = 2 ** 31 - 1

@@ -13,7 +13,7 @@
 import * as Layer from "effect/Layer"
 import { readFileSync } from "node:fs"
 import { dial } from "./internal/node/NodeDialer.ts"
-import { listen } from "./internal/node/NodeListener.ts"
+import { listen, listenOn } from "./internal/node/NodeListener.ts"
 import { timers } from "./internal/node/NodeTimers.ts"
 import { checkServer } from "./internal/node/NodeTls.ts"
 import { make, Network } from "./Network.ts"
@@ -56,5 +56,5 @@ const capacityOf = (limit: number): number => Math.max(1, Math.floor((limit - re
  * ```
  */
 export const layer: Layer.Layer<Network> = Layer.sync(Network, () =>
-  make({ dial, listen, checkTls: checkServer, timers, capacity: capacityOf(descriptorLimit()) })
+  make({ dial, listen, listenOn, checkTls: checkServer, timers, capacity: capacityOf(descriptorLimit()) })
 )

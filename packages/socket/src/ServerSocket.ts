@@ -17,11 +17,11 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as InvalidOption from "@effect-sockets/resolver/InvalidOption"
 import { AcceptQueue } from "./internal/server/AcceptQueue.ts"
-import { closedError, isServerSocket, ListeningPort, type ServerSocket } from "./internal/server/ListeningPort.ts"
+import { isServerSocket, ListeningPort, type ServerSocket } from "./internal/server/ListeningPort.ts"
 import { checks, limitsFrom, type Options as StreamOptions } from "./internal/stream/StreamOptions.ts"
 import { portProblem } from "./internal/port.ts"
 import { withoutYield } from "./internal/withoutYield.ts"
-import { type ListenOptions, Network } from "./Network.ts"
+import { type Listener, type ListenOptions, Network } from "./Network.ts"
 import { make as makeError, type NetworkError, type Reason } from "./NetworkError.ts"
 import type { SocketStream } from "./SocketStream.ts"
 import type * as Tls from "./Tls.ts"
@@ -64,6 +64,17 @@ export interface Options extends ListenOptions, StreamOptions {
   readonly tls?: Tls.ServerOptions | undefined
 }
 
+/**
+ * How a descriptor is taken, and the limits of the streams that come from it.
+ *
+ * ```ts
+ * import type * as ServerSocket from "@effect-sockets/socket/ServerSocket"
+ * const options: ServerSocket.DescriptorOptions = { queue: 100, readTimeout: "30 seconds" }
+ * options.queue // => 100
+ * ```
+ */
+export type DescriptorOptions = Omit<Options, "reusePort" | "ipv6Only">
+
 const portOf = (self: ServerSocket): ListeningPort => self as ListeningPort
 
 /** Connections that wait, where nobody says how many: each needs a descriptor that no handler has then. */
@@ -104,10 +115,70 @@ export const listen = Effect.fnUntraced(function* (
   options: Options = {}
 ): Effect.fn.Return<ServerSocket, NetworkError, Network | Scope.Scope> {
   const network = yield* Network
-  const scope = yield* Effect.scope
   const address = yield* listenAddress(target)
+  return yield* open(network, address, options, {
+    first: (queue) => network.listen(address, queue, options),
+    again: (queue, opened) => network.listen(opened, queue, options)
+  })
+})
+
+/**
+ * Takes a port that another process opened: the number of a descriptor that listens, TCP or Unix-domain, which this
+ * process has inherited. `SocketActivation` says which ones a service manager passes. From 3 on: those below are the
+ * standard streams. Connections that came before wait in it.
+ *
+ * The descriptor is the scope's from here on, and of nobody else in this process: the scope closes it, and so does a
+ * failure. The port itself goes on as long as another process has it; the file of a Unix-domain socket stays.
+ * `suspend` closes the descriptor for good. What is bound and does not listen yet is made to. `backlog` counts for all
+ * that have the port.
+ *
+ * **Errors**: `InvalidAddress` for a number that is not open, not a socket, bound to no port, one that cannot listen, or
+ * in use by this process already; `InvalidOption`; `Tls`; `Unsupported` on a network without descriptors.
+ * **Interruption** closes the descriptor.
+ *
+ * ```ts
+ * import * as NodeNetwork from "@effect-sockets/socket/NodeNetwork"
+ * import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
+ * import { Effect } from "effect"
+ * const program = Effect.flip(ServerSocket.fromDescriptor(1_000_000))
+ * const error = await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(NodeNetwork.layer)))
+ * error.message // => "listen descriptor 1000000: invalid address: it is not open"
+ * ```
+ */
+export const fromDescriptor = Effect.fnUntraced(function* (
+  descriptor: number,
+  options: DescriptorOptions = {}
+): Effect.fn.Return<ServerSocket, NetworkError, Network | Scope.Scope> {
+  const network = yield* Network
+  const place = `descriptor ${descriptor}`
+  const { listenOn } = network
+  const fail = (detail: string) => makeError("listen", place, { _tag: "Unsupported", detail })
+  if (listenOn === undefined) return yield* fail("descriptors on this network")
+  return yield* open(network, place, options, {
+    first: (queue) => listenOn(descriptor, queue, options),
+    // Its number may be another's by now.
+    again: () => fail("a descriptor that was closed is not opened again")
+  })
+})
+
+/** How a listener is opened, and opened again after it was closed for a while. */
+interface Opening {
+  readonly first: (queue: AcceptQueue) => Effect.Effect<Listener, NetworkError, Scope.Scope>
+  readonly again: (
+    queue: AcceptQueue,
+    address: NetAddress.SocketAddress
+  ) => Effect.Effect<Listener, NetworkError, Scope.Scope>
+}
+
+const open = Effect.fnUntraced(function* (
+  network: Network["Service"],
+  place: NetAddress.SocketAddress | string,
+  options: Options,
+  { first, again }: Opening
+): Effect.fn.Return<ServerSocket, NetworkError, Scope.Scope> {
+  const scope = yield* Effect.scope
   const reason = InvalidOption.find(options, { ...checks, ...queueChecks }) ?? tlsProblem(network, options.tls)
-  if (reason !== undefined) return yield* makeError("listen", address, reason)
+  if (reason !== undefined) return yield* makeError("listen", place, reason)
   const queue = new AcceptQueue({
     capacity: options.queue ?? defaultQueue(network.capacity),
     timeout: InvalidOption.toMillis(options.queueTimeout),
@@ -117,11 +188,11 @@ export const listen = Effect.fnUntraced(function* (
   // Released in reverse: first the port closes, then what still waits is reset.
   yield* Scope.addFinalizer(
     scope,
-    Effect.sync(() => queue.close(closedError(address)))
+    Effect.sync(() => queue.close(makeError("accept", place, { _tag: "Closed" })))
   )
   const listening = Scope.forkUnsafe(scope)
-  const listener = yield* Scope.provide(network.listen(address, queue, options), listening)
-  const reopen = network.listen(listener.address, queue, options)
+  const listener = yield* Scope.provide(first(queue), listening)
+  const reopen = again(queue, listener.address)
   const isQueueGiven = options.queue !== undefined
   return new ListeningPort(listener, listening, { queue, isQueueGiven, capacity: network.capacity, reopen, scope })
 })

@@ -30,6 +30,12 @@ export interface ServerSocket {
   readonly [TypeId]: typeof TypeId
   /** The address that was opened, with the port that the system chose where 0 was asked for. */
   readonly address: NetAddress.SocketAddress
+  /**
+   * The number of its descriptor, for another process that shall serve the same port: the system keeps one queue of
+   * connections for all that have it. None while it is closed, where the network has no descriptors, and where Node does
+   * not tell: before 26.4, and of Unix-domain sockets that it opened.
+   */
+  readonly descriptor: number | undefined
   /** Connections that were reset before anybody accepted them, so far. */
   readonly refused: number
 }
@@ -66,17 +72,23 @@ export class ListeningPort implements ServerSocket {
   readonly parts: Parts
   /** The scope of the listener, while the port is open. */
   private listening: Scope.Closeable | undefined
+  private listener: Listener
   /** One change at a time: a port that is being opened cannot be closed yet. */
   private readonly turn = Semaphore.makeUnsafe(1)
 
   constructor(listener: Listener, listening: Scope.Closeable, parts: Parts) {
     this.address = listener.address
+    this.listener = listener
     this.listening = listening
     this.parts = parts
   }
 
   get queue(): AcceptQueue {
     return this.parts.queue
+  }
+
+  get descriptor(): number | undefined {
+    return this.listening === undefined ? undefined : this.listener.descriptor
   }
 
   get refused(): number {
@@ -120,7 +132,9 @@ export class ListeningPort implements ServerSocket {
       this.listening = listening
       return restore(Scope.provide(this.parts.reopen, listening)).pipe(
         Effect.onError(() => this.closePort),
-        Effect.asVoid
+        Effect.map((listener) => {
+          this.listener = listener
+        })
       )
     })
   )

@@ -1,9 +1,10 @@
 /**
- * What servers count, as effect's metrics: `effect/observability`'s Prometheus and OTLP exporters read them. Each series
- * has the server's address as its attribute `address`, so that several servers of one process do not mix.
+ * What servers and clients count, as effect's metrics: `effect/observability`'s Prometheus and OTLP exporters read them.
+ * Each series of a server has its address as attribute `address`, so that several servers of one process do not mix.
  */
 import * as Metric from "effect/Metric"
 import * as NetAddress from "effect/net/NetAddress"
+import { Reason } from "./NetworkError.ts"
 
 /**
  * Why a connection was refused.
@@ -30,6 +31,17 @@ export type Refusal = "Access" | "MaxPerPeer" | "ProxyHeader" | "QueueFull" | "Q
 export type Outcome = "Succeeded" | "Failed" | "Interrupted"
 
 /**
+ * One counter for each reason of a `NetworkError`, told apart by its attribute `reason`: `connection_refused`, for example.
+ *
+ * ```ts
+ * import * as SocketMetrics from "@effect-sockets/socket/SocketMetrics"
+ * const failed: SocketMetrics.ByReason = SocketMetrics.client.opensFailedFor
+ * failed.TimedOut.attributes // => { reason: "timed_out" }
+ * ```
+ */
+export type ByReason = { readonly [K in Reason["_tag"]]: Metric.Counter<number> }
+
+/**
  * The metrics of one server.
  *
  * ```ts
@@ -44,6 +56,13 @@ export type Outcome = "Succeeded" | "Failed" | "Interrupted"
 export interface ServerMetrics {
   /** Connections that handlers are busy with now: `socket_connections_active`. */
   readonly active: Metric.Gauge<number>
+  /** Connections that wait in the queue for a handler now: `socket_connections_waiting`. */
+  readonly waiting: Metric.Gauge<number>
+  /**
+   * How long those had waited that a handler got from the queue, in seconds: `socket_connections_wait_seconds`. A connection
+   * that found a place free did not wait, and is not in it.
+   */
+  readonly waitTime: Metric.Histogram<number>
   /** Connections that were given to a handler: `socket_connections_accepted`. */
   readonly accepted: Metric.Counter<number>
   /** Connections that were reset before a handler had them, by `reason`: `socket_connections_refused`. */
@@ -53,10 +72,50 @@ export interface ServerMetrics {
    * counted here and not logged.
    */
   readonly endedBy: { readonly [K in Outcome]: Metric.Counter<number> }
+  /**
+   * TLS handshakes that failed, by `reason`, with `side` as `server`: `socket_handshakes_failed`. Those of `upgradeTls`, which
+   * a handler begins, are not among them.
+   */
+  readonly handshakesFailedFor: ByReason
   /** Bytes that peers sent, counted when their connections end: `socket_bytes_read`. */
   readonly bytesRead: Metric.Counter<number>
   /** Bytes that the kernel took for peers, counted when their connections end: `socket_bytes_written`. */
   readonly bytesWritten: Metric.Counter<number>
+}
+
+/**
+ * The metrics of all clients of a process. They have no address: a program may open any number of them.
+ *
+ * ```ts
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import * as SocketMetrics from "@effect-sockets/socket/SocketMetrics"
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * import { Effect, Metric } from "effect"
+ * const metrics: SocketMetrics.ClientMetrics = SocketMetrics.client
+ * const program = Effect.andThen(
+ *   Effect.exit(SocketStream.open("127.0.0.1", 9)),
+ *   Metric.value(metrics.attemptsFailedFor.ConnectionRefused)
+ * ).pipe(Effect.provideService(Metric.MetricRegistry, new Map()))
+ * const scoped = program.pipe(Effect.scoped, Effect.provide([MemoryNetwork.layer(), Resolver.layerStatic({})]))
+ * const { count } = await Effect.runPromise(scoped)
+ * count // => 1
+ * ```
+ */
+export interface ClientMetrics {
+  /** Attempts to connect to one address: `socket_attempts`. An `open` makes one or more. */
+  readonly attempts: Metric.Counter<number>
+  /** Attempts that failed, by `reason`: `socket_attempts_failed`. One that was given up, since another won, did not. */
+  readonly attemptsFailedFor: ByReason
+  /** Opens that failed as a whole, by `reason`: `socket_opens_failed`. `Resolution` and `TimedOut` are among them. */
+  readonly opensFailedFor: ByReason
+  /**
+   * How long it took to open a connection, with the lookup and all attempts, but without a TLS handshake, in seconds:
+   * `socket_open_seconds`. Its count is the opens that succeeded.
+   */
+  readonly openTime: Metric.Histogram<number>
+  /** TLS handshakes of clients that failed, by `reason`, with `side` as `client`: `socket_handshakes_failed`. */
+  readonly handshakesFailedFor: ByReason
 }
 
 const refusals: { readonly [K in Refusal]: string } = {
@@ -83,35 +142,63 @@ const counters = <K extends string>(
   attribute: string,
   name: string,
   description: string,
-  address: string
+  attributes: Metric.Metric.AttributeSet
 ): { readonly [_ in K]: Metric.Counter<number> } => {
   const made: { [_ in K]?: Metric.Counter<number> } = {}
   for (const key of Object.keys(keys) as Array<K>) {
-    made[key] = counter(name, description, { address, [attribute]: keys[key] })
+    made[key] = counter(name, description, { ...attributes, [attribute]: keys[key] })
   }
   return made as { [_ in K]: Metric.Counter<number> }
 }
+
+const reasons = Object.fromEntries(
+  Object.keys(Reason.cases).map((tag) => [tag, tag.replace(/\B[A-Z]/g, "_$&").toLowerCase()])
+) as { readonly [K in Reason["_tag"]]: string }
+
+const byReason = (name: string, description: string, attributes: Metric.Metric.AttributeSet = {}): ByReason =>
+  counters(reasons, "reason", name, description, attributes)
+
+const handshakesFailed = (side: "server" | "client", attributes: Metric.Metric.AttributeSet = {}): ByReason =>
+  byReason("socket_handshakes_failed", "TLS handshakes that failed", { ...attributes, side })
+
+/** Seconds: from the loopback's to those of a peer that answers the fourth SYN. */
+const boundaries = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+
+const seconds = (name: string, description: string, attributes: Metric.Metric.AttributeSet = {}) =>
+  Metric.histogram(name, { description, attributes, boundaries })
 
 const make = (address: string): ServerMetrics => ({
   active: Metric.gauge("socket_connections_active", {
     description: "Connections that handlers are busy with now",
     attributes: { address }
   }),
+  waiting: Metric.gauge("socket_connections_waiting", {
+    description: "Connections that wait for a handler now",
+    attributes: { address }
+  }),
+  waitTime: seconds(
+    "socket_connections_wait_seconds",
+    "How long connections had waited that a handler got from the queue",
+    {
+      address
+    }
+  ),
   accepted: counter("socket_connections_accepted", "Connections that were given to a handler", { address }),
   refusedFor: counters(
     refusals,
     "reason",
     "socket_connections_refused",
     "Connections that were reset before a handler had them",
-    address
+    { address }
   ),
   endedBy: counters(
     outcomes,
     "outcome",
     "socket_connections_ended",
     "Connections that have ended, by how their handler did",
-    address
+    { address }
   ),
+  handshakesFailedFor: handshakesFailed("server", { address }),
   bytesRead: counter("socket_bytes_read", "Bytes that peers sent, counted when their connections end", { address }),
   bytesWritten: counter(
     "socket_bytes_written",
@@ -142,3 +229,31 @@ const make = (address: string): ServerMetrics => ({
  * ```
  */
 export const at = (address: NetAddress.SocketAddress): ServerMetrics => make(NetAddress.formatSocketAddress(address))
+
+/**
+ * The metrics of all clients.
+ *
+ * ```ts
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
+ * import * as SocketMetrics from "@effect-sockets/socket/SocketMetrics"
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * import { Effect, Metric } from "effect"
+ * const program = Effect.gen(function* () {
+ *   const { address } = yield* ServerSocket.listen(80)
+ *   yield* SocketStream.open(address)
+ *   const { count } = yield* Metric.value(SocketMetrics.client.openTime)
+ *   return count
+ * }).pipe(Effect.provideService(Metric.MetricRegistry, new Map()))
+ * const scoped = program.pipe(Effect.scoped, Effect.provide([MemoryNetwork.layer(), Resolver.layerStatic({})]))
+ * await Effect.runPromise(scoped) // => 1
+ * ```
+ */
+export const client: ClientMetrics = {
+  attempts: counter("socket_attempts", "Attempts to connect to one address", {}),
+  attemptsFailedFor: byReason("socket_attempts_failed", "Attempts to connect to one address that failed"),
+  opensFailedFor: byReason("socket_opens_failed", "Connections to a host that could not be opened"),
+  openTime: seconds("socket_open_seconds", "How long it took to open a connection, without TLS"),
+  handshakesFailedFor: handshakesFailed("client")
+}

@@ -10,6 +10,7 @@
 // oxlint-disable max-lines -- see above
 import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
+import type * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
@@ -26,6 +27,7 @@ import type { Connection, SecureConnection, SocketOptions } from "./Connection.t
 import * as Decoder from "./Decoder.ts"
 import { connect, type RaceOptions } from "./internal/client/ConnectRace.ts"
 import type { Target } from "./internal/client/Target.ts"
+import { countFailure } from "./internal/countFailure.ts"
 import { copy as copyStream } from "./internal/stream/copy.ts"
 import { drive } from "./internal/stream/Driver.ts"
 import * as Reads from "./internal/stream/Reads.ts"
@@ -38,6 +40,7 @@ import * as spans from "./internal/spans.ts"
 import { TypeId } from "./internal/typeId.ts"
 import type { Network } from "./Network.ts"
 import { make as makeError, type NetworkError, type Reason } from "./NetworkError.ts"
+import { client as clientMetrics } from "./SocketMetrics.ts"
 import type * as Tls from "./Tls.ts"
 
 export type {
@@ -941,7 +944,12 @@ export const upgradeTls: {
       const secure = startTls(state, options)
       return Result.isSuccess(secure) ? secure.success.handshake : Effect.fail(secure.failure)
     })
-    const upgraded = Effect.onError(restore(handshake), () => reset(self))
+    const upgraded = Effect.onError(restore(handshake), (cause) =>
+      Effect.contextWith((context: Context.Context<never>) => {
+        if (options.side === "client") countFailure(clientMetrics.handshakesFailedFor, cause, context)
+        return reset(self)
+      })
+    )
     return Effect.withFiber((fiber) =>
       spans.isTraced(fiber.context) ? spans.handshaking(upgraded, options.side) : upgraded
     )

@@ -17,6 +17,7 @@ import type { Connection } from "../../Connection.ts"
 import { type ConnectOptions, Network } from "../../Network.ts"
 import { make as makeError, type NetworkError, type Reason } from "../../NetworkError.ts"
 import { portProblem } from "../port.ts"
+import { client as metrics } from "../../SocketMetrics.ts"
 import { AttemptSpan, isTraced } from "../spans.ts"
 import { checks as streamChecks, limitsFrom, type Options } from "../stream/StreamOptions.ts"
 import { StreamState } from "../stream/StreamState.ts"
@@ -64,8 +65,8 @@ const interleave = <A>(first: ReadonlyArray<A>, second: ReadonlyArray<A>): Array
 class Race {
   private readonly network: Network["Service"]
   private readonly target: Target
-  /** Where the program has a tracer. */
-  private readonly traced: Context.Context<never> | undefined
+  private readonly context: Context.Context<Network>
+  private readonly isTraced: boolean
   private readonly options: RaceOptions & Options
   private readonly resume: (outcome: Effect.Effect<StreamState, NetworkError>) => void
   private readonly attempts: Array<Attempt> = []
@@ -80,6 +81,8 @@ class Race {
   stream: StreamState | undefined
   private disarm: (() => void) | undefined
   private readonly disarmTotal: () => void
+  /** When it began, on the network's timers. */
+  private readonly since: number
   /** Gives up the resolution, while it is under way. */
   private stopResolving: (() => void) | undefined
 
@@ -90,7 +93,9 @@ class Race {
     resume: (outcome: Effect.Effect<StreamState, NetworkError>) => void
   ) {
     const network = (this.network = Context.get(context, Network))
-    this.traced = isTraced(context) ? context : undefined
+    this.context = context
+    this.isTraced = isTraced(context)
+    this.since = network.timers.now()
     this.target = target
     this.options = options
     this.resume = resume
@@ -158,10 +163,11 @@ class Race {
     this.disarm = undefined
     const address = this.untried.shift()
     if (address === undefined) return
-    const span = this.traced === undefined ? undefined : new AttemptSpan(this.traced, this.target, address)
+    const span = this.isTraced ? new AttemptSpan(this.context, this.target, address) : undefined
     const attempt: Attempt = { address, error: undefined, cancel: undefined, span }
     this.attempts.push(attempt)
     this.underWay++
+    metrics.attempts.updateUnsafe(1, this.context)
     let isSettled = false
     const settle = (): void => {
       isSettled = true
@@ -177,6 +183,7 @@ class Race {
       failed: (error) => {
         settle()
         span?.failed(Cause.fail(error))
+        metrics.attemptsFailedFor[error.reason._tag].updateUnsafe(1, this.context)
         attempt.error = error
         // An earlier one leaves the field to those that came after it.
         if (this.attempts.at(-1) === attempt && this.untried.length > 0 && !this.isOver) this.startNext()
@@ -210,10 +217,12 @@ class Race {
     if (this.isOver) return connection.destroy()
     const stream = new StreamState(connection, limitsFrom(this.options))
     this.stream = stream
+    metrics.openTime.updateUnsafe((this.network.timers.now() - this.since) / 1000, this.context)
     this.end(Effect.succeed(stream))
   }
 
   private fail(reason: Reason): void {
+    metrics.opensFailedFor[reason._tag].updateUnsafe(1, this.context)
     const attempts = this.attempts.map(({ address, error }) => error ?? makeError("connect", address, reason))
     this.end(Effect.fail(makeError("open", label(this.target), reason, attempts)))
   }

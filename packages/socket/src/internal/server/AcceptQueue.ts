@@ -4,7 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import type { Connection } from "../../Connection.ts"
+import type { Connection, SecureConnection } from "../../Connection.ts"
 import type { ListenerEvents } from "../../Network.ts"
 import type { NetworkError } from "../../NetworkError.ts"
 import type { Refusal } from "../../SocketMetrics.ts"
@@ -30,6 +30,8 @@ export interface Taker {
   readonly rules: AdmissionRules
   /** Takes the connection and owns it from here, if it has a permit free. */
   take(stream: StreamState): boolean
+  /** Hears of a handshake that has begun. */
+  onHandshake(connection: SecureConnection): void
   /** Hears of a connection that is refused and about to be reset. */
   onRefused(stream: StreamState, refusal: Refusal): void
   /** Hears of a fault that ended a connection before anybody had it, and of which, if there was a stream already. */
@@ -96,7 +98,9 @@ export class AcceptQueue implements ListenerEvents, Owner<StreamState> {
     if (tls === undefined || connection.startTls === undefined) return connection
     if (this.taker?.rules.isProxied(connection) === true) return connection
     // `listen` has seen that the options can be used.
-    return Result.getOrThrow(connection.startTls({ side: "server", options: tls }, nothing))
+    const secure = Result.getOrThrow(connection.startTls({ side: "server", options: tls }, nothing))
+    this.taker?.onHandshake(secure)
+    return secure
   }
 
   /** From here it is the queue's. */

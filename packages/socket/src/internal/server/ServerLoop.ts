@@ -12,12 +12,16 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Latch from "effect/Latch"
+import * as Metric from "effect/Metric"
+import * as Result from "effect/Result"
 import * as Semaphore from "effect/Semaphore"
 import * as InvalidOption from "@effect-sockets/resolver/InvalidOption"
+import type { SecureConnection } from "../../Connection.ts"
 import * as ProxyProtocol from "../../ProxyProtocol.ts"
 import { isNetworkError, type NetworkError } from "../../NetworkError.ts"
 import * as SocketMetrics from "../../SocketMetrics.ts"
 import type { SocketStream } from "../../SocketStream.ts"
+import { countFailure } from "../countFailure.ts"
 import * as spans from "../spans.ts"
 import { startTls } from "../stream/startTls.ts"
 import { limitsFrom, type StreamLimits } from "../stream/StreamOptions.ts"
@@ -101,6 +105,8 @@ export class ServerLoop<R> implements Taker, Handling {
   private clock!: Clock.Clock
   private context: Context.Context<R> = Context.empty() as Context.Context<R>
   private runFork = Effect.runForkWith(this.context)
+  /** What is asked for when somebody looks, and costs nothing until then. */
+  private gauges: ReadonlyArray<Metric.Registration> = []
   /** Whether each connection is a span. */
   private isTraced = false
   /** Connections that have ended since the stop began, in order and otherwise. */
@@ -131,6 +137,7 @@ export class ServerLoop<R> implements Taker, Handling {
             this.runFork = Effect.runForkWith(context)
             this.isTraced = spans.isTraced(context)
             this.clock = clock
+            this.gauges = this.measure(context)
             this.port.queue.serve(this)
             this.takeWaiting()
           })
@@ -142,6 +149,13 @@ export class ServerLoop<R> implements Taker, Handling {
         this.sweeps ? Effect.andThen(Effect.forkChild(restore(this.sweep)), serving) : serving
       )
     })
+  }
+
+  private measure(context: Context.Context<never>): ReadonlyArray<Metric.Registration> {
+    const { active, waiting } = this.metrics
+    const of = (metric: Metric.Gauge<number>, value: () => number): Metric.Registration =>
+      Metric.registerUnsafe(metric, context, { get: () => ({ value: value() }), update: () => {}, modify: () => {} })
+    return [of(active, () => this.handled.size), of(waiting, () => this.port.queue.size)]
   }
 
   // The way of a connection ----------------------------------------------------------------------------------------
@@ -163,7 +177,10 @@ export class ServerLoop<R> implements Taker, Handling {
     const { queue } = this.port
     while (!this.isStopping && queue.size > 0 && this.takePermit()) {
       const stream = queue.shift()
-      if (stream !== undefined) this.handle(stream)
+      if (stream === undefined) return
+      const now = stream.connection.timers.now()
+      this.metrics.waitTime.updateUnsafe((now - (stream.arrivedAt ?? now)) / 1000, this.context)
+      this.handle(stream)
     }
   }
 
@@ -176,7 +193,6 @@ export class ServerLoop<R> implements Taker, Handling {
     this.unused.closeUnsafe()
     this.inUse++
     this.metrics.accepted.updateUnsafe(1, this.context)
-    this.metrics.active.modifyUnsafe(1, this.context)
     handled.runBy(this.runFork(this.handling(stream)))
   }
 
@@ -211,7 +227,15 @@ export class ServerLoop<R> implements Taker, Handling {
     if (tls === undefined || "handshake" in stream.connection) return Effect.void
     const error = stream.beginUpgrade()
     if (error !== undefined) return Effect.fail(error)
-    return Effect.asVoid(Effect.fromResult(startTls(stream, { side: "server", options: tls })))
+    const secure = startTls(stream, { side: "server", options: tls })
+    if (Result.isSuccess(secure)) this.onHandshake(secure.success)
+    return Effect.asVoid(Effect.fromResult(secure))
+  }
+
+  onHandshake({ handshake }: SecureConnection): void {
+    this.runFork(handshake).addObserver((exit) => {
+      if (Exit.isFailure(exit)) countFailure(this.metrics.handshakesFailedFor, exit.cause, this.context)
+    })
   }
 
   exited(handled: Handled): void {
@@ -247,7 +271,6 @@ export class ServerLoop<R> implements Taker, Handling {
           ? "Interrupted"
           : "Failed"
     metrics.endedBy[outcome].updateUnsafe(1, this.context)
-    metrics.active.modifyUnsafe(-1, this.context)
     metrics.bytesRead.updateUnsafe(stream.bytesRead, this.context)
     metrics.bytesWritten.updateUnsafe(stream.bytesWritten, this.context)
   }
@@ -353,5 +376,6 @@ export class ServerLoop<R> implements Taker, Handling {
     yield* Effect.timeoutOption(Effect.raceFirst(this.empty.await, this.hurry.await), left)
     for (const handled of this.handled) handled.endNow()
     yield* Effect.timeoutOption(this.empty.await, noticeGrace)
+    for (const gauge of this.gauges) gauge.remove()
   })
 }

@@ -216,8 +216,16 @@ export const broken: ReadonlyArray<readonly [new (inner: Connection) => Wrapped,
   [EndsWhereItShouldReset, ["RST: a stream", "a handler's failure"]],
   [ResetsWhereItShouldEnd, ["BasicIO", "half-close: a peer", "FIN", "a handler's success"]],
   [TakesResetsForEnds, ["RST: a stream", "a handler's failure"]],
-  [NeverHoldsBack, ["backpressure: without a reader", "WriteTimeout: a write that gives up"]],
-  [TakesEverything, ["backpressure: without a reader", "WriteTimeout: writeTimeout"]],
+  [
+    NeverHoldsBack,
+    [
+      "backpressure: without a reader",
+      "backpressure: an effect",
+      "backpressure: answers",
+      "WriteTimeout: a write that gives up"
+    ]
+  ],
+  [TakesEverything, ["backpressure: without a reader", "backpressure: answers", "WriteTimeout: writeTimeout"]],
   [EndsWithItsPeer, ["half-close: a peer"]],
   [DoesNotLinger, ["half-close: the end", "linger: of a megabyte", "a handler's success"]],
   [KeepsItsDescriptor, ["nothing stays behind", "a server leaves nothing behind"]],

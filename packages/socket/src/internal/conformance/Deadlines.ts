@@ -8,9 +8,10 @@ import {
   bothWays,
   bytes,
   type Checks,
+  chunkSize,
   ensure,
   failsWith,
-  type Factory,
+  fill,
   interrupted,
   pattern,
   same,
@@ -19,22 +20,6 @@ import {
   start,
   text
 } from "./Kit.ts"
-
-const chunkSize = 64 * 1024
-
-/** Long enough for a transport to take all that it will take without a reader. */
-const stall = 250
-
-/** Writes until a write has waited for too long: how many bytes were taken. The write that waited sent nothing. */
-const fill = Effect.fnUntraced(function* <R>(factory: Factory<R>, stream: SocketStream.SocketStream) {
-  const limit = (factory.maxBufferedBytes ?? 32 * 1024 * 1024) + 4 * chunkSize
-  let taken = 0
-  while (Option.isSome(yield* Effect.timeoutOption(SocketStream.write(stream, pattern(chunkSize, taken)), stall))) {
-    taken += chunkSize
-    yield* ensure(taken <= limit, `${taken} bytes were taken without a reader`)
-  }
-  return taken
-})
 
 /** Every read, on a stream to which nothing comes. */
 const reads: ReadonlyArray<readonly [string, (stream: SocketStream.SocketStream) => Effect.Effect<unknown, unknown>]> =

@@ -1,10 +1,12 @@
 /** Frames and drivers: what a decoder finds is the same over every transport, and a driver is a loop. */
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Codec from "../../Codec.ts"
 import * as SocketStream from "../../SocketStream.ts"
-import { bothWays, type Checks, ensure, failsWith, pattern, same, sameBytes, start } from "./Kit.ts"
+import { bothWays, type Checks, ensure, failsWith, fill, pattern, same, sameBytes, soon, start } from "./Kit.ts"
+import * as Ways from "./Ways.ts"
 
 const frame = Codec.lengthPrefixed("u32")
 
@@ -81,6 +83,48 @@ export const checks = <R>(): Checks<R> => ({
         yield* same(yield* SocketStream.readLine(far), Option.some("three"), "the next line")
       })
   ),
+
+  "backpressure: an effect that does not complete holds the peer back, and all that was written comes in order": (
+    factory
+  ) =>
+    Ways.each(Ways.ofBytes, (way) =>
+      bothWays<R>({}, (near, far) =>
+        Effect.gen(function* () {
+          const gate = yield* Deferred.make<void>()
+          const got: Array<Uint8Array> = []
+          const taking = yield* start(
+            way(far, (bytes) =>
+              Effect.andThen(
+                Effect.sync(() => got.push(bytes)),
+                Deferred.await(gate)
+              )
+            )
+          )
+          const taken = yield* fill(factory, near, Ways.lines)
+          yield* same(got.length, 1, "effects that have begun")
+          yield* SocketStream.writeLine(far, "at work")
+          yield* same(yield* soon(SocketStream.readLine(near), "a line"), Option.some("at work"), "the other direction")
+          yield* Deferred.succeed(gate, undefined)
+          yield* SocketStream.endWrite(near)
+          yield* Fiber.join(taking)
+          yield* sameBytes(Buffer.concat(got), Ways.lines(taken), "what was written")
+        })
+      )(factory)
+    ),
+
+  "backpressure: answers that the peer does not read hold it back, and all of them arrive in order": (factory) =>
+    Ways.each(Ways.ofBytes, (way) =>
+      bothWays<R>({}, (near, far) =>
+        Effect.gen(function* () {
+          const echoing = yield* start(way(far, (bytes) => SocketStream.write(far, bytes)))
+          const taken = yield* fill(factory, near, Ways.lines, 2)
+          const ending = yield* start(SocketStream.endWrite(near))
+          yield* sameBytes(yield* SocketStream.readExactly(near, taken), Ways.lines(taken), "the answers")
+          yield* Fiber.join(ending)
+          yield* Fiber.join(echoing)
+        })
+      )(factory)
+    ),
 
   "frames: one that announces too much fails at once, and what came stays readable": bothWays({}, (near, far) =>
     Effect.gen(function* () {

@@ -159,6 +159,31 @@ export const pattern = (count: number, from = 0): Uint8Array => {
   return data
 }
 
+/** What `fill` writes at a time. */
+export const chunkSize = 64 * 1024
+
+/** Long enough for a transport to take all that it will take without a reader. */
+const stall = 250
+
+/**
+ * Writes until a write has waited for too long: how many bytes were taken. The write that waited sent nothing. `buffers`
+ * says how many times over the transport may hold what it may hold in one direction.
+ */
+export const fill = Effect.fnUntraced(function* <R>(
+  factory: Factory<R>,
+  stream: SocketStream.SocketStream,
+  content = pattern,
+  buffers = 1
+) {
+  const limit = buffers * ((factory.maxBufferedBytes ?? 32 * 1024 * 1024) + 4 * chunkSize)
+  let taken = 0
+  while (Option.isSome(yield* Effect.timeoutOption(SocketStream.write(stream, content(chunkSize, taken)), stall))) {
+    taken += chunkSize
+    yield* ensure(taken <= limit, `${taken} bytes were taken without a reader`)
+  }
+  return taken
+})
+
 /** A mark below what `receive` leaves unread, so that the rest waits in the transport. */
 export const smallMark = 1000
 

@@ -24,14 +24,7 @@ import {
   soon,
   start
 } from "./Kit.ts"
-
-const echo = Effect.fnUntraced(function* (stream: SocketStream.SocketStream) {
-  for (;;) {
-    const line = yield* SocketStream.readLine(stream)
-    if (Option.isNone(line)) return
-    yield* SocketStream.writeLine(stream, line.value)
-  }
-})
+import * as Ways from "./Ways.ts"
 
 const ping = Effect.fnUntraced(function* (stream: SocketStream.SocketStream, line: string) {
   yield* SocketStream.writeLine(stream, line)
@@ -153,103 +146,117 @@ export const checks = <R>(): Checks<R> => ({
 
   "a handler's failure, defect or interruption is a reset for its peer, and nobody else's": onPort(
     ({ listen, open }, factory) =>
-      Effect.gen(function* () {
-        const port = yield* listen({})
-        const outcomes: Record<string, Effect.Effect<void, string>> = {
-          failure: Effect.fail("no"),
-          defect: Effect.die("no"),
-          interruption: Effect.interrupt
-        }
-        const handler: Server.Handler = (stream) =>
-          Effect.flatMap(SocketStream.readLine(stream), (line) =>
-            Option.match(line, { onNone: () => Effect.void, onSome: (name) => outcomes[name] ?? echo(stream) })
-          )
-        yield* Server.start(port, handler, quiet)
-        const neighbour = yield* open(port, {})
-        yield* SocketStream.writeLine(neighbour, "echo")
-        for (const name of Object.keys(outcomes)) {
-          const client = yield* open(port, {})
-          yield* SocketStream.writeLine(client, name)
-          yield* soon(isCut(factory, SocketStream.readAll(client), name), name)
-          yield* ping(neighbour, name)
-        }
-      })
+      Ways.each(Ways.ofLines, (way) =>
+        Effect.gen(function* () {
+          const outcomes: Record<string, Effect.Effect<void, string>> = {
+            failure: Effect.fail("no"),
+            defect: Effect.die("no"),
+            interruption: Effect.interrupt
+          }
+          const handler: Server.Handler = (stream) =>
+            way(stream, (line) => outcomes[line] ?? SocketStream.writeLine(stream, line))
+          // With two permits all but the first of them have to wait for the end of the one before.
+          for (const maxConnections of [undefined, 2]) {
+            const port = yield* listen({})
+            yield* Server.start(port, handler, { ...quiet, maxConnections })
+            const neighbour = yield* open(port, {})
+            yield* ping(neighbour, "hello")
+            const clients = yield* Effect.forEach(Object.keys(outcomes), (name) =>
+              Effect.tap(open(port, {}), (client) => SocketStream.writeLine(client, name))
+            )
+            for (const client of clients) {
+              yield* soon(isCut(factory, SocketStream.readAll(client), "the peer"), "the peer")
+            }
+            yield* ping(neighbour, "still here")
+          }
+        }).pipe(Effect.scoped)
+      )
   ),
 
   "no more handlers run at once than maxConnections, and the rest wait their turn": onPort(({ listen, open }) =>
-    Effect.gen(function* () {
-      const gate = yield* Deferred.make<void>()
-      const count = { running: 0, most: 0, done: 0 }
-      const handler: Server.Handler = () =>
-        Effect.suspend(() => {
-          count.most = Math.max(count.most, ++count.running)
-          return Effect.ensuring(
-            Deferred.await(gate),
-            Effect.sync(() => {
-              count.running--
-              count.done++
-            })
+    Ways.each(Ways.ofLines, (way) =>
+      Effect.gen(function* () {
+        const gate = yield* Deferred.make<void>()
+        const count = { running: 0, most: 0 }
+        const handler: Server.Handler = (stream) =>
+          Effect.suspend(() => {
+            count.most = Math.max(count.most, ++count.running)
+            return Effect.ensuring(
+              way(stream, (line) => Effect.andThen(Deferred.await(gate), SocketStream.writeLine(stream, line))),
+              Effect.sync(() => count.running--)
+            )
+          })
+        const port = yield* listen(brief)
+        const server = yield* Server.start(port, handler, { maxConnections: 2 })
+        const asking = yield* Effect.forEach(["one", "two", "three", "four", "five"], (name) =>
+          Effect.flatMap(open(port, brief), (client) =>
+            start(Effect.andThen(ping(client, name), SocketStream.endWrite(client)))
           )
-        })
-      const port = yield* listen(brief)
-      const server = yield* Server.start(port, handler, { maxConnections: 2 })
-      yield* Effect.forEach([1, 2, 3, 4, 5], () => open(port, brief), { concurrency: "unbounded" })
-      yield* eventually(server.connections, 2, "handlers")
-      yield* Deferred.succeed(gate, undefined)
-      yield* eventually(
-        Effect.sync(() => count.done),
-        5,
-        "handlers that ran"
-      )
-      yield* same(count.most, 2, "handlers at once")
-    })
+        )
+        yield* eventually(server.connections, 2, "handlers")
+        yield* Deferred.succeed(gate, undefined)
+        for (const fiber of asking) yield* soon(Fiber.join(fiber), "who waited")
+        yield* same(count.most, 2, "handlers at once")
+        yield* eventually(server.connections, 0, "handlers at the end")
+      }).pipe(Effect.scoped)
+    )
   ),
 
   "stop refuses at once, ends who is idle, waits for who is in use, resets the rest, and its report adds up": onPort(
     ({ listen, open }, factory) =>
-      Effect.gen(function* () {
-        const handler: Server.Handler = (stream) =>
-          Effect.gen(function* () {
-            const line = yield* SocketStream.readLine(stream)
-            if (Option.contains(line, "busy")) {
-              yield* Effect.sleep(200)
-              return yield* SocketStream.writeLine(stream, "done")
-            }
-            yield* SocketStream.writeLine(stream, "here")
-            return yield* Option.contains(line, "stuck") ? Effect.never : echo(stream)
-          })
-        const port = yield* listen(brief)
-        const server = yield* Server.start(port, handler, { ...quiet, drainTimeout: 1000 })
-        const clients = yield* Effect.forEach(["idle", "busy", "stuck"], (name) =>
-          Effect.tap(open(port, brief), (client) => SocketStream.writeLine(client, name))
-        )
-        const [idle, busy, stuck] = clients
-        for (const client of [idle, stuck]) {
-          yield* same(yield* SocketStream.readLine(client), Option.some("here"), "the greeting")
-        }
-        yield* eventually(server.connections, 3, "handlers")
-        const stopping = yield* start(server.stop)
-        yield* failsWith(open(port, brief), ["ConnectionRefused", "AddressNotAvailable"], "open while it stops")
-        yield* same(yield* SocketStream.readLine(idle), Option.none(), "the idle connection")
-        yield* same(yield* SocketStream.readLine(busy), Option.some("done"), "the answer of the one in use")
-        yield* same(yield* SocketStream.readLine(busy), Option.none(), "the one in use, after its answer")
-        yield* isCut(factory, SocketStream.readAll(stuck), "the one that is stuck")
-        yield* same(yield* soon(Fiber.join(stopping), "stop"), { drained: 2, aborted: 1 }, "the report")
-        yield* same(yield* server.stop, { drained: 2, aborted: 1 }, "the report again")
-        yield* failsWith(server.await, ["Closed"], "await")
-      })
+      Ways.each(Ways.ofLines, (way) =>
+        Effect.gen(function* () {
+          const handler: Server.Handler = (stream) =>
+            way(
+              stream,
+              Effect.fnUntraced(function* (line) {
+                if (line === "busy") {
+                  yield* Effect.sleep(200)
+                  return yield* SocketStream.writeLine(stream, "done")
+                }
+                yield* SocketStream.writeLine(stream, "here")
+                if (line === "stuck") return yield* Effect.never
+              })
+            )
+          const port = yield* listen(brief)
+          const server = yield* Server.start(port, handler, { ...quiet, drainTimeout: 1000 })
+          const clients = yield* Effect.forEach(["idle", "busy", "stuck"], (name) =>
+            Effect.tap(open(port, brief), (client) => SocketStream.writeLine(client, name))
+          )
+          const [idle, busy, stuck] = clients
+          for (const client of [idle, stuck]) {
+            yield* same(yield* SocketStream.readLine(client), Option.some("here"), "the greeting")
+          }
+          yield* eventually(server.connections, 3, "handlers")
+          const stopping = yield* start(server.stop)
+          yield* failsWith(open(port, brief), ["ConnectionRefused", "AddressNotAvailable"], "open while it stops")
+          yield* same(yield* SocketStream.readLine(idle), Option.none(), "the idle connection")
+          yield* same(yield* SocketStream.readLine(busy), Option.some("done"), "the answer of the one in use")
+          yield* same(yield* SocketStream.readLine(busy), Option.none(), "the one in use, after its answer")
+          yield* isCut(factory, SocketStream.readAll(stuck), "the one that is stuck")
+          yield* same(yield* soon(Fiber.join(stopping), "stop"), { drained: 2, aborted: 1 }, "the report")
+          yield* same(yield* server.stop, { drained: 2, aborted: 1 }, "the report again")
+          yield* failsWith(server.await, ["Closed"], "await")
+        }).pipe(Effect.scoped)
+      )
   ),
 
   "a server leaves nothing behind": onPort(({ listen, open }, { openHandles }) =>
     Effect.gen(function* () {
       if (openHandles === undefined) return
       const round = Effect.gen(function* () {
-        const port = yield* listen({})
-        yield* Server.start(port, echo, { ...quiet, drainTimeout: 100 })
-        const clients = yield* Effect.forEach([1, 2, 3, 4], () => open(port, { lingerTimeout: 100 }))
-        yield* Effect.forEach(clients, (client) => ping(client, "hello"))
-        yield* SocketStream.reset(clients[0])
-        yield* SocketStream.endWrite(clients[1])
+        for (const way of Object.values(Ways.ofLines)) {
+          const handler: Server.Handler = (stream) => way(stream, (line) => SocketStream.writeLine(stream, line))
+          const port = yield* listen({})
+          // Two more wait in the queue until the first two have left.
+          yield* Server.start(port, handler, { ...quiet, drainTimeout: 100, maxConnections: 2 })
+          const clients = yield* Effect.forEach([1, 2, 3, 4], () => open(port, { lingerTimeout: 100 }))
+          for (const [index, client] of clients.entries()) {
+            yield* ping(client, "hello")
+            if (index === 0) yield* SocketStream.reset(client)
+            if (index === 1) yield* SocketStream.endWrite(client)
+          }
+        }
       })
       // What a transport sets up once is not what a server leaves.
       yield* Effect.scoped(round)

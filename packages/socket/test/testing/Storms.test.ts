@@ -6,6 +6,8 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
+import * as Ways from "../../src/internal/conformance/Ways.ts"
+import * as Server from "../../src/Server.ts"
 import * as ServerSocket from "../../src/ServerSocket.ts"
 import * as SocketStream from "../../src/SocketStream.ts"
 import { connected, limits, struck, transports } from "../utils/transports.ts"
@@ -53,28 +55,66 @@ for (const [name, transport] of withoutTls) {
       )
     )
 
-    it.live.each(turns)("interrupted reads lose no byte, with %i operations a turn", (ops) =>
-      transport.run(
-        Effect.gen(function* () {
-          const { far, near } = yield* connected(transport)
-          const lines = Array.from({ length: 200 }, (_, i) => `line ${i}`)
-          yield* Effect.forkChild(
-            Effect.forEach(lines, (line, i) =>
-              Effect.andThen(
-                SocketStream.write(near, `${line}\n`),
-                i % 3 === 0 ? Effect.sleep(0) : i % 3 === 1 ? Effect.yieldNow : Effect.void
-              )
-            ).pipe(Effect.andThen(SocketStream.endWrite(near)))
-          )
-          const got: Array<string> = []
-          for (let round = 0; got.length < lines.length; round++) {
-            const exit = yield* struck(SocketStream.readLine(far), ops, round % 12)
-            if (Exit.isSuccess(exit)) got.push(Option.getOrThrow(exit.value))
-            else if (round % 20 === 19) got.push(Option.getOrThrow(yield* SocketStream.readLine(far)))
-          }
-          assert.deepStrictEqual(got, lines)
-        })
+    for (const [kind, way] of Object.entries(Ways.ofBytes)) {
+      it.live.each(turns)(`${kind}, interrupted, loses no byte, with %i operations a turn`, (ops) =>
+        transport.run(
+          Effect.gen(function* () {
+            const { far, near } = yield* connected(transport)
+            const count = 60
+            const sent = Ways.lines(count * Ways.lineSize)
+            yield* Effect.forkChild(
+              Effect.forEach(Array.from({ length: count }), (_, i) =>
+                Effect.andThen(
+                  SocketStream.write(near, sent.subarray(i * Ways.lineSize, (i + 1) * Ways.lineSize)),
+                  i % 3 === 0 ? Effect.sleep(0) : i % 3 === 1 ? Effect.yieldNow : Effect.void
+                )
+              ).pipe(Effect.andThen(SocketStream.endWrite(near)))
+            )
+            const got: Array<Uint8Array> = []
+            // Some effects are interrupted, but each has begun: what it was called with it has.
+            const take = way(far, (bytes) => (got.push(bytes) % 4 === 0 ? Effect.yieldNow : Effect.void))
+            // Each round may be too short for any; in time all of them come to the end of the input.
+            for (let round = 0; ; round++) {
+              if (Exit.isSuccess(yield* struck(take, ops, round % 12))) break
+              yield* Effect.sleep(0)
+            }
+            assert.deepStrictEqual(Buffer.concat(got), Buffer.from(sent))
+          })
+        )
       )
-    )
+    }
+
+    for (const [route, maxConnections] of [
+      ["straight to their handlers", 1000],
+      ["through the queue", 1]
+    ] as const) {
+      for (const [kind, way] of Object.entries(Ways.ofLines)) {
+        it.live.each([3, 7, 100, 2048])(
+          `clients of ${kind} that come ${route} and are interrupted leave no place taken, with %i operations a turn`,
+          (ops) =>
+            transport.run(
+              Effect.gen(function* () {
+                const port = yield* ServerSocket.listen(transport.address(), { ...limits, queue: 1000 })
+                const handler: Server.Handler = (stream) => way(stream, (line) => SocketStream.writeLine(stream, line))
+                const options = { maxConnections, onError: () => Effect.void, drainTimeout: 2000 }
+                const server = yield* Server.start(port, handler, options)
+                const ask = Effect.gen(function* () {
+                  const stream = yield* SocketStream.open(port.address, limits)
+                  yield* SocketStream.write(stream, "one\ntwo\n")
+                  assert.deepStrictEqual(yield* SocketStream.readLine(stream), Option.some("one"))
+                  assert.deepStrictEqual(yield* SocketStream.readLine(stream), Option.some("two"))
+                }).pipe(Effect.scoped)
+                yield* Effect.forEach(Array.from({ length: 40 }), (_, round) => struck(ask, ops, round % 20), {
+                  concurrency: 4
+                })
+                // The last of a queue of one comes through only when all those before it have left.
+                yield* Effect.timeout(ask, 5000)
+                for (let i = 0; i < 300 && (yield* server.connections) > 0; i++) yield* Effect.sleep(5)
+                assert.strictEqual(yield* server.connections, 0)
+              })
+            )
+        )
+      }
+    }
   })
 }

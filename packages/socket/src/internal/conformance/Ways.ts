@@ -43,7 +43,7 @@ export const ofLines: { readonly [name: string]: Way<string> } = {
 }
 
 /** The input of `ofBytes` is lines of this size, ends included. */
-const lineSize = 1024
+export const lineSize = 1024
 
 const encoder = new TextEncoder()
 

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
+import * as Codec from "../../src/Codec.ts"
 import * as ServerSocket from "../../src/ServerSocket.ts"
 import type { StreamState } from "../../src/internal/stream/StreamState.ts"
 import type { NetworkError } from "../../src/NetworkError.ts"
@@ -21,7 +22,40 @@ const reads: Record<string, (self: SocketStream.SocketStream) => Effect.Effect<s
     Effect.map(SocketStream.readUntil(self, bytes("t")), (piece) => `${text(Option.getOrThrow(piece))}t`)
 }
 
+/** Each driver, with what its effects were given. */
+const drivers: Record<
+  string,
+  (self: SocketStream.SocketStream, got: Array<string>) => Effect.Effect<void, NetworkError>
+> = {
+  forEachChunk: (self, got) => SocketStream.forEachChunk(self, (chunk) => Effect.sync(() => got.push(text(chunk)))),
+  forEachLine: (self, got) => SocketStream.forEachLine(self, (line) => Effect.sync(() => got.push(`${line}\n`))),
+  forEachFrame: (self, got) =>
+    SocketStream.forEachFrame(self, Codec.bytes(2), (frame) => Effect.sync(() => got.push(text(frame))))
+}
+
 describe("at the end of its fiber's turn", () => {
+  for (const [name, drive] of Object.entries(drivers)) {
+    it.effect(
+      `an interrupted ${name} loses no byte`,
+      Effect.fnUntraced(function* () {
+        const ends = new Set<string>()
+        for (let steps = 0; steps < manySteps; steps++) {
+          const connection = new FakeConnection()
+          const self = yield* SocketStream.make(connection)
+          connection.events.data(bytes("one\ntwo\n"))
+          connection.events.end()
+          const got: Array<string> = []
+          const exit = yield* interruptedAfter(steps, drive(self, got))
+          const rest = text(yield* SocketStream.readAll(self))
+          assert.strictEqual(got.join("") + rest, "one\ntwo\n", `after ${steps} steps`)
+          ends.add(exit._tag)
+        }
+        assert.strictEqual(ends.size, 2)
+      }),
+      20_000
+    )
+  }
+
   for (const [name, read] of Object.entries(reads)) {
     it.effect(
       `an interrupted ${name} loses no byte`,

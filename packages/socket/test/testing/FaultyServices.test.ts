@@ -6,9 +6,12 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Record from "effect/Record"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
+import * as Decoder from "../../src/Decoder.ts"
+import * as Ways from "../../src/internal/conformance/Ways.ts"
 import * as MemoryNetwork from "../../src/MemoryNetwork.ts"
 import * as Server from "../../src/Server.ts"
 import * as ServerSocket from "../../src/ServerSocket.ts"
@@ -86,10 +89,24 @@ const afterwards = Effect.sleep("2 minutes")
 
 // Echo ---------------------------------------------------------------------------------------------------------------
 
-const echo = (stream: SocketStream.SocketStream): Effect.Effect<unknown, unknown> =>
-  Effect.flatMap(SocketStream.read(stream), (chunk) =>
-    Option.isNone(chunk) ? Effect.void : Effect.andThen(SocketStream.write(stream, chunk.value), echo(stream))
-  )
+type Handle = (stream: SocketStream.SocketStream) => Effect.Effect<unknown, unknown>
+
+/** A service in each of the ways to take its input; each connection of a simulation has one of them. */
+const inWays = (world: World, services: { readonly [way: string]: Handle }): Handle => {
+  const dice = world.dice("ways")
+  return (stream) => dice.pick(...Object.values(services))(stream)
+}
+
+/** A frame is what is there, up to 50 bytes. */
+const some = Decoder.make((input) => input.take(Math.min(input.size, 50)))
+
+const echo = (world: World): Handle =>
+  inWays(world, {
+    reads: (stream) => Ways.ofBytes["a loop of reads"](stream, (bytes) => SocketStream.write(stream, bytes)),
+    chunks: (stream) => SocketStream.forEachChunk(stream, (chunk) => SocketStream.write(stream, chunk)),
+    frames: (stream) => SocketStream.forEachFrame(stream, some, (bytes) => SocketStream.write(stream, bytes)),
+    copy: (stream) => SocketStream.copy(stream, stream)
+  })
 
 /**
  * Sends a message in pieces while it reads; what comes back is the message, or its beginning and an error. Some are
@@ -126,7 +143,7 @@ const echoes =
   (world: World) =>
     Effect.gen(function* () {
       const watch = new Watch()
-      const server = yield* serve(watch, handle, marks(world.dice("server")))
+      const server = yield* serve(watch, handle(world), marks(world.dice("server")))
       yield* clients(world, 6, echoClient)
       yield* world.calm
       yield* afterwards
@@ -139,12 +156,19 @@ const echoes =
 
 const answer = (line: string): string => `${line.length} ${line}`
 
-const lineService = (stream: SocketStream.SocketStream): Effect.Effect<unknown, unknown> =>
-  Effect.flatMap(SocketStream.readLine(stream, { maxBytes: 200 }), (line) => {
-    if (Option.isNone(line)) return Effect.void
-    if (line.value === "die") return Effect.die("as it was told")
-    return Effect.andThen(SocketStream.writeLine(stream, answer(line.value)), lineService(stream))
-  })
+const lineService = (world: World): Handle =>
+  inWays(
+    world,
+    Record.map(
+      Ways.ofLines,
+      (way): Handle =>
+        (stream) =>
+          way(stream, (line): Effect.Effect<void, unknown> => {
+            if (line === "die") return Effect.die("as it was told")
+            return line.length > 200 ? Effect.fail("too long") : SocketStream.writeLine(stream, answer(line))
+          })
+    )
+  )
 
 /** Sends lines and expects the answers in order. Some leave early, some make the handler fail or die. */
 const lineClient = (dice: Dice) =>
@@ -190,7 +214,7 @@ const linesUnderLimits = (world: World) =>
     const dice = world.dice("server")
     const [maxConnections, queue] = [dice.int(1, 4), dice.int(1, 4)]
     const watch = new Watch()
-    const server = yield* serve(watch, lineService, {
+    const server = yield* serve(watch, lineService(world), {
       ...marks(dice),
       maxConnections,
       queue,
@@ -217,16 +241,33 @@ const linesUnderLimits = (world: World) =>
 // Drain --------------------------------------------------------------------------------------------------------------
 
 /** One request, one answer, then FIN: who sees the end of input without an error has the whole answer or none. */
-const requestService = (stream: SocketStream.SocketStream): Effect.Effect<unknown, unknown> =>
-  Effect.gen(function* () {
-    const line = yield* SocketStream.readLine(stream)
-    if (Option.isNone(line)) return
-    yield* Effect.sleep(Number(line.value))
-    for (const piece of [0, 1, 2, 3]) {
-      yield* SocketStream.write(stream, bytes(1000).subarray(piece * 250, piece * 250 + 250))
-      yield* Effect.sleep(Number(line.value) / 4)
-    }
-  })
+const requestService = (world: World): Handle =>
+  inWays(
+    world,
+    Record.map(
+      Ways.ofLines,
+      (way): Handle =>
+        (stream) =>
+          way(stream, (line) =>
+            Effect.gen(function* () {
+              yield* Effect.sleep(Number(line))
+              for (const piece of [0, 1, 2, 3]) {
+                yield* SocketStream.write(stream, bytes(1000).subarray(piece * 250, piece * 250 + 250))
+                yield* Effect.sleep(Number(line) / 4)
+              }
+              return yield* Effect.fail(answered)
+            })
+          ).pipe(
+            Effect.catchIf(
+              (error) => error === answered,
+              () => Effect.void
+            )
+          )
+    )
+  )
+
+/** How a driver is left after its first line. */
+const answered = "answered"
 
 const requestClient = (dice: Dice) =>
   Effect.gen(function* () {
@@ -248,7 +289,7 @@ const drains = (world: World) =>
     const dice = world.dice("server")
     const drainTimeout = dice.int(0, 4000)
     const watch = new Watch()
-    const server = yield* serve(watch, requestService, {
+    const server = yield* serve(watch, requestService(world), {
       maxConnections: dice.int(1, 6),
       queue: dice.int(1, 6),
       drainTimeout
@@ -307,15 +348,8 @@ describe(`on a faulty network, for ${seeds.length} seeds`, () => {
 })
 
 /** Loses a byte now and then, and says nothing. */
-const leaky = (stream: SocketStream.SocketStream): Effect.Effect<unknown, unknown> =>
-  Effect.flatMap(SocketStream.read(stream), (chunk) =>
-    Option.isNone(chunk)
-      ? Effect.void
-      : Effect.andThen(
-          SocketStream.write(stream, chunk.value.subarray(chunk.value[0] % 9 === 0 ? 1 : 0)),
-          leaky(stream)
-        )
-  )
+const leaky = (): Handle => (stream) =>
+  SocketStream.forEachChunk(stream, (chunk) => SocketStream.write(stream, chunk.subarray(chunk[0] % 9 === 0 ? 1 : 0)))
 
 describe("a seed", () => {
   it.live("replays: the same trace each time", () =>

@@ -11,6 +11,7 @@ import * as Fiber from "effect/Fiber"
 import * as Metric from "effect/Metric"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
+import * as Ways from "../../src/internal/conformance/Ways.ts"
 import * as MemoryNetwork from "../../src/MemoryNetwork.ts"
 import { isNetworkError } from "../../src/NetworkError.ts"
 import * as Server from "../../src/Server.ts"
@@ -38,22 +39,13 @@ interface Handled {
 
 type Answer = (line: string) => Effect.Effect<void, unknown>
 
+type Way = (stream: SocketStream.SocketStream, answer: Answer) => Effect.Effect<void, unknown>
+
 /** The ways to read requests and answer them. */
-const ways = {
-  /** One read for each request. */
-  reads: (stream: SocketStream.SocketStream, answer: Answer): Effect.Effect<void, unknown> =>
-    Effect.flatMap(
-      SocketStream.readLine(stream),
-      Option.match({
-        onNone: () => Effect.void,
-        onSome: (line) => Effect.andThen(answer(line), ways.reads(stream, answer))
-      })
-    ),
-  /** One driver for all of them. */
-  driver: (stream: SocketStream.SocketStream, answer: Answer): Effect.Effect<void, unknown> =>
-    SocketStream.forEachLine(stream, answer),
+const ways: { readonly [name: string]: Way } = {
+  ...Ways.ofLines,
   /** As a driver; each answer is begun at once, says that it is at work, and is written after the one before. */
-  pipelining: (stream: SocketStream.SocketStream, answer: Answer): Effect.Effect<void, unknown> =>
+  pipelining: (stream, answer) =>
     Effect.gen(function* () {
       const scope = yield* Effect.scope
       let before: Effect.Effect<unknown> = Effect.void
@@ -92,7 +84,7 @@ const service =
           mine.owed--
         })
       }
-      const way = dice.pick(ways.reads, ways.driver, ways.pipelining)
+      const way = dice.pick(...Object.values(ways))
       yield* Effect.onExit(way(stream, answer), (exit) =>
         Effect.map(Clock.currentTimeMillis, (now) => {
           mine.exit = exit

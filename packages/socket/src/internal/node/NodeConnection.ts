@@ -213,6 +213,7 @@ export class NodeConnection implements Connection, Timers {
   protected detach(): OwnedSocket {
     input.stop(this.socket)
     halfOpen.forget(this)
+    this.events = undefined
     this.socket.off("end", onEnd)
     this.socket.off("close", onClose)
     return this.socket
@@ -251,12 +252,13 @@ export class NodeConnection implements Connection, Timers {
 
   ended(): void {
     if (this.cause !== undefined) return
-    if (!this.isUnix) halfOpen.watch(this)
     try {
       this.events?.end()
     } catch (cause) {
       this.slipped(cause)
     }
+    // Most have answered FIN with FIN by now, or handed the socket over.
+    if (this.events !== undefined && !this.isUnix && !this.socket.writableEnded) halfOpen.watch(this)
   }
 
   protected reportWritten(): void {

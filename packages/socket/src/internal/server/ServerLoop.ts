@@ -14,7 +14,6 @@ import * as Exit from "effect/Exit"
 import * as Latch from "effect/Latch"
 import * as Metric from "effect/Metric"
 import * as Result from "effect/Result"
-import * as Semaphore from "effect/Semaphore"
 import * as InvalidOption from "@effect-sockets/resolver/InvalidOption"
 import type { SecureConnection } from "../../Connection.ts"
 import * as ProxyProtocol from "../../ProxyProtocol.ts"
@@ -91,7 +90,8 @@ export class ServerLoop<R> implements Taker, Handling {
   /** Both in milliseconds, `Infinity` for none. */
   private readonly maxAge: number
   private readonly idleTimeout: number
-  private readonly permits: Semaphore.Semaphore
+  /** How many connections may have a permit. */
+  private maxConnections: number
   private readonly metrics: SocketMetrics.ServerMetrics
   /** Open while no connection is handled. */
   private readonly empty = Latch.makeUnsafe(true)
@@ -123,7 +123,7 @@ export class ServerLoop<R> implements Taker, Handling {
     this.idleTimeout = InvalidOption.toMillis(options.idleTimeout)
     this.metrics = SocketMetrics.at(port.address)
     const { maxConnections, queue } = bounds(options.maxConnections, port)
-    this.permits = Semaphore.makeUnsafe(maxConnections)
+    this.maxConnections = maxConnections
     port.queue.capacity = queue
   }
 
@@ -162,20 +162,19 @@ export class ServerLoop<R> implements Taker, Handling {
 
   /** With a permit free it is ours from here; otherwise it stays whose it was. */
   take(stream: StreamState): boolean {
-    if (!this.takePermit()) return false
+    if (!this.hasPermit) return false
     this.handle(stream)
     return true
   }
 
-  private takePermit(): boolean {
-    const taken = this.runFork(this.permits.takeIfAvailable(1)).pollUnsafe()
-    return taken !== undefined && Exit.isSuccess(taken) && taken.value
+  private get hasPermit(): boolean {
+    return this.handled.size < this.maxConnections
   }
 
   /** As many of those that wait as there are permits. */
   private takeWaiting(): void {
     const { queue } = this.port
-    while (!this.isStopping && queue.size > 0 && this.takePermit()) {
+    while (!this.isStopping && queue.size > 0 && this.hasPermit) {
       const stream = queue.shift()
       if (stream === undefined) return
       const now = stream.connection.timers.now()
@@ -254,7 +253,6 @@ export class ServerLoop<R> implements Taker, Handling {
       this.count(handled)
       this.tell(handled)
     } finally {
-      this.runFork(this.permits.release(1))
       if (this.handled.size === 0) this.empty.openUnsafe()
       this.takeWaiting()
     }
@@ -344,10 +342,10 @@ export class ServerLoop<R> implements Taker, Handling {
   }
 
   resize(maxConnections: number): Effect.Effect<void> {
-    return Effect.andThen(
-      this.permits.resize(maxConnections),
-      Effect.sync(() => this.takeWaiting())
-    )
+    return Effect.sync(() => {
+      this.maxConnections = maxConnections
+      this.takeWaiting()
+    })
   }
 
   /**

@@ -1,6 +1,7 @@
 /** Bytes that came and were not yet taken, in order. Pure: it knows nothing of sockets. */
 
 import { clone } from "./Bytes.ts"
+import { append, none } from "./lists.ts"
 
 /** Below this size, a chunk that joins others is copied into a shared block: a drip of single bytes costs a byte each. */
 const smallChunk = 512
@@ -16,7 +17,7 @@ const shortText = 16
 export class InputBuffer {
   /** Bytes held. */
   size = 0
-  private readonly chunks: Array<Uint8Array> = []
+  private chunks: Array<Uint8Array> = none
   private head = 0
   /** Bytes of the first chunk that are taken already. */
   private offset = 0
@@ -41,7 +42,7 @@ export class InputBuffer {
     this.size += chunk.length
     if (chunk.length >= smallChunk || this.head === this.chunks.length) {
       this.block = undefined
-      this.chunks.push(chunk)
+      this.chunks = append(this.chunks, chunk)
       return
     }
     if (this.block !== undefined && this.blockUsed + chunk.length <= this.block.length) {
@@ -53,14 +54,14 @@ export class InputBuffer {
     this.block = new Uint8Array(this.block === undefined ? firstBlock : nextBlock)
     this.block.set(chunk, 0)
     this.blockUsed = chunk.length
-    this.chunks.push(this.block.subarray(0, chunk.length))
+    this.chunks = append(this.chunks, this.block.subarray(0, chunk.length))
   }
 
   /** Adds bytes of an array that is only borrowed: what is taken of it is copied, and `endBorrow` copies what is left. */
   borrow(chunk: Uint8Array): void {
     if (this.borrowed !== undefined) this.endBorrow()
     this.size += chunk.length
-    this.chunks.push(chunk)
+    this.chunks = append(this.chunks, chunk)
     this.borrowed = chunk
   }
 
@@ -274,8 +275,8 @@ export class InputBuffer {
   private drop(): void {
     this.offset = 0
     if (this.chunks.length === 1) {
-      // The common case; to set the length would cost more than all the rest.
-      this.chunks.pop()
+      // The common case. A list that grew from nothing has room for many, and V8 takes that back as slowly as it gave it.
+      this.chunks = none
       this.block = this.borrowed = undefined
       return
     }
@@ -291,7 +292,7 @@ export class InputBuffer {
   }
 
   private empty(): void {
-    this.chunks.length = 0
+    this.chunks = none
     this.head = 0
     this.offset = 0
     this.block = undefined

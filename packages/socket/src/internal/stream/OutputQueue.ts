@@ -89,6 +89,8 @@ export class OutputQueue {
     this.pending = none
     this.pendingBytes = 0
     this.inFlight = 0
-    for (const { resume } of this.writers.splice(0)) resume(Effect.fail(error()))
+    const { writers } = this
+    this.writers = none
+    for (const { resume } of writers) resume(Effect.fail(error()))
   }
 }

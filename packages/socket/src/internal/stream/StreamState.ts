@@ -714,7 +714,9 @@ export class StreamState implements ConnectionEvents {
     this.serveReaders()
     this.failWriters()
     if (isUnheard && this.cause !== undefined) owner.onBroken(this)
-    for (const closer of this.closers.splice(0)) closer()
+    const { closers } = this
+    this.closers = none
+    for (const closer of closers) closer()
   }
 
   // TLS ------------------------------------------------------------------------------------------------------------

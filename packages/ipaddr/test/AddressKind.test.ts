@@ -10,6 +10,7 @@ import * as IpRange from "../src/IpRange.ts"
 import * as SpecialPurpose from "../src/SpecialPurpose.ts"
 import { around } from "./utils/model.ts"
 import { hasPython, kinds } from "./utils/python.ts"
+import { rounds } from "../../../test/utils/rounds.ts"
 
 const predicates = { ...AddressKind }
 
@@ -34,7 +35,7 @@ const edges = [...SpecialPurpose.ipv4, ...SpecialPurpose.ipv6]
 describe("kinds of addresses", () => {
   it.effect.runIf(hasPython)("are those of Python's ipaddress, but for what the registries say (needs python3)", () =>
     Effect.gen(function* () {
-      const sampled = yield* Arbitrary.sampleEffect(Arbitraries.anyIpaddr, { count: 2000 })
+      const sampled = yield* Arbitrary.sampleEffect(Arbitraries.anyIpaddr, { count: rounds(2000) })
       const addresses = [...edges, ...sampled].map(AnyIpaddr.unmap)
       const answers = kinds(addresses.map(AnyIpaddr.format))
       addresses.forEach((address, index) => {

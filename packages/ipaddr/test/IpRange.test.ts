@@ -10,9 +10,10 @@ import * as Arbitraries from "../src/Arbitraries.ts"
 import * as IpRange from "../src/IpRange.ts"
 import { minimalBlocks } from "./utils/model.ts"
 import { mutated } from "./utils/mutation.ts"
+import { rounds } from "../../../test/utils/rounds.ts"
 
 const { anyIpaddr, cidr, ipRange } = Arbitraries
-const runs = { arbitrary: { runs: 500 } }
+const runs = { arbitrary: { runs: rounds(500) } }
 const range = IpRange.fromStringUnsafe
 
 describe("text", () => {
@@ -45,7 +46,7 @@ describe("text", () => {
       const theirs = Result.map(IpNetwork.fromString(text), String)
       assert.strictEqual(Result.getOrUndefined(ours), Result.getOrUndefined(theirs), text)
     },
-    { arbitrary: { runs: 3000 } }
+    { arbitrary: { runs: rounds(3000) } }
   )
 
   for (const [text, position, reason] of [

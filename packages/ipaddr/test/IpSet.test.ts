@@ -11,9 +11,10 @@ import type * as Ipaddr6 from "../src/Ipaddr6.ts"
 import * as IpRange from "../src/IpRange.ts"
 import * as IpSet from "../src/IpSet.ts"
 import { around, key, keys, minimalBlocks, smallRange, universe } from "./utils/model.ts"
+import { rounds } from "../../../test/utils/rounds.ts"
 
 const { anyIpaddr, cidr, ipSet } = Arbitraries
-const runs = { arbitrary: { runs: 300 } }
+const runs = { arbitrary: { runs: rounds(300) } }
 const set = IpSet.fromCidrsUnsafe
 const smallRanges = Arbitrary.array(smallRange, { maxLength: 10 })
 

@@ -13,9 +13,10 @@ import type * as Ipaddr6 from "../src/Ipaddr6.ts"
 import * as IpRange from "../src/IpRange.ts"
 import * as IpTable from "../src/IpTable.ts"
 import { around, smallRange, universe } from "./utils/model.ts"
+import { rounds } from "../../../test/utils/rounds.ts"
 
 const { anyIpaddr, cidr } = Arbitraries
-const runs = { arbitrary: { runs: 300 } }
+const runs = { arbitrary: { runs: rounds(300) } }
 const table = IpTable.fromCidrsUnsafe<string>
 const address = (text: string) => AnyIpaddr.toAddress(AnyIpaddr.fromStringUnsafe(text))
 

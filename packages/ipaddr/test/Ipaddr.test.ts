@@ -8,9 +8,10 @@ import { isIPv4 } from "node:net"
 import * as Arbitraries from "../src/Arbitraries.ts"
 import * as Ipaddr from "../src/Ipaddr.ts"
 import { mutated } from "./utils/mutation.ts"
+import { rounds } from "../../../test/utils/rounds.ts"
 
 const { ipaddr } = Arbitraries
-const runs = { arbitrary: { runs: 1000 } }
+const runs = { arbitrary: { runs: rounds(1000) } }
 
 const agrees = (text: string) =>
   assert.strictEqual(Result.isSuccess(Ipaddr.fromDotted(text)), isIPv4(text), JSON.stringify(text))
@@ -55,7 +56,7 @@ describe("strict text", () => {
     "nearly right text is taken exactly when node's isIPv4 takes it",
     [mutated(Arbitrary.map(ipaddr, Ipaddr.toDotted), "0123456789.. -+:xa\n\u0000٣")],
     ([text]) => agrees(text),
-    { arbitrary: { runs: 5000 } }
+    { arbitrary: { runs: rounds(5000) } }
   )
 
   it.prop("isDotted tells what fromDotted takes", [mutated(Arbitrary.map(ipaddr, Ipaddr.toDotted), "0.9 ")], ([text]) =>

@@ -11,9 +11,10 @@ import * as Ipaddr6 from "../src/Ipaddr6.ts"
 import { mutated } from "./utils/mutation.ts"
 import { assertSame } from "./utils/oracle.ts"
 import { hasPython } from "./utils/python.ts"
+import { rounds } from "../../../test/utils/rounds.ts"
 
 const { ipaddr, ipaddr6 } = Arbitraries
-const runs = { arbitrary: { runs: 1000 } }
+const runs = { arbitrary: { runs: rounds(1000) } }
 
 /** An address in all the ways to write it: without `::`, with dotted IPv4 at the end, in capitals, with zeros. */
 const forms = Arbitrary.map(
@@ -97,13 +98,17 @@ describe("text in", () => {
       assert.strictEqual(taken, isIPv6(text) && !text.includes("%"), JSON.stringify(text))
       assert.strictEqual(Ipaddr6.isText(text), taken)
     },
-    { arbitrary: { runs: 5000 } }
+    { arbitrary: { runs: rounds(5000) } }
   )
 
   it.effect.runIf(hasPython)("fromString gives what inet_pton gives (needs python3)", () =>
     Effect.gen(function* () {
-      assertSame("pton6", Ipaddr6.fromString, yield* Arbitrary.sampleEffect(forms, { count: 2000 }))
-      assertSame("pton6", Ipaddr6.fromString, yield* Arbitrary.sampleEffect(mutated(forms, alphabet), { count: 20000 }))
+      assertSame("pton6", Ipaddr6.fromString, yield* Arbitrary.sampleEffect(forms, { count: rounds(2000) }))
+      assertSame(
+        "pton6",
+        Ipaddr6.fromString,
+        yield* Arbitrary.sampleEffect(mutated(forms, alphabet), { count: rounds(20000) })
+      )
     })
   )
 

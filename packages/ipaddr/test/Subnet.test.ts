@@ -11,6 +11,7 @@ import * as IpRange from "../src/IpRange.ts"
 import * as Subnet from "../src/Subnet.ts"
 import { mutated } from "./utils/mutation.ts"
 import { hasPython, networks } from "./utils/python.ts"
+import { rounds } from "../../../test/utils/rounds.ts"
 
 const network = IpNetwork.fromStringUnsafe
 const block = Arbitrary.map(Arbitraries.cidr, (range) => Option.getOrThrow(IpRange.toNetwork(range)))
@@ -25,7 +26,7 @@ describe("blocks", () => {
     "are cut, put together, stepped through and masked as Python does it (needs python3)",
     () =>
       Effect.gen(function* () {
-        const sampled = yield* Arbitrary.sampleEffect(Arbitrary.all([block, near]), { count: 3000 })
+        const sampled = yield* Arbitrary.sampleEffect(Arbitrary.all([block, near]), { count: rounds(3000) })
         const edges = [
           "0.0.0.0/0",
           "::/0",
@@ -126,7 +127,7 @@ describe("texts with masks", () => {
         else assert.isTrue(result.failure.position >= 0 && result.failure.position <= text.length, text)
       }
     },
-    { arbitrary: { runs: 2000 } }
+    { arbitrary: { runs: rounds(2000) } }
   )
 
   for (const [text, position, reason] of [

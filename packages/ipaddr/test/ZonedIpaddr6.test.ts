@@ -6,6 +6,7 @@ import * as Schema from "effect/Schema"
 import * as Arbitraries from "../src/Arbitraries.ts"
 import * as ZonedIpaddr6 from "../src/ZonedIpaddr6.ts"
 import { mutated } from "./utils/mutation.ts"
+import { rounds } from "../../../test/utils/rounds.ts"
 
 const { zonedIpaddr6 } = Arbitraries
 
@@ -29,7 +30,7 @@ describe("ZonedIpaddr6", () => {
         JSON.stringify(text)
       )
     },
-    { arbitrary: { runs: 5000 } }
+    { arbitrary: { runs: rounds(5000) } }
   )
 
   for (const [text, position] of [

@@ -1,6 +1,6 @@
 /**
- * The server and the client on a faulty network, for many seeds. `SIMULATION_SEEDS=5000` runs more of them,
- * `SIMULATION_SEED=17` replays the one that a failure names.
+ * The server and the client on a faulty network, for many seeds. `SIMULATION_SEED=17` replays the one that a failure
+ * names.
  */
 import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
 import { assert, it } from "@effect/vitest"
@@ -14,11 +14,9 @@ import * as Http09Client from "../../src/Http09Client.ts"
 import * as Http09Server from "../../src/Http09Server.ts"
 import { client, hosts, port80 } from "../utils/memoryClient.ts"
 import * as Simulation from "@effect-sockets/socket/testing/Simulation"
+import { seedsOf } from "../../../../test/utils/rounds.ts"
 
-const seeds =
-  process.env.SIMULATION_SEED === undefined
-    ? Array.from({ length: Number(process.env.SIMULATION_SEEDS ?? 100) }, (_, index) => index + 1)
-    : [Number(process.env.SIMULATION_SEED)]
+const seeds = seedsOf(100)
 
 const bytes = (length: number) => Uint8Array.from({ length }, (_, index) => (index * 7) ^ (index >> 5))
 const documents: Readonly<Record<string, Uint8Array>> = {

@@ -1,6 +1,6 @@
 /**
- * The server on a faulty network and a faulty disk, under clients of every kind, for many seeds. `SIMULATION_SEEDS=5000`
- * runs more of them, `SIMULATION_SEED=17` replays the one that a failure names.
+ * The server on a faulty network and a faulty disk, under clients of every kind, for many seeds.
+ * `SIMULATION_SEED=17` replays the one that a failure names.
  */
 import * as Resolver from "@effect-sockets/resolver/Resolver"
 import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
@@ -23,11 +23,9 @@ import { bytes, Dice, documents, FlakyRoot } from "../utils/flakyRoot.ts"
 import { hosts, port80 } from "../utils/memoryClient.ts"
 import { hostile, utf8 } from "../utils/requestLines.ts"
 import * as Simulation from "@effect-sockets/socket/testing/Simulation"
+import { seedsOf } from "../../../../test/utils/rounds.ts"
 
-const seeds =
-  process.env.SIMULATION_SEED === undefined
-    ? Array.from({ length: Number(process.env.SIMULATION_SEEDS ?? 300) }, (_, index) => index + 1)
-    : [Number(process.env.SIMULATION_SEED)]
+const seeds = seedsOf(300)
 
 const requests = ["GET /", "GET /small", "GET /large", "GET /large HTTP/0.9", "GET /missing"].map(utf8)
 const nonsense = hostile.map(([, line]) => line).filter((line) => line.length < 10_000)

@@ -3,8 +3,10 @@ import { spawn, type ChildProcess } from "node:child_process"
 import * as fs from "node:fs"
 import { fileURLToPath } from "node:url"
 
-/** The command line's own file. */
-export const cli = fileURLToPath(new URL("../../src/cli.ts", import.meta.url))
+export const packageFolder = fileURLToPath(new URL("../..", import.meta.url))
+
+/** The command line's own file, in which it is published: `setup.ts` makes it. */
+export const cli = fileURLToPath(new URL("../../dist/http09.js", import.meta.url))
 
 const ended = (child: ChildProcess): boolean => child.exitCode !== null || child.signalCode !== null
 

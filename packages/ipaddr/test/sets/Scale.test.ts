@@ -9,6 +9,7 @@ import * as IpRange from "../../src/IpRange.ts"
 import * as IpSet from "../../src/IpSet.ts"
 import * as IpTable from "../../src/IpTable.ts"
 import { around } from "../utils/model.ts"
+import { rounds } from "../../../../test/utils/rounds.ts"
 
 // Sets and tables of some thousand entries take other ways through the code than small ones: dealing and an index.
 
@@ -68,7 +69,7 @@ describe("some thousand entries", () => {
         for (const outside of around(first, last)) assert.isFalse(IpSet.contains(set, AnyIpaddr.toAddress(outside)))
       }
     },
-    { arbitrary: { runs: 10 } }
+    { arbitrary: { runs: rounds(10) } }
   )
 
   it.prop(
@@ -88,7 +89,7 @@ describe("some thousand entries", () => {
         }
       }
     },
-    { arbitrary: { runs: 5 } }
+    { arbitrary: { runs: rounds(5) } }
   )
 
   it.prop(
@@ -108,6 +109,6 @@ describe("some thousand entries", () => {
         }
       }
     },
-    { arbitrary: { runs: 40 } }
+    { arbitrary: { runs: rounds(40) } }
   )
 })

@@ -15,6 +15,7 @@ import * as IpTable from "../../src/IpTable.ts"
 import * as ZonedIpaddr6 from "../../src/ZonedIpaddr6.ts"
 import { mutated } from "../utils/mutation.ts"
 import { hasPython, inet } from "../utils/python.ts"
+import { rounds } from "../../../../test/utils/rounds.ts"
 
 type Accepts = (text: string) => boolean
 
@@ -58,7 +59,7 @@ const assertPosition = (
   assert.strictEqual(position, firstWrong(text, accepts, endings), `${JSON.stringify(text)}: ${reason}`)
 }
 
-const runs = { arbitrary: { runs: 5000 } }
+const runs = { arbitrary: { runs: rounds(5000) } }
 const alphabet = "0123456789abcdef:::...%g/ -\u0000٣"
 const { anyIpaddr, ipaddr, ipaddr6, ipRange, zonedIpaddr6 } = Arbitraries
 const dotted = Arbitrary.map(ipaddr, Ipaddr.toDotted)
@@ -187,7 +188,9 @@ describe("an error's position is the first wrong character, or the end if someth
 
   it.effect.runIf(hasPython)("in legacy text, by what inet_aton takes (needs python3)", () =>
     Effect.gen(function* () {
-      const texts = yield* Arbitrary.sampleEffect(mutated(legacy, "0123456789abcxX.. \t-g\u0000"), { count: 3000 })
+      const texts = yield* Arbitrary.sampleEffect(mutated(legacy, "0123456789abcxX.. \t-g\u0000"), {
+        count: rounds(3000)
+      })
       const starts = texts.flatMap((text) =>
         Array.from({ length: text.length + 1 }, (_, length) => text.slice(0, length)).flatMap((text) => [
           text,

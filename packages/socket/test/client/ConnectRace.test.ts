@@ -13,6 +13,7 @@ import * as Network from "../../src/Network.ts"
 import { make as makeError } from "../../src/NetworkError.ts"
 import * as SocketStream from "../../src/SocketStream.ts"
 import { FakeNetwork, type Script } from "../utils/fakeNetwork.ts"
+import { rounds } from "../../../../test/utils/rounds.ts"
 
 /** Opens `host.test`, whose addresses are those of the script in its order, and lets `millis` pass. */
 const race = Effect.fnUntraced(function* (script: Script, options?: SocketStream.OpenOptions, millis = 60_000) {
@@ -307,6 +308,6 @@ describe("any race", () => {
       Effect.scoped,
       Effect.provide(TestClock.layer())
     ),
-    { arbitrary: { runs: 150 } }
+    { arbitrary: { runs: rounds(150) } }
   )
 })

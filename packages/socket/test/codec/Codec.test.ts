@@ -7,6 +7,7 @@ import * as Codec from "../../src/Codec.ts"
 import * as Decoder from "../../src/Decoder.ts"
 import { splits } from "../../src/testing/DecoderTests.ts"
 import * as model from "../utils/frameModel.ts"
+import { rounds } from "../../../../test/utils/rounds.ts"
 
 const bytes = (text: string): Uint8Array => Buffer.from(text, "latin1")
 const crlf = bytes("\r\n")
@@ -106,7 +107,7 @@ describe("the frames are those of a naive reading of the whole, however it is cu
             JSON.stringify(input.toString("latin1"))
           )
         }),
-      { arbitrary: { runs: 100, size: 30 } }
+      { arbitrary: { runs: rounds(100), size: 30 } }
     )
   }
 })

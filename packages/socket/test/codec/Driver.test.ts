@@ -16,6 +16,7 @@ import { fakeStream } from "../utils/fakeStream.ts"
 import { bytes, text } from "../utils/live.ts"
 import { content, sizes, split } from "../utils/readModel.ts"
 import { connected, limits, transports } from "../utils/transports.ts"
+import { rounds } from "../../../../test/utils/rounds.ts"
 
 const start = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.forkChild(effect, { startImmediately: true })
 
@@ -79,7 +80,7 @@ describe("a driver is a loop of readFrame", () => {
       const [loop, driver] = yield* Effect.all(observed)
       assert.deepStrictEqual(driver, loop)
     }, Effect.scoped),
-    { arbitrary: { runs: 300, size: 40 } }
+    { arbitrary: { runs: rounds(300), size: 40 } }
   )
 })
 
@@ -255,7 +256,7 @@ describe("the delimited reads are their decoders", () => {
         if (content.length > 0) assert.deepStrictEqual(JSON.stringify(first), JSON.stringify(second))
       }
     }, Effect.scoped),
-    { arbitrary: { runs: 100, size: 40 } }
+    { arbitrary: { runs: rounds(100), size: 40 } }
   )
 })
 

@@ -10,7 +10,7 @@ import * as Datagram from "../../src/Datagram.ts"
 import * as MemoryNetwork from "../../src/MemoryNetwork.ts"
 import * as Simulation from "../../src/testing/Simulation.ts"
 import { bytes, hosts } from "../utils/memory.ts"
-import { seeds } from "../utils/simulation.ts"
+import { patience, seedsOf } from "../../../../test/utils/rounds.ts"
 import { blockSize, receiveAll, sendAll } from "../utils/stopAndWait.ts"
 
 const port69 = NetAddress.inetAddressFromStringUnsafe("10.0.0.2:69")
@@ -53,6 +53,8 @@ const transfer = (seed: number) =>
     Simulation.simulate
   )
 
+const seeds = seedsOf(200)
+
 describe(`stop-and-wait over a bad network, for ${seeds.length} seeds`, () => {
   it.live(
     "the whole text arrives, once and in order",
@@ -60,7 +62,7 @@ describe(`stop-and-wait over a bad network, for ${seeds.length} seeds`, () => {
       Effect.forEach(seeds, (seed) => Effect.mapError(transfer(seed), (error) => `seed ${seed}: ${String(error)}`), {
         discard: true
       }),
-    seeds.length * 500
+    patience(seeds)
   )
 
   it.live("a seed replays: the same trace each time, with datagrams lost, doubled and overtaken", () =>

@@ -7,6 +7,7 @@ import * as Semaphore from "effect/Semaphore"
 import * as TestClock from "effect/testing/TestClock"
 import { ClockTimers } from "../../src/internal/ClockTimers.ts"
 import { settle } from "../utils/memory.ts"
+import { rounds } from "../../../../test/utils/rounds.ts"
 
 const make = Effect.gen(function* () {
   return new ClockTimers(yield* Effect.context(), yield* Clock.Clock)
@@ -65,7 +66,7 @@ describe("timers", () => {
         )
         assert.strictEqual(timers.now(), (yield* Clock.currentTimeMillis) - start)
       }),
-    { arbitrary: { runs: 150 } }
+    { arbitrary: { runs: rounds(150) } }
   )
 
   it.effect("none runs in the turn that set it, not even one of those that run now", () =>

@@ -3,6 +3,7 @@ import * as Arbitrary from "effect/Arbitrary"
 import * as Schema from "effect/Schema"
 import { Wire, type WireShape } from "../../src/internal/memory/Wire.ts"
 import { bytes } from "../utils/memory.ts"
+import { rounds } from "../../../../test/utils/rounds.ts"
 
 const int = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
 
@@ -91,7 +92,7 @@ describe("a wire", () => {
         arrivals.toSorted((a, b) => a - b)
       )
     },
-    { arbitrary: { runs: 400 } }
+    { arbitrary: { runs: rounds(400) } }
   )
 
   it.prop(

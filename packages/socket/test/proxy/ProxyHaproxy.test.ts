@@ -12,6 +12,7 @@ import * as SocketStream from "../../src/SocketStream.ts"
 import * as Haproxy from "../utils/haproxy.ts"
 import * as Headers from "../utils/proxyHeaders.ts"
 import { live, portOf, text } from "../utils/live.ts"
+import { rounds } from "../../../../test/utils/rounds.ts"
 
 const loopback = (port: number) => NetAddress.inetAddressUnsafe(NetAddress.ipv4Loopback, port)
 
@@ -241,7 +242,7 @@ describe.skipIf(!Haproxy.isInstalled)("haproxy behind us", () => {
             const [address, port, toAddress, toPort] = answer.split(" ")
             return Equal.equals([printed(address, port), printed(toAddress, toPort)], [source, destination])
           }),
-        { runs: 200, size: 30, maxDiscards: 100_000 }
+        { runs: rounds(200), size: 30, maxDiscards: 100_000 }
       )
       assert.isUndefined(Arbitrary.formatCheckFailure(result))
     }),

@@ -6,10 +6,11 @@ import { crc32c } from "../../src/internal/proxy/Crc32c.ts"
 import * as ProxyProtocol from "../../src/ProxyProtocol.ts"
 import { bytes as text } from "../utils/live.ts"
 import * as Headers from "../utils/proxyHeaders.ts"
+import { rounds } from "../../../../test/utils/rounds.ts"
 
 const { decode, encodeUnsafe } = ProxyProtocol
 const maxBytes = 65_551
-const runs = { arbitrary: { runs: 500, size: 30 } }
+const runs = { arbitrary: { runs: rounds(500), size: 30 } }
 
 const at = NetAddress.inetAddressFromStringUnsafe
 const join = (...parts: ReadonlyArray<Uint8Array>) => new Uint8Array(Buffer.concat(parts))
@@ -81,7 +82,7 @@ describe("any bytes near a header", () => {
       assert.deepStrictEqual(decode(bytes.subarray(0, decoded.length), { maxBytes }), decoded)
       assert.deepStrictEqual(complete(encodeUnsafe(decoded.header), { maxBytes }), decoded.header)
     },
-    { arbitrary: { runs: 4000, size: 30 } }
+    { arbitrary: { runs: rounds(4000), size: 30 } }
   )
 
   it.prop(
@@ -95,7 +96,7 @@ describe("any bytes near a header", () => {
         else if (part._tag !== "NeedMore") assert.strictEqual(part._tag, whole._tag)
       }
     },
-    { arbitrary: { runs: 1500, size: 30 } }
+    { arbitrary: { runs: rounds(1500), size: 30 } }
   )
 })
 

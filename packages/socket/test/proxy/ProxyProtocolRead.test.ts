@@ -11,6 +11,7 @@ import { FakeConnection } from "../utils/fakeConnection.ts"
 import { bytes, live, pair, text } from "../utils/live.ts"
 import * as Headers from "../utils/proxyHeaders.ts"
 import { sizes, split } from "../utils/readModel.ts"
+import { rounds } from "../../../../test/utils/rounds.ts"
 
 const line = "PROXY TCP4 192.168.0.1 192.168.0.11 56324 443\r\n"
 const header: ProxyProtocol.Header = {
@@ -41,7 +42,7 @@ describe("a header at the start of a stream", () => {
       assert.deepStrictEqual(yield* Fiber.join(reading), header)
       assert.deepStrictEqual([...(yield* SocketStream.readAll(self))], [...behind])
     }, Effect.scoped),
-    { arbitrary: { runs: 300, size: 30 } }
+    { arbitrary: { runs: rounds(300), size: 30 } }
   )
 
   it.effect.prop(
@@ -62,7 +63,7 @@ describe("a header at the start of a stream", () => {
       events.end()
       assert.deepStrictEqual(yield* SocketStream.read(self), Option.none())
     }, Effect.scoped),
-    { arbitrary: { runs: 300, size: 30 } }
+    { arbitrary: { runs: rounds(300), size: 30 } }
   )
 
   it.effect("is read before the line behind it by whoever asked first", () =>

@@ -3,6 +3,7 @@ import * as Arbitrary from "effect/Arbitrary"
 import * as Schema from "effect/Schema"
 import { InputBuffer } from "../../src/internal/stream/InputBuffer.ts"
 import { delimiters, indexOfNaive, noise, operations, retained, Twin } from "../utils/bufferModel.ts"
+import { rounds } from "../../../../test/utils/rounds.ts"
 
 const cuts = Arbitrary.array(Arbitrary.schema(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 700 }))), {
   maxLength: 12
@@ -19,7 +20,7 @@ describe("against one flat array", () => {
       twin.endBorrow()
       twin.take(twin.buffer.size)
     },
-    { arbitrary: { runs: 400, size: 60 } }
+    { arbitrary: { runs: rounds(400), size: 60 } }
   )
 
   it.prop(
@@ -40,7 +41,7 @@ describe("against one flat array", () => {
         }
       }
     },
-    { arbitrary: { runs: 200 } }
+    { arbitrary: { runs: rounds(200) } }
   )
 })
 

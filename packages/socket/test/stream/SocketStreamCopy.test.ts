@@ -9,6 +9,7 @@ import * as SocketStream from "../../src/SocketStream.ts"
 import { fakeStream } from "../utils/fakeStream.ts"
 import { live, pattern } from "../utils/live.ts"
 import { serving } from "../utils/serving.ts"
+import { rounds } from "../../../../test/utils/rounds.ts"
 
 const stream = (options?: SocketStream.Options) => fakeStream(options, { prompt: true })
 
@@ -46,7 +47,7 @@ describe("copy", () => {
       yield* SocketStream.flush(to)
       assert.isTrue(Buffer.concat([sink.output, rest]).equals(Buffer.concat(input)))
     }, Effect.scoped),
-    { arbitrary: { runs: 200 } }
+    { arbitrary: { runs: rounds(200) } }
   )
 
   it.effect("counts what it copied, and ends neither stream", () =>

@@ -10,6 +10,7 @@ import { bytes, live, pair, pattern, portOf, text } from "../utils/live.ts"
 import { plainClient, until } from "../utils/plain.ts"
 import { content, ReadModel, requests, sizes, split } from "../utils/readModel.ts"
 import * as ServerSocket from "../../src/ServerSocket.ts"
+import { rounds } from "../../../../test/utils/rounds.ts"
 
 const stream = Effect.fnUntraced(function* (options?: SocketStream.Options) {
   const connection = new FakeConnection()
@@ -53,7 +54,7 @@ describe("any mix of reads", () => {
       for (const request of requests) yield* model.check(self, request)
       assert.deepStrictEqual([...(yield* SocketStream.readAll(self))], [...model.rest])
     }, Effect.scoped),
-    { arbitrary: { runs: 600, size: 40 } }
+    { arbitrary: { runs: rounds(600), size: 40 } }
   )
 
   it.effect.prop(
@@ -73,7 +74,7 @@ describe("any mix of reads", () => {
       got.push(Buffer.from(yield* SocketStream.readAll(self)).toString("latin1"))
       assert.strictEqual(got.join(""), Buffer.from(content).toString("latin1"))
     }, Effect.scoped),
-    { arbitrary: { runs: 300, size: 40 } }
+    { arbitrary: { runs: rounds(300), size: 40 } }
   )
 })
 

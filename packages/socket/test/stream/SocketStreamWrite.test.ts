@@ -10,6 +10,7 @@ import * as SocketStream from "../../src/SocketStream.ts"
 import { fakeStream } from "../utils/fakeStream.ts"
 import { bytes, live, pair, pattern, portOf, text } from "../utils/live.ts"
 import { plainClient, plainServer, until } from "../utils/plain.ts"
+import { rounds } from "../../../../test/utils/rounds.ts"
 
 const start = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.forkChild(effect, { startImmediately: true })
 
@@ -156,7 +157,7 @@ describe("backpressure of output", () => {
         sizes.map((size, i) => [i, size])
       )
     }, Effect.scoped),
-    { arbitrary: { runs: 200 } }
+    { arbitrary: { runs: rounds(200) } }
   )
 
   it.effect.prop(
@@ -180,7 +181,7 @@ describe("backpressure of output", () => {
         sizes.flatMap((size, i) => (Exit.isSuccess(exits[i]) ? [[i, size] as const] : []))
       )
     }, Effect.scoped),
-    { arbitrary: { runs: 300 } }
+    { arbitrary: { runs: rounds(300) } }
   )
 
   live(

@@ -1,6 +1,7 @@
 import { describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { events, Model } from "../utils/streamModel.ts"
+import { rounds } from "../../../../test/utils/rounds.ts"
 
 describe("any run of events of the transport, the owner and the clock", () => {
   it.effect.prop(
@@ -14,6 +15,6 @@ describe("any run of events of the transport, the owner and the clock", () => {
       }
       yield* model.finish
     }),
-    { arbitrary: { runs: 3000, size: 50 }, timeout: 60_000 }
+    { arbitrary: { runs: rounds(3000), size: 50 }, timeout: 60_000 }
   )
 })

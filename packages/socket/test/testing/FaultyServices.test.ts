@@ -1,7 +1,4 @@
-/**
- * Services on a faulty network, for many seeds. `SIMULATION_SEEDS=5000` runs more of them, `SIMULATION_SEED=17` replays
- * the one that a failure names.
- */
+/** Services on a faulty network, for many seeds. `SIMULATION_SEED=17` replays the one that a failure names. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -17,15 +14,8 @@ import * as Server from "../../src/Server.ts"
 import * as ServerSocket from "../../src/ServerSocket.ts"
 import * as SocketStream from "../../src/SocketStream.ts"
 import { bytes, port80 } from "../utils/memory.ts"
-import {
-  checkSeed,
-  type Dice,
-  type Program,
-  type Requirements,
-  runSeed,
-  seeds,
-  type World
-} from "../utils/simulation.ts"
+import { checkSeed, type Dice, type Program, type Requirements, runSeed, type World } from "../utils/simulation.ts"
+import { patience, seedsOf } from "../../../../test/utils/rounds.ts"
 
 const limits = { readTimeout: "20 seconds", writeTimeout: "20 seconds", lingerTimeout: "2 seconds" } as const
 const openWith = (options: SocketStream.Options) =>
@@ -323,7 +313,7 @@ const drains = (world: World) =>
 
 // All seeds ----------------------------------------------------------------------------------------------------------
 
-const perSeed = 500
+const seeds = seedsOf(200)
 
 const all = (program: Program) => () => Effect.forEach(seeds, (seed) => checkSeed(seed, program), { discard: true })
 
@@ -331,19 +321,19 @@ describe(`on a faulty network, for ${seeds.length} seeds`, () => {
   it.live(
     "an echo brings back every byte in order, or a beginning of them and an error; no handler outlives its connection",
     all(echoes()),
-    seeds.length * perSeed
+    patience(seeds)
   )
 
   it.live(
     "a line service under limits answers in order or with an error; all permits and places of the queue return",
     all(linesUnderLimits),
-    seeds.length * perSeed
+    patience(seeds)
   )
 
   it.live(
     "a server that stops reports every connection, keeps its time, and no cut answer looks like a whole one",
     all(drains),
-    seeds.length * perSeed
+    patience(seeds)
   )
 })
 

@@ -1,7 +1,6 @@
 /**
  * A server that is stopped at a random moment, on a faulty network, for many seeds: its report, its metrics and what its
- * peers saw must agree. `SIMULATION_SEEDS=5000` runs more of them, `SIMULATION_SEED=17` replays the one that a failure
- * names.
+ * peers saw must agree. `SIMULATION_SEED=17` replays the one that a failure names.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Clock from "effect/Clock"
@@ -18,7 +17,8 @@ import * as Server from "../../src/Server.ts"
 import * as ServerSocket from "../../src/ServerSocket.ts"
 import * as SocketStream from "../../src/SocketStream.ts"
 import { bytes, port80 } from "../utils/memory.ts"
-import { checkSeed, type Dice, type Requirements, seeds, type World } from "../utils/simulation.ts"
+import { checkSeed, type Dice, type Requirements, type World } from "../utils/simulation.ts"
+import { patience, seedsOf } from "../../../../test/utils/rounds.ts"
 
 const lingerTimeout = 2000
 
@@ -329,7 +329,7 @@ const stops = (isBad: boolean) => (world: World) =>
     assert.strictEqual(yield* MemoryNetwork.descriptors, 0)
   }).pipe(Effect.provideService(Metric.MetricRegistry, new Map()))
 
-const perSeed = 500
+const seeds = seedsOf(200)
 
 for (const [network, isBad] of [
   ["a slow network", false],
@@ -339,7 +339,7 @@ for (const [network, isBad] of [
     it.live(
       "the report of a stop, the metrics and what the peers saw agree",
       () => Effect.forEach(seeds, (seed) => checkSeed(seed, stops(isBad)), { discard: true }),
-      seeds.length * perSeed
+      patience(seeds)
     )
   })
 }

@@ -10,12 +10,6 @@ import * as MemoryNetwork from "../../src/MemoryNetwork.ts"
 import { layer } from "./memory.ts"
 import * as Simulation from "../../src/testing/Simulation.ts"
 
-/** `SIMULATION_SEEDS` says how many, `SIMULATION_SEED` replays one. */
-export const seeds: ReadonlyArray<number> =
-  process.env.SIMULATION_SEED === undefined
-    ? Array.from({ length: Number(process.env.SIMULATION_SEEDS ?? 200) }, (_, i) => i + 1)
-    : [Number(process.env.SIMULATION_SEED)]
-
 export class Dice {
   private readonly random: typeof Random.Random.Service
 

@@ -120,6 +120,11 @@ export interface ConnectionSnapshot {
   readonly remoteAddress: NetAddress.SocketAddress
   /** How long the server has had it, in milliseconds. */
   readonly age: number
+  /**
+   * For how long nothing has come from the peer, in milliseconds: since it came, if it has said nothing yet. What the server
+   * sends does not count.
+   */
+  readonly idleTime: number
   /** Bytes of the peer that have come so far. */
   readonly bytesRead: number
   /** Bytes that the kernel has taken so far. */
@@ -352,6 +357,7 @@ class Handle<R> implements Server {
           localAddress: stream.localAddress,
           remoteAddress: stream.remoteAddress,
           age: now - since,
+          idleTime: Math.round(stream.connection.timers.now() - stream.heardAt),
           bytesRead: stream.bytesRead,
           bytesWritten: stream.bytesWritten,
           isIdle: stream.isIdle,

@@ -63,6 +63,10 @@ describe("http09 serve --metrics", () => {
           assert.include(second, { bytesRead: 12 })
           assert.isAbove(Number(second.bytesWritten), 0)
           assert.isAbove(Number(first.age), Number(second.age))
+          // The first has said nothing since it came, the second something a while after.
+          assert.isAtMost(Math.abs(Number(first.age) - Number(first.idleTime)), 50)
+          assert.isAbove(Number(second.idleTime), 150)
+          assert.isAbove(Number(first.idleTime), Number(second.idleTime))
           for (const one of [first, second]) assert.strictEqual("worker" in one, workers.length > 0)
           server.child.kill("SIGQUIT")
           yield* server.ended

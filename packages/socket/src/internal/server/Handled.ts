@@ -44,12 +44,15 @@ export class Handled implements Owner<StreamState> {
   readonly since: number
   /** When its peer was last heard, on the server's clock; kept by the sweep. */
   lastHeard: number
+  /** How many bytes had come by then. */
+  bytesHeard: number
 
   constructor(stream: StreamState, server: Handling, now: number) {
     this.stream = stream
     this.server = server
     this.since = now
     this.lastHeard = now
+    this.bytesHeard = stream.bytesRead
     stream.handTo(this)
   }
 

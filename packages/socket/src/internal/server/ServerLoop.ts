@@ -322,8 +322,8 @@ export class ServerLoop<R> implements Taker, Handling {
       for (const handled of this.handled) {
         const { stream } = handled
         // Where somebody has said that they are at work, the peer may wait in silence for as long.
-        if (stream.hasReceived || stream.isBusy) {
-          stream.hasReceived = false
+        if (stream.bytesRead !== handled.bytesHeard || stream.isBusy) {
+          handled.bytesHeard = stream.bytesRead
           handled.lastHeard = now
         }
         if (now - handled.since >= this.maxAge || now - handled.lastHeard >= this.idleTimeout) handled.expire(now)

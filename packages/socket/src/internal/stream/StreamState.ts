@@ -98,8 +98,8 @@ export class StreamState implements ConnectionEvents {
   bytesRead = 0
   /** Bytes that the kernel has taken. */
   bytesWritten = 0
-  /** Whether the peer sent anything since a server last set this to `false`: how it tells silence. */
-  hasReceived = true
+  /** When bytes of the peer last came, on its transport's timers; from the start the start. */
+  heardAt: number
   /**
    * When the connection arrived, on its transport's timers, if it had to wait in a queue since: its first read counts
    * from there. Set by the queue, cleared by that read.
@@ -145,6 +145,7 @@ export class StreamState implements ConnectionEvents {
   constructor(connection: Connection, limits: StreamLimits) {
     this.connection = connection
     this.limits = limits
+    this.heardAt = connection.timers.now()
     connection.attach(this)
   }
 
@@ -259,7 +260,7 @@ export class StreamState implements ConnectionEvents {
 
   /** Counts bytes that have come, and drops them where nobody can want them any more. Whether somebody may. */
   private receive(count: number): boolean {
-    this.hasReceived = true
+    this.heardAt = this.connection.timers.now()
     this.bytesRead += count
     const { input, output, whole } = this.states
     if (input === "open") return true

@@ -814,6 +814,26 @@ export const copy: {
   (self: SocketStream, to: SocketStream): Effect.Effect<number, NetworkError>
 } = dual(2, (self: SocketStream, to: SocketStream) => copyStream(stateOf(self), stateOf(to)))
 
+/**
+ * Whether another exchange may begin on the stream, as far as this end knows: open both ways, nothing unread, and nobody
+ * waits for input. It looks and does no I/O. A peer whose end is still on its way cannot be seen.
+ *
+ * ```ts
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * import * as SocketPair from "@effect-sockets/socket/testing/SocketPair"
+ * import { Effect } from "effect"
+ * const program = Effect.gen(function* () {
+ *   const [client, server] = yield* SocketPair.make()
+ *   const before = SocketStream.isReusable(client)
+ *   yield* SocketStream.endWrite(server)
+ *   yield* Effect.sleep(1)
+ *   return [before, SocketStream.isReusable(client)]
+ * })
+ * await Effect.runPromise(Effect.scoped(program)) // => [true, false]
+ * ```
+ */
+export const isReusable = (self: SocketStream): boolean => stateOf(self).isReusable
+
 // Closing ------------------------------------------------------------------------------------------------------------
 
 /**

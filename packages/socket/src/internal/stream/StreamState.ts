@@ -92,6 +92,8 @@ export class StreamState implements ConnectionEvents {
    * rules of a server that count peers.
    */
   onLeave: (() => void) | undefined
+  /** Hears of the peer's FIN, before readers do. Set by a pool, whose streams nobody reads while they wait there. */
+  onFin: (() => void) | undefined
   /** The ends that a PROXY header names. Set by the server that read it; without it they are the connection's own. */
   proxied: ProxiedEnds | undefined
   /** Bytes of the peer that have come, read or not. */
@@ -294,6 +296,7 @@ export class StreamState implements ConnectionEvents {
   /** From the transport: the peer's FIN. */
   end(): void {
     this.step("fin")
+    this.onFin?.()
     this.takeTurn()
   }
 
@@ -418,6 +421,13 @@ export class StreamState implements ConnectionEvents {
       this.input.size === 0 &&
       this.output.size === 0
     )
+  }
+
+  /** Open both ways, nothing unread, and nobody waits for more: another exchange may begin. */
+  get isReusable(): boolean {
+    const { input, output, whole } = this.states
+    const isOpen = whole === "open" && input === "open" && output === "open"
+    return isOpen && this.input.size === 0 && this.readers.isEmpty
   }
 
   /** Whether somebody has said that they are at work. */

@@ -12,18 +12,15 @@
  * A connection that breaks fails the read or write that waits on it. If its handler is busy elsewhere, it is
  * interrupted: nobody waits for its answer, and its permit comes back.
  */
-import * as Cause from "effect/Cause"
 import type * as Config from "effect/Config"
 import * as Context from "effect/Context"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
 import { dual } from "effect/Function"
 import * as Layer from "effect/Layer"
-import * as NetAddress from "effect/net/NetAddress"
+import type * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
-import * as InvalidOption from "@effect-sockets/resolver/InvalidOption"
-import { closedError, isServerSocket, type ListeningPort, type ServerSocket } from "./internal/server/ListeningPort.ts"
+import { type ConnectionSnapshot, Handle, type Server } from "./internal/server/Handle.ts"
+import { isServerSocket, type ListeningPort, type ServerSocket } from "./internal/server/ListeningPort.ts"
 import { configured } from "./internal/server/ServerConfig.ts"
 import { type Report, ServerLoop } from "./internal/server/ServerLoop.ts"
 import { type Handler, type Options, problem } from "./internal/server/ServerOptions.ts"
@@ -32,108 +29,21 @@ import { make as makeError, type NetworkError } from "./NetworkError.ts"
 import { listen, type Options as ServerSocketOptions } from "./ServerSocket.ts"
 
 export type {
+  /** One connection of a running server, as it was at one moment. */
+  ConnectionSnapshot,
   /** What a server does with each connection. Its scope ends with the connection. */
   Handler,
   /** How connections are served. */
   Options,
   /** How the connections ended that were open when a server was stopped. */
-  Report
+  Report,
+  /** A running server. */
+  Server
 }
 export type {
   /** Why a connection was refused. */
   Refusal
 } from "./SocketMetrics.ts"
-
-/**
- * A running server.
- *
- * ```ts
- * import * as Resolver from "@effect-sockets/resolver/Resolver"
- * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
- * import * as Server from "@effect-sockets/socket/Server"
- * import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
- * import * as SocketStream from "@effect-sockets/socket/SocketStream"
- * import { Effect } from "effect"
- * const program = Effect.gen(function* () {
- *   const server: Server.Server = yield* Effect.flatMap(ServerSocket.listen(80), Server.start(SocketStream.readLine))
- *   yield* server.setMaxConnections(100)
- *   yield* SocketStream.open(server.address)
- *   yield* Effect.yieldNow
- *   return yield* server.connections
- * })
- * const scoped = program.pipe(Effect.scoped, Effect.provide([MemoryNetwork.layer(), Resolver.layerStatic({})]))
- * await Effect.runPromise(scoped) // => 1
- * ```
- */
-export interface Server {
-  readonly address: NetAddress.SocketAddress
-  /** Connections that are being handled now. */
-  readonly connections: Effect.Effect<number>
-  /**
-   * Changes `maxConnections`, to an integer of at least 1. Connections beyond a smaller bound go on; new ones wait for
-   * their end. **Errors**: `InvalidOption`.
-   */
-  readonly setMaxConnections: (maxConnections: number) => Effect.Effect<void, NetworkError>
-  /** The connections that are being handled now. */
-  readonly snapshot: Effect.Effect<ReadonlyArray<ConnectionSnapshot>>
-  /**
-   * Stops in order and tells how, as soon as no connection is in use any more; those that have sent FIN linger on, as long
-   * as the scope of the server or `drainTimeout` lets them. A second call gives the same report. **Interruption**: the
-   * stop goes on.
-   */
-  readonly stop: Effect.Effect<Report>
-  /**
-   * Stops at once, whatever `drainTimeout` is: every connection is reset, so that no peer takes its end for an orderly
-   * one. Handlers get a second to notice. It may end a `stop` that is under way.
-   */
-  readonly abort: Effect.Effect<Report>
-  /** Never succeeds; fails when the listener breaks, or with `Closed` when the server is stopped. */
-  readonly await: Effect.Effect<never, NetworkError>
-}
-
-/**
- * One connection of a running server, as it was at one moment.
- *
- * ```ts
- * import * as Resolver from "@effect-sockets/resolver/Resolver"
- * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
- * import * as Server from "@effect-sockets/socket/Server"
- * import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
- * import * as SocketStream from "@effect-sockets/socket/SocketStream"
- * import { Effect } from "effect"
- * import * as NetAddress from "effect/net/NetAddress"
- * const text = ({ bytesRead, remoteAddress }: Server.ConnectionSnapshot) =>
- *   `${bytesRead} bytes of ${NetAddress.formatSocketAddress(remoteAddress).split(":")[0]}`
- * const program = Effect.gen(function* () {
- *   const server = yield* Effect.flatMap(ServerSocket.listen(80), Server.start(SocketStream.readLine))
- *   const stream = yield* SocketStream.open(server.address)
- *   yield* SocketStream.write(stream, "half a line")
- *   yield* Effect.sleep("10 millis")
- *   return (yield* server.snapshot).map(text)
- * })
- * const scoped = program.pipe(Effect.scoped, Effect.provide([MemoryNetwork.layer(), Resolver.layerStatic({})]))
- * await Effect.runPromise(scoped) // => ["11 bytes of 127.0.0.1"]
- * ```
- */
-export interface ConnectionSnapshot {
-  readonly localAddress: NetAddress.SocketAddress
-  readonly remoteAddress: NetAddress.SocketAddress
-  /** How long the server has had it, in milliseconds. */
-  readonly age: number
-  /**
-   * For how long nothing has come from the peer, in milliseconds: since it came, if it has said nothing yet. What the server
-   * sends does not count.
-   */
-  readonly idleTime: number
-  /** Bytes of the peer that have come so far. */
-  readonly bytesRead: number
-  /** Bytes that the kernel has taken so far. */
-  readonly bytesWritten: number
-  /** Whether it is between two messages. */
-  readonly isIdle: boolean
-  /** `"open"`, or on which way to its end it is. */
-  readonly state: "open" | "upgrading" | "closing" | "lingering" | "gone" | "closed"
-}
 
 /** The server, unless an option cannot be meant. */
 const loop = <R>(
@@ -235,7 +145,7 @@ export const start: {
   Effect.fnUntraced(function* <R>(self: ServerSocket, handler: Handler<R>, options?: Options<R>) {
     const server = yield* loop(self, handler, options)
     const fiber = yield* Effect.forkScoped(server.run, { startImmediately: true })
-    return new Handle(self.address, server, fiber)
+    return new Handle(self, server, fiber)
   })
 )
 
@@ -331,67 +241,3 @@ export const layerConfig = <R = never>(
       layer(address, handler, options)
     )
   )
-
-class Handle<R> implements Server {
-  readonly address: NetAddress.SocketAddress
-  readonly connections: Effect.Effect<number>
-  readonly setMaxConnections: (maxConnections: number) => Effect.Effect<void, NetworkError>
-  readonly snapshot: Effect.Effect<ReadonlyArray<ConnectionSnapshot>>
-  readonly stop: Effect.Effect<Report>
-  readonly abort: Effect.Effect<Report>
-  readonly await: Effect.Effect<never, NetworkError>
-  readonly #server: ServerLoop<R>
-
-  constructor(address: NetAddress.SocketAddress, server: ServerLoop<R>, fiber: Fiber.Fiber<never, NetworkError>) {
-    this.address = address
-    this.#server = server
-    this.connections = Effect.sync(() => server.handled.size)
-    this.setMaxConnections = (maxConnections) => {
-      const invalid = InvalidOption.find({ maxConnections }, { maxConnections: InvalidOption.integer(1) })
-      return invalid === undefined ? server.resize(maxConnections) : Effect.fail(makeError("accept", address, invalid))
-    }
-    this.snapshot = Effect.clockWith((clock) =>
-      Effect.sync(() => {
-        const now = clock.currentTimeMillisUnsafe()
-        return Array.from(server.handled, ({ since, stream }) => ({
-          localAddress: stream.localAddress,
-          remoteAddress: stream.remoteAddress,
-          age: now - since,
-          idleTime: Math.round(stream.connection.timers.now() - stream.heardAt),
-          bytesRead: stream.bytesRead,
-          bytesWritten: stream.bytesWritten,
-          isIdle: stream.isIdle,
-          state: stream.state.whole
-        }))
-      })
-    )
-    this.stop = Effect.andThen(
-      Effect.sync(() => fiber.interruptUnsafe()),
-      Deferred.await(server.report)
-    )
-    this.abort = Effect.andThen(
-      Effect.sync(() => server.cutAll()),
-      this.stop
-    )
-    this.await = Effect.catchCauseIf(Fiber.join(fiber), Cause.hasInterruptsOnly, () =>
-      Effect.fail(closedError(address))
-    )
-  }
-
-  toString(): string {
-    return `Server(${NetAddress.formatSocketAddress(this.address)})`
-  }
-
-  toJSON(): unknown {
-    return {
-      _id: "Server",
-      address: NetAddress.formatSocketAddress(this.address),
-      state: this.#server.isStopping ? "stopping" : "serving",
-      connections: this.#server.handled.size
-    }
-  }
-
-  [Symbol.for("nodejs.util.inspect.custom")](): unknown {
-    return this.toJSON()
-  }
-}

@@ -9,22 +9,19 @@ import * as Cause from "effect/Cause"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
-import type * as NetAddress from "effect/net/NetAddress"
-import { inetAddressUnsafe, ipv4Loopback } from "effect/net/NetAddress"
+import * as NetAddress from "effect/net/NetAddress"
 import type * as Option from "effect/Option"
-import * as Result from "effect/Result"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as InvalidOption from "@effect-sockets/resolver/InvalidOption"
-import { AcceptQueue } from "./internal/server/AcceptQueue.ts"
-import { isServerSocket, ListeningPort, type ServerSocket } from "./internal/server/ListeningPort.ts"
-import { checks, limitsFrom, type Options as StreamOptions } from "./internal/stream/StreamOptions.ts"
-import { portProblem } from "./internal/port.ts"
+import type { HostInput, Resolver } from "@effect-sockets/resolver/Resolver"
+import { isServerSocket, type ListeningPort, type ServerSocket } from "./internal/server/ListeningPort.ts"
+import type { AddressTarget, HostTarget, Target } from "./internal/server/ListenTargets.ts"
+import { open, type Options } from "./internal/server/OpenPort.ts"
 import { withoutYield } from "./internal/withoutYield.ts"
-import { type Listener, type ListenOptions, Network } from "./Network.ts"
-import { make as makeError, type NetworkError, type Reason } from "./NetworkError.ts"
+import type { Network } from "./Network.ts"
+import { make as makeError, type NetworkError } from "./NetworkError.ts"
 import type { SocketStream } from "./SocketStream.ts"
-import type * as Tls from "./Tls.ts"
 
 export {
   /** Whether a value is a `ServerSocket`. */
@@ -32,36 +29,16 @@ export {
 }
 
 export type {
+  /** What can be listened on without a resolver: a port of 127.0.0.1, an address, or a descriptor that listens already. */
+  AddressTarget,
+  /** A port of a host: of all its addresses. */
+  HostTarget,
+  /** How a port is opened, and the limits of the streams that come from it. */
+  Options,
   /** An open port. */
-  ServerSocket
-}
-
-/**
- * How a port is opened, and the limits of the streams that come from it.
- *
- * ```ts
- * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
- * import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
- * import { Effect } from "effect"
- * const options: ServerSocket.Options = { queue: 100, queueTimeout: "5 seconds", readTimeout: "30 seconds" }
- * const program = Effect.map(ServerSocket.listen(80, options), String)
- * const scoped = program.pipe(Effect.scoped, Effect.provide(MemoryNetwork.layer()))
- * await Effect.runPromise(scoped) // => "ServerSocket(127.0.0.1:80)"
- * ```
- */
-export interface Options extends ListenOptions, StreamOptions {
-  /**
-   * Connections that wait to be accepted, at least 1. Each holds a descriptor. Default: a third of the network's capacity,
-   * at most 1024; a server takes what its own bound leaves.
-   */
-  readonly queue?: number | undefined
-  /** How long one may wait before it is refused. Default: as long as it takes. */
-  readonly queueTimeout?: Duration.Input | undefined
-  /**
-   * Serve under TLS. Connections are accepted while their handshake goes on, as `SocketStream.handshake` tells; one that
-   * fails or takes longer than `handshakeTimeout` ends only itself. `Unsupported` on a network without TLS.
-   */
-  readonly tls?: Tls.ServerOptions | undefined
+  ServerSocket,
+  /** What can be listened on. */
+  Target
 }
 
 /**
@@ -77,26 +54,13 @@ export type DescriptorOptions = Omit<Options, "reusePort" | "ipv6Only">
 
 const portOf = (self: ServerSocket): ListeningPort => self as ListeningPort
 
-/** Connections that wait, where nobody says how many: each needs a descriptor that no handler has then. */
-const defaultQueue = (capacity: number): number => Math.max(1, Math.min(1024, Math.floor(capacity / 3)))
-
-const listenAddress = (
-  target: number | NetAddress.SocketAddress
-): Effect.Effect<NetAddress.SocketAddress, NetworkError> =>
-  Effect.suspend(() => {
-    if (typeof target !== "number") return Effect.succeed(target)
-    const problem = portProblem(target, 0)
-    return problem === undefined
-      ? Effect.succeed(inetAddressUnsafe(ipv4Loopback, target))
-      : Effect.fail(makeError("listen", String(target), problem))
-  })
-
 /**
  * Opens a port until the scope closes. A number is a port of 127.0.0.1, with 0 for any free one: nothing is exposed to
- * the network unless an address says so.
+ * the network unless an address says so. With a host and a port it listens on all addresses of the host, as `listenAll`
+ * tells; `localhost` is both loopbacks.
  *
- * **Errors**: `AddressInUse`, `PermissionDenied` (a privileged port), `AddressNotAvailable`, `InvalidAddress`; `Tls` for
- * an identity that cannot be used.
+ * **Errors**: `AddressInUse`, `PermissionDenied` (a privileged port), `AddressNotAvailable`, `InvalidAddress`,
+ * `InvalidOption`; `Tls` for an identity that cannot be used; `Resolution` for a name.
  * **Interruption** leaves the port closed.
  *
  * ```ts
@@ -110,17 +74,72 @@ const listenAddress = (
  * error.message // => "listen 127.0.0.1:80: address already in use"
  * ```
  */
-export const listen = Effect.fnUntraced(function* (
-  target: number | NetAddress.SocketAddress,
-  options: Options = {}
-): Effect.fn.Return<ServerSocket, NetworkError, Network | Scope.Scope> {
-  const network = yield* Network
-  const address = yield* listenAddress(target)
-  return yield* open(network, address, options, {
-    first: (queue) => network.listen(address, queue, options),
-    again: (queue, opened) => network.listen(opened, queue, options)
-  })
-})
+export const listen: {
+  (
+    host: HostInput,
+    port: number,
+    options?: Options
+  ): Effect.Effect<ServerSocket, NetworkError, Network | Resolver | Scope.Scope>
+  (
+    target: number | NetAddress.SocketAddress,
+    options?: Options
+  ): Effect.Effect<ServerSocket, NetworkError, Network | Scope.Scope>
+} = (
+  target: HostInput | number | NetAddress.SocketAddress,
+  second?: number | Options,
+  third?: Options
+): Effect.Effect<ServerSocket, NetworkError, Network | Scope.Scope> =>
+  typeof second === "number" || !isAddressTarget(target)
+    ? // Its type says that a name needs a resolver.
+      (open([{ host: target as HostInput, port: second as number }], third) as Effect.Effect<
+        ServerSocket,
+        NetworkError,
+        Network | Scope.Scope
+      >)
+    : listenAll([target], second)
+
+const isAddressTarget = (target: unknown): target is number | NetAddress.SocketAddress =>
+  typeof target === "number" || NetAddress.isSocketAddress(target)
+
+/**
+ * Opens several addresses, ports and hosts until the scope closes, as one server socket: one queue, one `close`, one
+ * server with one set of bounds and one report. All are open, or none: the failure names the address.
+ *
+ * - Port 0 is a free port, the same one on all addresses that ask for it.
+ * - A host is all its addresses, and `localhost` both loopbacks, whatever the resolver says (RFC 6761, section 6.3). Of a
+ *   host, what a machine without IPv6 or IPv4 cannot have is left out; an address by itself must be there.
+ * - What comes twice is opened once. When one of them breaks, all are closed.
+ *
+ * Connections know where they came in: `localAddress`.
+ *
+ * **Errors**: as `listen` and `fromDescriptor`; `InvalidOption` for no target at all.
+ * **Interruption** leaves all of them closed.
+ *
+ * ```ts
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
+ * import { Effect } from "effect"
+ * import * as NetAddress from "effect/net/NetAddress"
+ * const admin = NetAddress.unixPathAddress("/run/admin.sock")
+ * const program = ServerSocket.listenAll([{ host: "localhost", port: 80 }, 8080, admin])
+ * const network = [MemoryNetwork.layer(), Resolver.layerStatic({})]
+ * const text = await Effect.runPromise(Effect.map(program, String).pipe(Effect.scoped, Effect.provide(network)))
+ * text // => "ServerSocket(127.0.0.1:80, [::1]:80, 127.0.0.1:8080, /run/admin.sock)"
+ * ```
+ */
+export const listenAll: {
+  (
+    targets: ReadonlyArray<AddressTarget>,
+    options?: Options
+  ): Effect.Effect<ServerSocket, NetworkError, Network | Scope.Scope>
+  (
+    targets: ReadonlyArray<Target>,
+    options?: Options
+  ): Effect.Effect<ServerSocket, NetworkError, Network | Resolver | Scope.Scope>
+} = (targets: ReadonlyArray<Target>, options?: Options) =>
+  // Without a name the resolver is not asked for.
+  open(targets, options) as Effect.Effect<ServerSocket, NetworkError, Network | Scope.Scope>
 
 /**
  * Takes a port that another process opened: the number of a descriptor that listens, TCP or Unix-domain, which this
@@ -129,7 +148,7 @@ export const listen = Effect.fnUntraced(function* (
  *
  * The descriptor is the scope's from here on, and of nobody else in this process: the scope closes it, and so does a
  * failure. The port itself goes on as long as another process has it; the file of a Unix-domain socket stays.
- * `suspend` closes the descriptor for good. What is bound and does not listen yet is made to. `backlog` counts for all
+ * `suspend` closes the descriptor for good. `listenAll` takes several of them. What is bound and does not listen yet is made to. `backlog` counts for all
  * that have the port.
  *
  * **Errors**: `InvalidAddress` for a number that is not open, not a socket, bound to no port, one that cannot listen, or
@@ -145,67 +164,10 @@ export const listen = Effect.fnUntraced(function* (
  * error.message // => "listen descriptor 1000000: invalid address: it is not open"
  * ```
  */
-export const fromDescriptor = Effect.fnUntraced(function* (
+export const fromDescriptor = (
   descriptor: number,
-  options: DescriptorOptions = {}
-): Effect.fn.Return<ServerSocket, NetworkError, Network | Scope.Scope> {
-  const network = yield* Network
-  const place = `descriptor ${descriptor}`
-  const { listenOn } = network
-  const fail = (detail: string) => makeError("listen", place, { _tag: "Unsupported", detail })
-  if (listenOn === undefined) return yield* fail("descriptors on this network")
-  return yield* open(network, place, options, {
-    first: (queue) => listenOn(descriptor, queue, options),
-    // Its number may be another's by now.
-    again: () => fail("a descriptor that was closed is not opened again")
-  })
-})
-
-/** How a listener is opened, and opened again after it was closed for a while. */
-interface Opening {
-  readonly first: (queue: AcceptQueue) => Effect.Effect<Listener, NetworkError, Scope.Scope>
-  readonly again: (
-    queue: AcceptQueue,
-    address: NetAddress.SocketAddress
-  ) => Effect.Effect<Listener, NetworkError, Scope.Scope>
-}
-
-const open = Effect.fnUntraced(function* (
-  network: Network["Service"],
-  place: NetAddress.SocketAddress | string,
-  options: Options,
-  { first, again }: Opening
-): Effect.fn.Return<ServerSocket, NetworkError, Scope.Scope> {
-  const scope = yield* Effect.scope
-  const reason = InvalidOption.find(options, { ...checks, ...queueChecks }) ?? tlsProblem(network, options.tls)
-  if (reason !== undefined) return yield* makeError("listen", place, reason)
-  const queue = new AcceptQueue({
-    capacity: options.queue ?? defaultQueue(network.capacity),
-    timeout: InvalidOption.toMillis(options.queueTimeout),
-    limits: limitsFrom(options),
-    tls: options.tls
-  })
-  // Released in reverse: first the port closes, then what still waits is reset.
-  yield* Scope.addFinalizer(
-    scope,
-    Effect.sync(() => queue.close(makeError("accept", place, { _tag: "Closed" })))
-  )
-  const listening = Scope.forkUnsafe(scope)
-  const listener = yield* Scope.provide(first(queue), listening)
-  const reopen = again(queue, listener.address)
-  const isQueueGiven = options.queue !== undefined
-  return new ListeningPort(listener, listening, { queue, isQueueGiven, capacity: network.capacity, reopen, scope })
-})
-
-const queueChecks = { queue: InvalidOption.integer(1), queueTimeout: InvalidOption.positiveDuration } as const
-
-/** Options that cannot be used must fail here, not at each connection. */
-const tlsProblem = (network: Network["Service"], tls: Tls.ServerOptions | undefined): Reason | undefined => {
-  if (tls === undefined) return undefined
-  return network.checkTls === undefined
-    ? { _tag: "Unsupported", detail: "TLS on this network" }
-    : Result.getOrUndefined(Result.flip(network.checkTls(tls)))
-}
+  options?: DescriptorOptions
+): Effect.Effect<ServerSocket, NetworkError, Network | Scope.Scope> => listenAll([{ descriptor }], options)
 
 /**
  * Waits for a connection and accepts it. The scope owns it: closed with success it ends with FIN, otherwise with RST.
@@ -309,7 +271,7 @@ export const connections = (self: ServerSocket): Stream.Stream<SocketStream, Net
   )
 
 /**
- * Closes the port for a while: new connections are refused by the system, those that wait can still be accepted. May be
+ * Closes the port for a while, on all its addresses: new connections are refused by the system, those that wait can still be accepted. May be
  * run again.
  *
  * **Interruption**: what has begun is done.
@@ -332,7 +294,7 @@ export const connections = (self: ServerSocket): Stream.Stream<SocketStream, Net
 export const suspend = (self: ServerSocket): Effect.Effect<void> => portOf(self).suspend
 
 /**
- * Opens a suspended port again, at the same address. May be run again.
+ * Opens a suspended port again, at the same addresses: all of them or none. May be run again.
  *
  * **Errors**: as `listen`; `Closed` after `close`.
  * **Interruption** leaves the port closed.
@@ -357,7 +319,7 @@ export const suspend = (self: ServerSocket): Effect.Effect<void> => portOf(self)
 export const resume = (self: ServerSocket): Effect.Effect<void, NetworkError> => portOf(self).resume
 
 /**
- * Closes the port: new connections are refused, waiting ones are reset, accepted ones live on. May be run again.
+ * Closes the port, on all its addresses: new connections are refused, waiting ones are reset, accepted ones live on. May be run again.
  *
  * **Interruption**: what has begun is done; a second call does the rest.
  *

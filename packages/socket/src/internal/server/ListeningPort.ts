@@ -1,4 +1,4 @@
-/** An open port: its listener, which can be closed and opened again, and the queue behind it. */
+/** An open port, on one address or several: its listeners, which can be closed and opened again, and the queue behind them. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as NetAddress from "effect/net/NetAddress"
@@ -28,14 +28,21 @@ const TypeId = "~@effect-sockets/socket/ServerSocket" as const
  */
 export interface ServerSocket {
   readonly [TypeId]: typeof TypeId
-  /** The address that was opened, with the port that the system chose where 0 was asked for. */
+  /**
+   * The address that was opened, with the port that the system chose where 0 was asked for. Of several it is the first, by
+   * which errors and metrics name the whole.
+   */
   readonly address: NetAddress.SocketAddress
+  /** All addresses that were opened: one, unless it listens on a name or on several targets. */
+  readonly addresses: ReadonlyArray<NetAddress.SocketAddress>
   /**
    * The number of its descriptor, for another process that shall serve the same port: the system keeps one queue of
    * connections for all that have it. None while it is closed, where the network has no descriptors, and where Node does
-   * not tell: before 26.4, and of Unix-domain sockets that it opened.
+   * not tell: before 26.4, and of Unix-domain sockets that it opened. Of several addresses it is the first one's.
    */
   readonly descriptor: number | undefined
+  /** As `descriptor`, for each of `addresses`. */
+  readonly descriptors: ReadonlyArray<number | undefined>
   /** Connections that were reset before anybody accepted them, so far. */
   readonly refused: number
 }
@@ -60,8 +67,8 @@ interface Parts {
   readonly isQueueGiven: boolean
   /** The network's capacity. */
   readonly capacity: number
-  /** Opens the port again, in the scope that it is given. */
-  readonly reopen: Effect.Effect<Listener, NetworkError, Scope.Scope>
+  /** Opens all addresses again, in the scope that it is given. */
+  readonly reopen: Effect.Effect<ReadonlyArray<Listener>, NetworkError, Scope.Scope>
   /** The scope of the whole. */
   readonly scope: Scope.Scope
 }
@@ -69,16 +76,19 @@ interface Parts {
 export class ListeningPort implements ServerSocket {
   readonly [TypeId] = TypeId
   readonly address: NetAddress.SocketAddress
+  readonly addresses: ReadonlyArray<NetAddress.SocketAddress>
   readonly parts: Parts
-  /** The scope of the listener, while the port is open. */
+  /** The scope of the listeners, while the port is open. */
   private listening: Scope.Closeable | undefined
-  private listener: Listener
+  /** One for each address. */
+  private listeners: ReadonlyArray<Listener>
   /** One change at a time: a port that is being opened cannot be closed yet. */
   private readonly turn = Semaphore.makeUnsafe(1)
 
-  constructor(listener: Listener, listening: Scope.Closeable, parts: Parts) {
-    this.address = listener.address
-    this.listener = listener
+  constructor(listeners: ReadonlyArray<Listener>, listening: Scope.Closeable, parts: Parts) {
+    this.addresses = listeners.map(({ address }) => address)
+    this.address = this.addresses[0]
+    this.listeners = listeners
     this.listening = listening
     this.parts = parts
   }
@@ -88,7 +98,11 @@ export class ListeningPort implements ServerSocket {
   }
 
   get descriptor(): number | undefined {
-    return this.listening === undefined ? undefined : this.listener.descriptor
+    return this.descriptors[0]
+  }
+
+  get descriptors(): ReadonlyArray<number | undefined> {
+    return this.listeners.map(({ descriptor }) => (this.listening === undefined ? undefined : descriptor))
   }
 
   get refused(): number {
@@ -96,13 +110,14 @@ export class ListeningPort implements ServerSocket {
   }
 
   toString(): string {
-    return `ServerSocket(${NetAddress.formatSocketAddress(this.address)})`
+    return `ServerSocket(${this.addresses.map(NetAddress.formatSocketAddress).join(", ")})`
   }
 
   toJSON(): unknown {
     return {
       _id: "ServerSocket",
       address: NetAddress.formatSocketAddress(this.address),
+      ...(this.addresses.length > 1 && { addresses: this.addresses.map(NetAddress.formatSocketAddress) }),
       state: this.queue.failure !== undefined ? "closed" : this.listening === undefined ? "suspended" : "open",
       waiting: this.queue.size,
       refused: this.refused
@@ -132,8 +147,8 @@ export class ListeningPort implements ServerSocket {
       this.listening = listening
       return restore(Scope.provide(this.parts.reopen, listening)).pipe(
         Effect.onError(() => this.closePort),
-        Effect.map((listener) => {
-          this.listener = listener
+        Effect.map((listeners) => {
+          this.listeners = listeners
         })
       )
     })

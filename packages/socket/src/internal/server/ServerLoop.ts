@@ -287,7 +287,7 @@ export class ServerLoop<R> implements Taker, Handling {
   onRefused(stream: StreamState, refusal: SocketMetrics.Refusal): void {
     this.metrics.refusedFor[refusal].updateUnsafe(1, this.context)
     const { onRefused } = this.options
-    if (onRefused !== undefined) this.call(() => onRefused(stream.remoteAddress, refusal))
+    if (onRefused !== undefined) this.call(() => onRefused(stream.remoteAddress, refusal, stream.localAddress))
   }
 
   onDefect(cause: unknown, stream: StreamState | undefined): void {

@@ -61,10 +61,16 @@ export interface Options<R = never> extends StreamOptions, Rules {
    */
   readonly onError?: ((cause: Cause.Cause<unknown>, stream: SocketStream) => Effect.Effect<void, never, R>) | undefined
   /**
-   * Hears who was refused and why. Default: refusals are only counted (`SocketMetrics`). If it throws or dies, that is
-   * logged.
+   * Hears who was refused and why, and at which of the server's addresses. Default: refusals are only counted
+   * (`SocketMetrics`). If it throws or dies, that is logged.
    */
-  readonly onRefused?: ((peer: NetAddress.SocketAddress, refusal: Refusal) => Effect.Effect<void, never, R>) | undefined
+  readonly onRefused?:
+    | ((
+        peer: NetAddress.SocketAddress,
+        refusal: Refusal,
+        localAddress: NetAddress.SocketAddress
+      ) => Effect.Effect<void, never, R>)
+    | undefined
 }
 
 const checks = {

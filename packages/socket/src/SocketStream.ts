@@ -11,7 +11,6 @@
 import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
-import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import * as NetAddress from "effect/net/NetAddress"
@@ -103,11 +102,6 @@ const stateOf = (self: SocketStream): StreamState => self as StreamState
 export interface OpenOptions extends Options, RaceOptions {
   /** Take a TLS handshake on the new connection, as its client. `servername` is the host unless it says otherwise. */
   readonly tls?: Tls.ClientOptions | undefined
-  /**
-   * How long the connection may last, counted from when it is made. Then it is reset, and what waits fails with
-   * `TimedOut`. Default: for ever. For a server it is `maxAge`.
-   */
-  readonly maxAge?: Duration.Input | undefined
 }
 
 /**
@@ -161,17 +155,18 @@ const opening = (
   target: Target,
   options: OpenOptions
 ): Effect.Effect<SocketStream, NetworkError, Network | Resolver | Scope.Scope> => {
-  const opened = Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(connect(target, options, restore), (state) => {
-      state.expireAfter(InvalidOption.toMillis(options.maxAge))
-      const stream = Effect.flatMap(Effect.scope, (scope) => scoped(state, scope))
-      if (options.tls === undefined) return stream
-      const host = "host" in target && typeof target.host === "string" ? target.host : undefined
-      const tls = { ...options.tls, servername: options.tls.servername ?? host }
-      return Effect.tap(stream, (stream) => restore(upgradeTls(stream, { side: "client", options: tls })))
-    })
-  )
+  const opened = options.tls === undefined ? connect(target, options) : openingTls(target, options, options.tls)
   return Effect.withFiber((fiber) => (spans.isTraced(fiber.context) ? spans.open(target, opened) : opened))
+}
+
+const openingTls = (target: Target, options: OpenOptions, tls: Tls.ClientOptions) => {
+  const host = "host" in target && typeof target.host === "string" ? target.host : undefined
+  const client = { ...tls, servername: tls.servername ?? host }
+  return Effect.uninterruptibleMask((restore) =>
+    Effect.tap(restore(connect(target, options)), (stream) =>
+      restore(upgradeTls(stream, { side: "client", options: client }))
+    )
+  )
 }
 
 /**

@@ -9,18 +9,22 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as InvalidOption from "@effect-sockets/resolver/InvalidOption"
 import { type HostInput, parseHost, Resolver } from "@effect-sockets/resolver/Resolver"
 import type { ResolverError } from "@effect-sockets/resolver/ResolverError"
 import type { Connection } from "../../Connection.ts"
-import { type ConnectOptions, Network } from "../../Network.ts"
+import { type ConnectOptions, type DialEvents, Network } from "../../Network.ts"
 import { make as makeError, type NetworkError, type Reason } from "../../NetworkError.ts"
 import { portProblem } from "../port.ts"
 import { client as metrics } from "../../SocketMetrics.ts"
 import { AttemptSpan, isTraced } from "../spans.ts"
+import { none } from "../stream/lists.ts"
+import { scoped } from "../stream/scoped.ts"
 import { checks as streamChecks, limitsFrom, type Options } from "../stream/StreamOptions.ts"
 import { StreamState } from "../stream/StreamState.ts"
+import { withoutYield } from "../withoutYield.ts"
 import { label, type Target } from "./Target.ts"
 
 /** How the connection to a host is made. */
@@ -29,6 +33,11 @@ export interface RaceOptions extends ConnectOptions {
   readonly connectTimeout?: Duration.Input | undefined
   /** How long an attempt has the field to itself. Default 250 ms, as RFC 8305, section 5, recommends. */
   readonly attemptDelay?: Duration.Input | undefined
+  /**
+   * How long the connection may last, counted from when it is made. Then it is reset, and what waits fails with
+   * `TimedOut`. Default: for ever. For a server it is `maxAge`.
+   */
+  readonly maxAge?: Duration.Input | undefined
 }
 
 const checks = {
@@ -43,13 +52,66 @@ const defaultDelay = 250
 /** How long IPv6 may still come when IPv4 was faster (RFC 8305, section 3). */
 const resolutionDelay = 50
 
-interface Attempt {
+/** One attempt to connect, as the race keeps it. */
+class Attempt implements DialEvents {
+  private readonly race: Race
   readonly address: NetAddress.SocketAddress
+  private readonly span: AttemptSpan | undefined
+  private isSettled = false
   /** Why it failed, or what holds it up. */
   error: NetworkError | undefined
-  /** Gives the attempt up, while it is under way. */
-  cancel: (() => void) | undefined
-  readonly span: AttemptSpan | undefined
+  private dialed: (() => void) | undefined
+
+  constructor(race: Race, address: NetAddress.SocketAddress, span: AttemptSpan | undefined) {
+    this.race = race
+    this.address = address
+    this.span = span
+  }
+
+  /** Whether it is under way. */
+  start(network: Network["Service"], options: ConnectOptions): boolean {
+    const cancel = network.dial(this.address, options, this)
+    if (!this.isSettled) this.dialed = cancel
+    return !this.isSettled
+  }
+
+  private settle(): void {
+    if (this.isSettled) return
+    this.isSettled = true
+    this.dialed = undefined
+    this.race.settled()
+  }
+
+  connected(connection: Connection): void {
+    this.settle()
+    this.span?.connected(connection)
+    this.race.win(connection)
+  }
+
+  failed(error: NetworkError): void {
+    this.settle()
+    this.span?.failed(Cause.fail(error))
+    this.error = error
+    this.race.lost(this, error)
+  }
+
+  delayed(error: NetworkError): void {
+    this.error = error
+  }
+
+  defect(cause: unknown): void {
+    this.settle()
+    this.span?.failed(Cause.die(cause))
+    this.race.end(Effect.die(cause))
+  }
+
+  /** Gives it up, if it is under way. */
+  cancel(): void {
+    if (this.dialed === undefined) return
+    this.dialed()
+    this.dialed = undefined
+    this.span?.failed(Cause.interrupt())
+  }
 }
 
 /** Takes from both in turn, from `first` first. */
@@ -62,23 +124,24 @@ const interleave = <A>(first: ReadonlyArray<A>, second: ReadonlyArray<A>): Array
   return all
 }
 
+/** What a race ends with: an effect for the fiber that waits. */
+type Outcome = Effect.Effect<StreamState, NetworkError>
+
 class Race {
   private readonly network: Network["Service"]
   private readonly target: Target
-  private readonly context: Context.Context<Network>
+  private readonly context: Context.Context<Network | Scope.Scope>
   private readonly isTraced: boolean
   private readonly options: RaceOptions & Options
-  private readonly resume: (outcome: Effect.Effect<StreamState, NetworkError>) => void
+  private readonly resume: (outcome: Outcome) => void
   private readonly attempts: Array<Attempt> = []
-  private untried: Array<NetAddress.SocketAddress> = []
+  private untried: Array<NetAddress.SocketAddress> = none
   private underWay = 0
   /** Whether more addresses may come. */
   private isResolving = true
   /** Whether the first attempt still waits for the other family. */
   private isHeldBack = false
   private isOver = false
-  /** The winner, from the moment at which there is one. */
-  stream: StreamState | undefined
   private disarm: (() => void) | undefined
   private readonly disarmTotal: () => void
   /** When it began, on the network's timers. */
@@ -87,10 +150,10 @@ class Race {
   private stopResolving: (() => void) | undefined
 
   constructor(
-    context: Context.Context<Network>,
+    context: Context.Context<Network | Scope.Scope>,
     target: Target,
     options: RaceOptions & Options,
-    resume: (outcome: Effect.Effect<StreamState, NetworkError>) => void
+    resume: (outcome: Outcome) => void
   ) {
     const network = (this.network = Context.get(context, Network))
     this.context = context
@@ -106,8 +169,7 @@ class Race {
   /** All addresses are known: it is one. */
   runAt(address: NetAddress.SocketAddress): void {
     this.isResolving = false
-    this.untried = [address]
-    this.startNext()
+    this.tryAt(address)
   }
 
   /** The addresses come from the resolver, family by family. */
@@ -162,46 +224,29 @@ class Race {
     this.disarm?.()
     this.disarm = undefined
     const address = this.untried.shift()
-    if (address === undefined) return
+    if (address !== undefined) this.tryAt(address)
+  }
+
+  private tryAt(address: NetAddress.SocketAddress): void {
     const span = this.isTraced ? new AttemptSpan(this.context, this.target, address) : undefined
-    const attempt: Attempt = { address, error: undefined, cancel: undefined, span }
+    const attempt = new Attempt(this, address, span)
     this.attempts.push(attempt)
     this.underWay++
     metrics.attempts.updateUnsafe(1, this.context)
-    let isSettled = false
-    const settle = (): void => {
-      isSettled = true
-      attempt.cancel = undefined
-      this.underWay--
-    }
-    const cancel = this.network.dial(address, this.options, {
-      connected: (connection) => {
-        settle()
-        span?.connected(connection)
-        this.win(connection)
-      },
-      failed: (error) => {
-        settle()
-        span?.failed(Cause.fail(error))
-        metrics.attemptsFailedFor[error.reason._tag].updateUnsafe(1, this.context)
-        attempt.error = error
-        // An earlier one leaves the field to those that came after it.
-        if (this.attempts.at(-1) === attempt && this.untried.length > 0 && !this.isOver) this.startNext()
-        else this.goOn()
-      },
-      delayed: (error) => {
-        attempt.error = error
-      },
-      defect: (cause) => {
-        if (!isSettled) settle()
-        span?.failed(Cause.die(cause))
-        this.end(Effect.die(cause))
-      }
-    })
-    if (isSettled) return
-    attempt.cancel = cancel
-    if (this.untried.length > 0 || this.isResolving)
+    if (attempt.start(this.network, this.options) && (this.untried.length > 0 || this.isResolving))
       this.arm(InvalidOption.toMillis(this.options.attemptDelay, defaultDelay))
+  }
+
+  /** An attempt has come to its end. */
+  settled(): void {
+    this.underWay--
+  }
+
+  /** An attempt failed. An earlier one leaves the field to those that came after it. */
+  lost(attempt: Attempt, error: NetworkError): void {
+    metrics.attemptsFailedFor[error.reason._tag].updateUnsafe(1, this.context)
+    if (this.attempts.at(-1) === attempt && this.untried.length > 0 && !this.isOver) this.startNext()
+    else this.goOn()
   }
 
   private arm(millis: number): void {
@@ -213,12 +258,13 @@ class Race {
     })
   }
 
-  private win(connection: Connection): void {
+  /** The first connection is the race's, and from here on the scope's. */
+  win(connection: Connection): void {
     if (this.isOver) return connection.destroy()
     const stream = new StreamState(connection, limitsFrom(this.options))
-    this.stream = stream
+    if (this.options.maxAge !== undefined) stream.expireAfter(InvalidOption.toMillis(this.options.maxAge))
     metrics.openTime.updateUnsafe((this.network.timers.now() - this.since) / 1000, this.context)
-    this.end(Effect.succeed(stream))
+    this.end(scoped(stream, Context.get(this.context, Scope.Scope)))
   }
 
   private fail(reason: Reason): void {
@@ -227,7 +273,7 @@ class Race {
     this.end(Effect.fail(makeError("open", label(this.target), reason, attempts)))
   }
 
-  private end(outcome: Effect.Effect<StreamState, NetworkError>): void {
+  end(outcome: Outcome): void {
     if (this.isOver) return
     this.stop()
     this.resume(outcome)
@@ -239,11 +285,7 @@ class Race {
     this.disarm?.()
     this.disarmTotal()
     this.stopResolving?.()
-    for (const { cancel, span } of this.attempts) {
-      if (cancel === undefined) continue
-      cancel()
-      span?.failed(Cause.interrupt())
-    }
+    for (const attempt of this.attempts) attempt.cancel()
   }
 }
 
@@ -263,31 +305,25 @@ const literal = (target: Target): NetAddress.SocketAddress | undefined => {
 }
 
 /**
- * A stream over one connection to the target. The caller owns it, from the moment at which this effect succeeds; `restore`
- * is that of the uninterruptible region that it runs in.
+ * A stream over one connection to the target, which the scope owns.
  *
- * **Interruption** closes every attempt.
+ * **Interruption** closes every attempt. The fiber's turn lasts from the victory to its news, so that nobody can be
+ * interrupted with a connection that nobody takes.
  */
 export const connect = (
   target: Target,
-  options: RaceOptions & Options,
-  restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-): Effect.Effect<StreamState, NetworkError, Network | Resolver> =>
-  Effect.contextWith((context: Context.Context<Network | Resolver>) => {
+  options: RaceOptions & Options
+): Effect.Effect<StreamState, NetworkError, Network | Resolver | Scope.Scope> =>
+  Effect.contextWith((context: Context.Context<Network | Resolver | Scope.Scope>) => {
     const reason = problem(target, options)
     if (reason !== undefined) return Effect.fail(makeError("open", label(target), reason))
-    let race: Race | undefined
-    const won = Effect.callback<StreamState, NetworkError>((resume) => {
-      const current = (race = new Race(context, target, options, resume))
-      const address = literal(target)
-      if (address !== undefined) current.runAt(address)
-      else if (!NetAddress.isSocketAddress(target)) current.runFor(target.host, target.port, context)
-      return Effect.sync(() => current.stop())
-    })
-    // Who is interrupted between the victory and its news has a connection that nobody will take.
-    return Effect.onExit(restore(won), (exit) =>
-      Effect.sync(() => {
-        if (Exit.isFailure(exit)) race?.stream?.abort()
+    return withoutYield((late) =>
+      Effect.callback<StreamState, NetworkError>((resume) => {
+        const race = new Race(context, target, options, (outcome) => resume(late(outcome)))
+        const address = literal(target)
+        if (address !== undefined) race.runAt(address)
+        else if (!NetAddress.isSocketAddress(target)) race.runFor(target.host, target.port, context)
+        return Effect.sync(() => race.stop())
       })
     )
   })

@@ -43,6 +43,7 @@ export const scoped = (stream: StreamState, scope: Scope.Scope): Effect.Effect<S
         if (Exit.isSuccess(exit)) stream.beginClose()
         else stream.abort()
         if (earliest !== stream) return Effect.void
+        if (streams.size === 1) return stream.awaitGone()
         return Effect.forEach(Array.from(streams), (each) => each.awaitGone(), { discard: true })
       })
     return Effect.as(Scope.addFinalizerExit(own, release), stream)

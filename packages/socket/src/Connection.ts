@@ -134,8 +134,11 @@ export interface Connection {
    * from one that has stopped. Left out by transports that cannot see it: then a whole write counts as one step.
    */
   sentBytes?(): number
-  /** Ends the output (FIN). Called when all that was written is in the kernel. The connection closes by itself once both sides ended. */
-  end(): void
+  /**
+   * Ends the output (FIN). Called when all that was written is in the kernel. The connection closes by itself once both
+   * sides ended. Gives `true` where nothing is left to wait for: `closed` follows at once.
+   */
+  end(): boolean | void
   /** Gives the descriptor back now; `closed` follows. The peer sees FIN, or RST if it sent what nobody read. */
   destroy(): void
   /** Cuts the connection so that the peer sees an error (RST), and gives the descriptor back; `closed` follows. */

@@ -5,6 +5,7 @@ import * as NetAddress from "effect/net/NetAddress"
 import * as Net from "node:net"
 import type { ConnectionEvents } from "../../src/Connection.ts"
 import { NodeConnection } from "../../src/internal/node/NodeConnection.ts"
+import { PlainConnection } from "../../src/internal/node/NodeTls.ts"
 import * as ServerSocket from "../../src/ServerSocket.ts"
 import * as SocketStream from "../../src/SocketStream.ts"
 import { live, pair, portOf } from "../utils/live.ts"
@@ -76,6 +77,30 @@ describe("what a connection reports", () => {
       yield* until(() => socket.closed)
       assert.deepStrictEqual(heard, ["borrow 5", "end", "closed in order"])
       assert.strictEqual(peer.size, 7)
+    })
+  )
+
+  live(
+    "at once that it closes, where it ends its output after the peer's, and the peer still gets all of it",
+    Effect.gen(function* () {
+      const server = yield* plainServer()
+      const socket = Net.connect({ port: server.port, host: "127.0.0.1", allowHalfOpen: true })
+      yield* Effect.callback<void>((resume) => void socket.once("connect", () => resume(Effect.void)))
+      const connection = new PlainConnection(socket)
+      yield* until(() => server.peers.length === 1)
+      const [peer] = server.peers
+      const [events, heard] = recorder()
+      connection.attach(events)
+      peer.socket.pause()
+      peer.socket.end()
+      yield* until(() => heard.includes("end"))
+      assert.isTrue(connection.write([new Uint8Array(100_000)]))
+      assert.isTrue(connection.end())
+      yield* until(() => heard.length > 1)
+      assert.deepStrictEqual(heard, ["end", "closed in order"])
+      peer.socket.resume()
+      yield* until(() => peer.ended)
+      assert.strictEqual(peer.size, 100_000)
     })
   )
 

@@ -170,7 +170,7 @@ export class NodeConnection implements Connection, Timers {
     return handle ? handle.bytesWritten - handle.writeQueueSize : 0
   }
 
-  end(): void {
+  end(): boolean | void {
     halfOpen.forget(this)
     this.socket.end()
   }

@@ -617,14 +617,15 @@ export class StreamState implements ConnectionEvents {
 
   private sendFin(): void {
     this.step("finSent")
-    this.connection.end()
-    if (this.states.whole === "closing") this.linger()
+    const isLast = this.connection.end() === true
+    if (this.states.whole === "closing") this.linger(isLast)
     this.owner.onFinSent(this)
   }
 
-  /** A bounded wait for the peer's FIN. */
-  private linger(): void {
+  /** A bounded wait for the peer's FIN, unless the transport has nothing to wait for. */
+  private linger(isLast = false): void {
     this.step("linger")
+    if (isLast) return
     const { lingerTimeout } = this.limits
     if (lingerTimeout === 0) return this.connection.destroy()
     const { timers } = this.connection
@@ -656,6 +657,7 @@ export class StreamState implements ConnectionEvents {
 
   /** Resolves when the descriptor is gone. */
   awaitGone(): Effect.Effect<void> {
+    if (this.gone) return Effect.void
     return Effect.callback<void>((resume) => {
       if (this.gone) return resume(Effect.void)
       const closer = (): void => resume(Effect.void)

@@ -52,8 +52,8 @@ class Attempt {
         ? Net.connect({ path: address.path, allowHalfOpen: true })
         : Net.connect({
             ...atStart(options),
-            ...(options.localAddress === undefined ? {} : { localAddress: NetAddress.formatIp(options.localAddress) }),
-            ...(options.localPort === undefined ? {} : { localPort: options.localPort }),
+            localAddress: options.localAddress && NetAddress.formatIp(options.localAddress),
+            localPort: options.localPort,
             host: nativeHost(address),
             port: address.port,
             allowHalfOpen: true
@@ -70,10 +70,8 @@ class Attempt {
     const socket = this.release()
     if (socket === undefined) return
     const { address } = this
-    // From here on it is the connection that hears of errors.
     const isPath = address._tag === "UnixPathAddress"
     const connection = new PlainConnection(socket, { local: isPath ? unnamed : undefined, remote: address })
-    socket.off("error", onError)
     if (!isPath && hasMore(this.options)) apply(socket, this.options)
     deliver(connection, this.events)
   }
@@ -108,13 +106,15 @@ class Attempt {
     )
   }
 
-  /** The socket of the attempt that is under way, which is then no longer the attempt's. */
+  /**
+   * The socket of the attempt that is under way, which is then no longer the attempt's. Its listeners stay, and find no
+   * attempt: to take them away costs more.
+   */
   private release(): DialingSocket | undefined {
     const { socket } = this
     this.socket = undefined
     if (socket === undefined) return undefined
     socket[dialing] = undefined
-    socket.off("connect", onConnect)
     return socket
   }
 

@@ -30,7 +30,8 @@ export const atStart = (options: SocketOptions) => {
   const idle = toMillis(options.keepAlive)
   return {
     noDelay: options.noDelay ?? true,
-    ...(idle === Infinity ? {} : { keepAlive: true, keepAliveInitialDelay: seconds(idle) })
+    keepAlive: idle !== Infinity,
+    keepAliveInitialDelay: idle === Infinity ? 0 : seconds(idle)
   }
 }
 

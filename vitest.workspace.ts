@@ -3,6 +3,7 @@ import * as os from "node:os"
 import * as path from "node:path"
 import { defineConfig } from "vitest/config"
 import { isLong } from "./test/utils/rounds.ts"
+import SkippedReporter from "./test/utils/SkippedReporter.ts"
 
 const roots = ["packages/ipaddr", "packages/resolver", "packages/socket", "packages/http09", "examples", "docs"]
 
@@ -18,6 +19,7 @@ export default defineConfig({
   test: {
     // What a test prints is of interest when it fails.
     silent: "passed-only",
+    reporters: ["default", new SkippedReporter()],
     projects: roots
       .map((root) => ({ root, include: isLong ? repeating(root) : ["**/*.test.ts"] }))
       .filter(({ include }) => include.length > 0)

@@ -10,8 +10,9 @@ import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
 import * as TestClock from "effect/testing/TestClock"
-import { execFile, spawnSync } from "node:child_process"
+import { execFile } from "node:child_process"
 import { promisify } from "node:util"
+import { has } from "../../../test/utils/programs.ts"
 import { serve } from "../RedisServer.ts"
 import { command } from "../Resp.ts"
 
@@ -92,10 +93,7 @@ describe("the server, in memory", () => {
   )
 })
 
-const isInstalled = spawnSync("redis-benchmark", ["--version"]).status === 0
-const note = isInstalled ? "" : " (skipped: redis-tools is not installed)"
-
-describe.skipIf(!isInstalled)(`the server, asked by Redis's own programs${note}`, () => {
+describe.skipIf(!has("redis-benchmark"))("the server, asked by Redis's own programs (needs redis-benchmark)", () => {
   const run = (program: string, ...args: ReadonlyArray<string>) =>
     Effect.promise(() => promisify(execFile)(program, args, { timeout: 60_000 })).pipe(
       Effect.map(({ stdout }) => stdout.trim())

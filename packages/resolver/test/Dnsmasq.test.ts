@@ -4,6 +4,7 @@ import * as Layer from "effect/Layer"
 import * as Hostent from "../src/Hostent.ts"
 import * as NodeResolver from "../src/NodeResolver.ts"
 import * as Resolver from "../src/Resolver.ts"
+import { has } from "../../../test/utils/programs.ts"
 import * as Dnsmasq from "./utils/dnsmasq.ts"
 import * as System from "./utils/system.ts"
 
@@ -24,7 +25,7 @@ const layer = Layer.unwrap(
 const show = (host: string) => Effect.map(Resolver.resolveHostIpaddr(host), Hostent.format)
 
 // Needs dnsmasq (Debian: dnsmasq-base).
-describe.skipIf(!Dnsmasq.isInstalled)("layerDns against dnsmasq", () => {
+describe.skipIf(!has("dnsmasq"))("layerDns against dnsmasq (needs dnsmasq)", () => {
   it.live("follows an alias to the canonical name, with the addresses of both families", () =>
     Effect.gen(function* () {
       const found = yield* Resolver.resolveHostIpaddr("www.example")

@@ -169,7 +169,7 @@ describe("layer, errors", () => {
 })
 
 // Needs user, mount and network namespaces (Linux, unprivileged or root) and ip (Debian: iproute2).
-describe.skipIf(!System.canMount)("layer, on a system with these files", () => {
+describe.skipIf(!System.canMount)("layer, on a system with these files (needs namespaces)", () => {
   const files: System.SystemFiles = {
     hosts: `127.0.0.1 localhost
 192.0.2.7 db.example db database

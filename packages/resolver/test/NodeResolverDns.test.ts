@@ -687,7 +687,7 @@ describe("layerDns, interruption and release", () => {
   )
 })
 
-describe.skipIf(!fs.existsSync("/proc/self/fd"))("layerDns, descriptors", () => {
+describe.skipIf(!fs.existsSync("/proc/self/fd"))("layerDns, descriptors (needs /proc)", () => {
   const open = () => fs.readdirSync("/proc/self/fd").length
 
   it.live.each([7, 20, 2048])(

@@ -56,11 +56,14 @@ describe("resolver", () => {
     assert.strictEqual(stderr, "")
   })
 
-  it.skipIf(!fs.existsSync("/dev/full")).each(["localhost", "--help"])("%s into a full device is an error", (args) => {
-    const { status, stderr } = System.commandLine(`${args} > /dev/full`)
-    assert.match(stderr, /^resolver: write: ENOSPC.*\n$/)
-    assert.strictEqual(status, 1)
-  })
+  it.skipIf(!fs.existsSync("/dev/full")).each(["localhost", "--help"])(
+    "%s into a full device is an error (needs /dev/full)",
+    (args) => {
+      const { status, stderr } = System.commandLine(`${args} > /dev/full`)
+      assert.match(stderr, /^resolver: write: ENOSPC.*\n$/)
+      assert.strictEqual(status, 1)
+    }
+  )
 
   it.live("asks the name servers it is given", () =>
     Effect.gen(function* () {

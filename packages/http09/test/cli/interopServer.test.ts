@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import { execFile, spawnSync } from "node:child_process"
 import { temporary, write } from "../utils/folders.ts"
 import { cli, serving, start } from "../utils/processes.ts"
+import { has } from "../../../../test/utils/programs.ts"
 
 const bytes = Buffer.from(Uint8Array.from({ length: 200_000 }, (_, index) => (index * 31) % 256))
 const page = "<!doctype html>\n<title>T</title>\n<h1>A heading</h1>\n\n<p>Text <img src=dot.gif>\n"
@@ -14,20 +15,13 @@ const files = {
 }
 const limit = 60_000
 
-const has = (program: string): boolean => spawnSync("which", [program]).status === 0
-
-/** A test that needs a program, and says so where it is missing. */
+/** A test that needs a program, and says so. */
 const needs = (
   program: string,
   claim: string,
   test: () => Effect.Effect<void>,
   more = { claim: "", holds: () => true }
-) =>
-  !has(program)
-    ? it.live.skip(`${claim} (skipped: ${program} is not installed)`, test, limit)
-    : more.holds()
-      ? it.live(claim, test, limit)
-      : it.live.skip(`${claim} (skipped: ${more.claim})`, test, limit)
+) => it.live.runIf(has(program) && more.holds())(`${claim} (needs ${program}${more.claim})`, test, limit)
 
 /** What a program prints, whatever its exit status. */
 const output = (program: string, args: ReadonlyArray<string>) =>
@@ -113,6 +107,6 @@ describe("the server answers", () => {
           /> Serving file .*\/index\.html\.\.\.\n[^]*> Serving file .*\/dot\.gif\.\.\.\n/
         )
       }).pipe(Effect.scoped),
-    { claim: "port 80 is not to be had", holds: hasPort80 }
+    { claim: " and port 80", holds: hasPort80 }
   )
 })

@@ -1,19 +1,16 @@
 /** Programs of others, as peers of ours. */
 import { it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { spawnSync } from "node:child_process"
 import * as net from "node:net"
 import { start } from "./processes.ts"
 import { scripted } from "./servers.ts"
-
-const has = (program: string): boolean => spawnSync("which", [program]).status === 0
+import { has } from "../../../../test/utils/programs.ts"
 
 /** A test that needs a program, and is skipped where it is missing. */
 export const needs = (program: string) => (has(program) ? it.live : it.live.skip)
 
 /** Its title, which says so. */
-export const title = (program: string, claim: string): string =>
-  has(program) ? claim : `${claim} (skipped: ${program} is not installed)`
+export const title = (program: string, claim: string): string => `${claim} (needs ${program})`
 
 const freePort = Effect.scoped(scripted(() => {}))
 

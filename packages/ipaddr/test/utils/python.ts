@@ -1,7 +1,8 @@
 import { spawnSync } from "node:child_process"
+import { has } from "../../../../test/utils/programs.ts"
 
 /** Whether the oracle is there; tests that need it say so and skip otherwise. */
-export const hasPython = spawnSync("python3", ["--version"]).status === 0
+export const hasPython = has("python3")
 
 const program = `
 import json, socket, sys

@@ -3,9 +3,6 @@ import type * as Scope from "effect/Scope"
 import * as childProcess from "node:child_process"
 import * as dgram from "node:dgram"
 
-/** Whether dnsmasq is installed (Debian: dnsmasq-base). */
-export const isInstalled = childProcess.spawnSync("dnsmasq", ["--version"]).status === 0
-
 const freePort = Effect.callback<number>((resume) => {
   const socket = dgram.createSocket("udp4")
   socket.bind(0, "127.0.0.1", () => {

@@ -8,7 +8,7 @@ const isolated = (command: string) =>
 
 const can = isolated("true").status === 0
 
-it.skipIf(!can)("a host and a network without a route are told apart (needs root, unshare and iproute2)", () => {
+it.skipIf(!can)("a host and a network without a route are told apart (needs root, unshare and ip)", () => {
   const fixture = path.join(import.meta.dirname, "../fixtures/unreachable.ts")
   const { stderr, stdout } = isolated(`${process.execPath} ${fixture} 10.9.0.1 10.8.0.1`)
   assert.strictEqual(stderr, "")

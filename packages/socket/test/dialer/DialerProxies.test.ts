@@ -9,7 +9,8 @@ import * as ServerSocket from "../../src/ServerSocket.ts"
 import * as SocketStream from "../../src/SocketStream.ts"
 import { folder, freePort, start as startHaproxy } from "../utils/haproxy.ts"
 import { live, portOf, text } from "../utils/live.ts"
-import { isInstalled, run } from "../utils/proxies.ts"
+import { has } from "../../../../test/utils/programs.ts"
+import { run } from "../utils/proxies.ts"
 
 /** Sends its input back, then its end. */
 const echo = Effect.gen(function* () {
@@ -29,7 +30,7 @@ const ask = (dial: Dialer.Dialer, host: string, port: number) =>
 const tagOf = (dial: Dialer.Dialer, host: string, port: number) =>
   Effect.map(Effect.flip(dial(host, port)), ({ reason }) => ("code" in reason ? reason.code : reason._tag))
 
-describe.skipIf(!isInstalled("microsocks"))("microsocks (skipped if it is not installed)", () => {
+describe.skipIf(!has("microsocks"))("microsocks (needs microsocks)", () => {
   live(
     "connects to names that it looks up itself, and says what it cannot reach",
     Effect.gen(function* () {
@@ -56,7 +57,7 @@ describe.skipIf(!isInstalled("microsocks"))("microsocks (skipped if it is not in
   )
 })
 
-describe.skipIf(!isInstalled("danted"))("dante (skipped if it is not installed)", () => {
+describe.skipIf(!has("danted"))("dante (needs danted)", () => {
   const start = (method: string) =>
     Effect.gen(function* () {
       const port = yield* freePort
@@ -99,7 +100,7 @@ describe.skipIf(!isInstalled("danted"))("dante (skipped if it is not installed)"
   )
 })
 
-describe.skipIf(!isInstalled("tinyproxy"))("tinyproxy (skipped if it is not installed)", () => {
+describe.skipIf(!has("tinyproxy"))("tinyproxy (needs tinyproxy)", () => {
   const start = Effect.gen(function* () {
     const port = yield* freePort
     const file = path.join(yield* folder, "tinyproxy.conf")
@@ -127,7 +128,7 @@ describe.skipIf(!isInstalled("tinyproxy"))("tinyproxy (skipped if it is not inst
   )
 })
 
-describe.skipIf(!isInstalled("haproxy"))("haproxy (skipped if it is not installed)", () => {
+describe.skipIf(!has("haproxy"))("haproxy (needs haproxy)", () => {
   live(
     "takes the PROXY header of a dialer, in both versions",
     Effect.gen(function* () {

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
-import { execFile, spawn, spawnSync } from "node:child_process"
+import { execFile, spawn } from "node:child_process"
 import * as Net from "node:net"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -14,8 +14,6 @@ import { folder } from "../utils/folders.ts"
 import { live, portOf, text } from "../utils/live.ts"
 
 const fixture = fileURLToPath(new URL("../fixtures/inherited.ts", import.meta.url))
-
-const hasPython = spawnSync("python3", ["--version"]).status === 0
 
 /** Opens one descriptor of each kind, says which is which, and becomes the program that it is told. */
 const launcher = `
@@ -76,40 +74,39 @@ const ask = (listener: ServerSocket.ServerSocket) =>
   )
 
 describe("ServerSocket.fromDescriptor", () => {
-  if (hasPython)
-    live(
-      "takes TCP and Unix-domain sockets, and fails with words for what cannot listen",
-      Effect.gen(function* () {
-        const path = join(yield* folder, "socket")
-        const args = ["-c", launcher, path, process.execPath, fixture, "try"]
-        const printed = yield* Effect.callback<string>((resume) => {
-          execFile("python3", args, { timeout: 8000 }, (error, stdout) =>
-            resume(error === null ? Effect.succeed(stdout) : Effect.die(error))
-          )
-        })
-        const outcomes = JSON.parse(printed) as Record<string, string>
-        const told = Object.entries(outcomes).map(([name, outcome]) => [
-          name,
-          outcome.replace(/^listen descriptor [\d.]+: invalid address: /, "").replace(/:\d+$/, ":port")
-        ])
-        assert.deepStrictEqual(Object.fromEntries(told), {
-          listening: "127.0.0.1:port",
-          six: "[::1]:port",
-          bound: "127.0.0.1:port",
-          unbound: "it is a socket that is bound to no port",
-          connected: "it is a socket that cannot listen",
-          unix: path,
-          abstract: `\0${path}`,
-          datagrams: "it is a socket that cannot listen",
-          file: "it is not a socket",
-          pipe: "it is not a socket",
-          again: "this process uses it already",
-          closed: "it is not open",
-          output: "it is not an integer from 3 to 2147483647",
-          none: "it is not an integer from 3 to 2147483647"
-        })
+  live(
+    "takes TCP and Unix-domain sockets, and fails with words for what cannot listen (needs python3)",
+    Effect.gen(function* () {
+      const path = join(yield* folder, "socket")
+      const args = ["-c", launcher, path, process.execPath, fixture, "try"]
+      const printed = yield* Effect.callback<string>((resume) => {
+        execFile("python3", args, { timeout: 8000 }, (error, stdout) =>
+          resume(error === null ? Effect.succeed(stdout) : Effect.die(error))
+        )
       })
-    )
+      const outcomes = JSON.parse(printed) as Record<string, string>
+      const told = Object.entries(outcomes).map(([name, outcome]) => [
+        name,
+        outcome.replace(/^listen descriptor [\d.]+: invalid address: /, "").replace(/:\d+$/, ":port")
+      ])
+      assert.deepStrictEqual(Object.fromEntries(told), {
+        listening: "127.0.0.1:port",
+        six: "[::1]:port",
+        bound: "127.0.0.1:port",
+        unbound: "it is a socket that is bound to no port",
+        connected: "it is a socket that cannot listen",
+        unix: path,
+        abstract: `\0${path}`,
+        datagrams: "it is a socket that cannot listen",
+        file: "it is not a socket",
+        pipe: "it is not a socket",
+        again: "this process uses it already",
+        closed: "it is not open",
+        output: "it is not an integer from 3 to 2147483647",
+        none: "it is not an integer from 3 to 2147483647"
+      })
+    })
+  )
 
   live(
     "two processes serve one port from one queue, and each goes on when the other has closed it",

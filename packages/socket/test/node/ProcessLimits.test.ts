@@ -28,7 +28,7 @@ const unprivileged = (): number => {
 
 describe("what the system does not allow", () => {
   it.live.runIf(process.getuid?.() === 0 && unprivileged() > 80)(
-    "a privileged port is PermissionDenied (as root only: the child becomes somebody else)",
+    "a privileged port is PermissionDenied to who is not root (needs root)",
     () =>
       Effect.gen(function* () {
         assert.strictEqual(

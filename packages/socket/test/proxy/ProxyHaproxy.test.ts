@@ -12,6 +12,7 @@ import * as SocketStream from "../../src/SocketStream.ts"
 import * as Haproxy from "../utils/haproxy.ts"
 import * as Headers from "../utils/proxyHeaders.ts"
 import { live, portOf, text } from "../utils/live.ts"
+import { has } from "../../../../test/utils/programs.ts"
 import { rounds } from "../../../../test/utils/rounds.ts"
 
 const loopback = (port: number) => NetAddress.inetAddressUnsafe(NetAddress.ipv4Loopback, port)
@@ -38,7 +39,7 @@ const tcp = (_: string, port: number) => `127.0.0.1:${port}`
 const tags = (header: ProxyProtocol.Header) => header.tlvs.map(({ _tag }) => _tag)
 
 // Needs haproxy (Debian: haproxy).
-describe.skipIf(!Haproxy.isInstalled)("haproxy in front of us", () => {
+describe.skipIf(!has("haproxy"))("haproxy in front of us (needs haproxy)", () => {
   for (const [options, version, expected] of [
     ["send-proxy", 1, []],
     ["send-proxy-v2", 2, []],
@@ -126,39 +127,42 @@ const tlsClient = (port: number) =>
   )
 
 // Needs openssl too, for a certificate.
-describe.skipIf(!Haproxy.isInstalled || !Haproxy.hasOpenssl)("haproxy in front of us, with TLS", () => {
-  live(
-    "send-proxy-v2-ssl-cn: the host name, ALPN and the cipher that the client agreed on",
-    Effect.gen(function* () {
-      const { backend, port } = yield* relaying(
-        "send-proxy-v2-ssl-cn proxy-v2-options crc32c,authority,ssl-cipher,cert-sig,cert-key",
-        (folder, port) => `${tcp(folder, port)} ssl crt ${Haproxy.makeCertificate(folder)} alpn echo`
-      )
-      const client = yield* tlsClient(port)
-      const header = yield* ProxyProtocol.read(yield* ServerSocket.accept(backend))
-      const ssl = header.tlvs.find((tlv) => tlv._tag === "Ssl")
-      assert.sameDeepMembers(
-        [...header.tlvs],
-        [
-          { _tag: "Crc32c" },
-          { _tag: "Alpn", value: new TextEncoder().encode("echo") },
-          { _tag: "Authority", value: "sni.test" },
-          // Without a certificate of the client, too, it says that there was nothing wrong with it.
-          { _tag: "Ssl", tls: true, certificate: false, sessionCertificate: false, verify: 0, tlvs: ssl?.tlvs ?? [] }
-        ]
-      )
-      assert.includeDeepMembers(
-        [...(ssl?.tlvs ?? [])],
-        [
-          { _tag: "Version", value: client.getProtocol() ?? "" },
-          { _tag: "Cipher", value: client.getCipher().standardName },
-          { _tag: "SignatureAlgorithm", value: "ecdsa-with-SHA256" },
-          { _tag: "KeyAlgorithm", value: "EC256" }
-        ]
-      )
-    })
-  )
-})
+describe.skipIf(!has("haproxy") || !has("openssl"))(
+  "haproxy in front of us, with TLS (needs haproxy and openssl)",
+  () => {
+    live(
+      "send-proxy-v2-ssl-cn: the host name, ALPN and the cipher that the client agreed on",
+      Effect.gen(function* () {
+        const { backend, port } = yield* relaying(
+          "send-proxy-v2-ssl-cn proxy-v2-options crc32c,authority,ssl-cipher,cert-sig,cert-key",
+          (folder, port) => `${tcp(folder, port)} ssl crt ${Haproxy.makeCertificate(folder)} alpn echo`
+        )
+        const client = yield* tlsClient(port)
+        const header = yield* ProxyProtocol.read(yield* ServerSocket.accept(backend))
+        const ssl = header.tlvs.find((tlv) => tlv._tag === "Ssl")
+        assert.sameDeepMembers(
+          [...header.tlvs],
+          [
+            { _tag: "Crc32c" },
+            { _tag: "Alpn", value: new TextEncoder().encode("echo") },
+            { _tag: "Authority", value: "sni.test" },
+            // Without a certificate of the client, too, it says that there was nothing wrong with it.
+            { _tag: "Ssl", tls: true, certificate: false, sessionCertificate: false, verify: 0, tlvs: ssl?.tlvs ?? [] }
+          ]
+        )
+        assert.includeDeepMembers(
+          [...(ssl?.tlvs ?? [])],
+          [
+            { _tag: "Version", value: client.getProtocol() ?? "" },
+            { _tag: "Cipher", value: client.getCipher().standardName },
+            { _tag: "SignatureAlgorithm", value: "ecdsa-with-SHA256" },
+            { _tag: "KeyAlgorithm", value: "EC256" }
+          ]
+        )
+      })
+    )
+  }
+)
 
 /** haproxy expects a header. What it understood of these bytes comes back, with the request behind them. */
 const asking = Effect.gen(function* () {
@@ -183,7 +187,7 @@ const asking = Effect.gen(function* () {
 const printed = (address: string, port: string) =>
   NetAddress.toCanonical(NetAddress.inetAddressFromIpStringUnsafe(address, Number(port)))
 
-describe.skipIf(!Haproxy.isInstalled)("haproxy behind us", () => {
+describe.skipIf(!has("haproxy"))("haproxy behind us (needs haproxy)", () => {
   const v4 = ProxyProtocol.proxied(
     NetAddress.inetAddressFromStringUnsafe("192.0.2.1:1"),
     NetAddress.inetAddressFromStringUnsafe("198.51.100.2:65535")

@@ -7,14 +7,6 @@ import * as net from "node:net"
 import * as os from "node:os"
 import * as path from "node:path"
 
-const runs = (command: string, ...args: ReadonlyArray<string>) => childProcess.spawnSync(command, args).status === 0
-
-/** Whether haproxy is installed (Debian: haproxy). */
-export const isInstalled = runs("haproxy", "-v")
-
-/** Whether a certificate can be made for it (Debian: openssl). */
-export const hasOpenssl = runs("openssl", "version")
-
 /** A port of the loopback that nobody has. */
 export const freePort = Effect.callback<number>((resume) => {
   const server = net.createServer().listen(0, "127.0.0.1", () => {

@@ -10,6 +10,7 @@ import * as NodeNetwork from "../../src/NodeNetwork.ts"
 import * as ServerSocket from "../../src/ServerSocket.ts"
 import * as SocketStream from "../../src/SocketStream.ts"
 import { leavesNothing } from "./leaks.ts"
+import { has, needsOf } from "../../../../test/utils/programs.ts"
 
 /** TCP, and one name with an address of each family. */
 export const layer = Layer.mergeAll(
@@ -22,7 +23,12 @@ export const live = <A, E>(
   name: string,
   test: Effect.Effect<A, E, Network | Resolver.Resolver | Scope.Scope>,
   timeout = 10_000
-): void => it.live(name, () => leavesNothing(test.pipe(Effect.scoped, Effect.provide(layer))), timeout)
+): void =>
+  it.live.runIf(needsOf(name).every(has))(
+    name,
+    () => leavesNothing(test.pipe(Effect.scoped, Effect.provide(layer))),
+    timeout
+  )
 
 /** Both ends of a connection: the client's, then the server's. */
 export type Pair = readonly [client: SocketStream.SocketStream, server: SocketStream.SocketStream]

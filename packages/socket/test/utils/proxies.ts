@@ -4,10 +4,6 @@ import type * as Scope from "effect/Scope"
 import * as childProcess from "node:child_process"
 import * as net from "node:net"
 
-/** Whether a program is installed. */
-export const isInstalled = (command: string): boolean =>
-  childProcess.spawnSync("sh", ["-c", `command -v ${command}`]).status === 0
-
 const listens = (port: number) =>
   Effect.callback<boolean>((resume) => {
     const socket = net.connect({ port, host: "127.0.0.1" })

@@ -1,11 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { spawnSync } from "node:child_process"
 import * as fs from "node:fs"
 import * as net from "node:net"
 import * as path from "node:path"
 import { temporary, write } from "../../utils/folders.ts"
 import { cli, http09, serving, start } from "../../utils/processes.ts"
+import { needs, title } from "../../utils/programs.ts"
 import { forEver, scripted } from "../../utils/servers.ts"
 
 const limit = 30_000
@@ -217,9 +217,8 @@ describe("http09 get -o", () => {
     limit
   )
 
-  const has = spawnSync("which", ["script"]).status === 0
-  ;(has ? it.live : it.live.skip)(
-    `shows on a terminal how far it is${has ? "" : " (skipped: script is not installed)"}`,
+  needs("script")(
+    title("script", "shows on a terminal how far it is"),
     () =>
       Effect.gen(function* () {
         const here = yield* temporary

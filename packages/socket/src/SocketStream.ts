@@ -28,7 +28,7 @@ import { connect, type RaceOptions } from "./internal/client/ConnectRace.ts"
 import type { Target } from "./internal/client/Target.ts"
 import { countFailure } from "./internal/countFailure.ts"
 import { copy as copyStream } from "./internal/stream/copy.ts"
-import { drive } from "./internal/stream/Driver.ts"
+import { Drive } from "./internal/stream/Driver.ts"
 import * as Reads from "./internal/stream/Reads.ts"
 import { scoped } from "./internal/stream/scoped.ts"
 import { checks, limitsFrom, type Options } from "./internal/stream/StreamOptions.ts"
@@ -577,8 +577,10 @@ export const forEachFrame: {
     decoder: Decoder.Decoder<A>,
     f: (frame: A) => Effect.Effect<unknown, E, R>
   ): Effect.Effect<void, E | NetworkError, R>
-} = dual(3, <A, E, R>(self: SocketStream, decoder: Decoder.Decoder<A>, f: (frame: A) => Effect.Effect<unknown, E, R>) =>
-  drive(stateOf(self), Reads.taking(decoder), f)
+} = dual(
+  3,
+  <A, E, R>(self: SocketStream, decoder: Decoder.Decoder<A>, f: (frame: A) => Effect.Effect<unknown, E, R>) =>
+    new Drive(stateOf(self), Reads.taking(decoder), f)
 )
 
 /**
@@ -611,7 +613,7 @@ export const forEachLine: {
 } = dual(
   (args) => isSocketStream(args[0]),
   <E, R>(self: SocketStream, f: (line: string) => Effect.Effect<unknown, E, R>, options?: DelimitedOptions) =>
-    drive(stateOf(self), Reads.taking(Reads.lineDecoder(options)), f)
+    new Drive(stateOf(self), Reads.taking(Reads.lineDecoder(options)), f)
 )
 
 /**
@@ -640,8 +642,10 @@ export const forEachChunk: {
     self: SocketStream,
     f: (chunk: Uint8Array) => Effect.Effect<unknown, E, R>
   ): Effect.Effect<void, E | NetworkError, R>
-} = dual(2, <E, R>(self: SocketStream, f: (chunk: Uint8Array) => Effect.Effect<unknown, E, R>) =>
-  drive(stateOf(self), Reads.takeChunk, f)
+} = dual(
+  2,
+  <E, R>(self: SocketStream, f: (chunk: Uint8Array) => Effect.Effect<unknown, E, R>) =>
+    new Drive(stateOf(self), Reads.takeChunk, f)
 )
 
 /**

@@ -258,7 +258,8 @@ export class NodeConnection implements Connection, Timers {
       this.slipped(cause)
     }
     // Most have answered FIN with FIN by now, or handed the socket over.
-    if (this.events !== undefined && !this.isUnix && !this.socket.writableEnded) halfOpen.watch(this)
+    const { events, socket } = this
+    if (events !== undefined && !this.isUnix && !socket.writableEnded && !socket.destroyed) halfOpen.watch(this)
   }
 
   protected reportWritten(): void {

@@ -23,11 +23,16 @@ export interface Handling {
 /** Milliseconds that a handler has to notice, in its finalizers, that its connection ends. */
 export const noticeGrace = 1000
 
+/** What runs a handler: a fiber, or less. */
+export interface Running {
+  interruptUnsafe(): void
+}
+
 export class Handled implements Owner<StreamState> {
   readonly stream: StreamState
   private readonly server: Handling
-  /** The handler's fiber, once it has begun. */
-  private fiber: Fiber.Fiber<unknown, unknown> | undefined
+  /** The handler, once it has begun. */
+  running: Running | undefined
   /** How the handler ended, once it has. */
   exit: Exit.Exit<unknown, unknown> | undefined
   /** The server found the connection between two messages and ends it: whatever the handler does then, it is in order. */
@@ -58,12 +63,12 @@ export class Handled implements Owner<StreamState> {
 
   /** The handler's fiber has begun, and may have ended. */
   runBy(fiber: Fiber.Fiber<unknown, unknown>): void {
-    this.fiber = fiber
+    this.running = fiber
     fiber.addObserver((exit) => this.exited(exit))
   }
 
   /** The handler decides how the connection ends: FIN after success, or if the server asked for the end; RST otherwise. */
-  private exited(exit: Exit.Exit<unknown, unknown>): void {
+  exited(exit: Exit.Exit<unknown, unknown>): void {
     this.exit = exit
     this.server.exited(this)
     if (this.isGone) return this.end()
@@ -99,7 +104,7 @@ export class Handled implements Owner<StreamState> {
 
   /** Nobody waits for the answer: the permit comes back as soon as the handler has noticed. */
   onBroken(): void {
-    this.fiber?.interruptUnsafe()
+    this.running?.interruptUnsafe()
   }
 
   onGone(): void {
@@ -111,7 +116,7 @@ export class Handled implements Owner<StreamState> {
   endInOrder(): void {
     if (this.isEnding || this.exit !== undefined) return
     this.isEnding = true
-    this.fiber?.interruptUnsafe()
+    this.running?.interruptUnsafe()
   }
 
   /** Its time is over: in order if it is between two messages. What has begun to end so keeps the bounds of that end. */
@@ -126,13 +131,13 @@ export class Handled implements Owner<StreamState> {
   /** Resets it. */
   cut(): void {
     this.stream.abort()
-    this.fiber?.interruptUnsafe()
+    this.running?.interruptUnsafe()
   }
 
   /** Gives it no more time: what has sent FIN has had its linger, the rest is reset. */
   endNow(): void {
     this.stream.endNow()
-    this.fiber?.interruptUnsafe()
+    this.running?.interruptUnsafe()
   }
 
   /** What there is to report of its end, if anything is: a fault of a call, or why the handler failed. */

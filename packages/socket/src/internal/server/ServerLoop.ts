@@ -22,11 +22,13 @@ import * as SocketMetrics from "../../SocketMetrics.ts"
 import type { SocketStream } from "../../SocketStream.ts"
 import { countFailure } from "../countFailure.ts"
 import * as spans from "../spans.ts"
+import { Drive } from "../stream/Driver.ts"
 import { startTls } from "../stream/startTls.ts"
 import { limitsFrom, type StreamLimits } from "../stream/StreamOptions.ts"
 import type { StreamState } from "../stream/StreamState.ts"
 import type { Taker } from "./AcceptQueue.ts"
 import { AdmissionRules } from "./AdmissionRules.ts"
+import { drive } from "./DirectDriver.ts"
 import { Handled, type Handling, noticeGrace } from "./Handled.ts"
 import type { ListeningPort } from "./ListeningPort.ts"
 import { bounds, type Handler, type Options } from "./ServerOptions.ts"
@@ -192,7 +194,25 @@ export class ServerLoop<R> implements Taker, Handling {
     this.unused.closeUnsafe()
     this.inUse++
     this.metrics.accepted.updateUnsafe(1, this.context)
-    handled.runBy(this.runFork(this.handling(stream)))
+    this.begin(handled)
+  }
+
+  private begin(handled: Handled): void {
+    const { stream } = handled
+    if (this.isTraced || this.rules.isProxied(stream.connection)) {
+      return handled.runBy(this.runFork(this.handling(stream)))
+    }
+    const handler = this.handlerOf(stream)
+    if (handler instanceof Drive && handler.stream === stream) drive(handler, this.context, handled)
+    else handled.runBy(this.runFork(Effect.scoped(handler)))
+  }
+
+  private handlerOf(stream: StreamState): Effect.Effect<unknown, unknown, R> {
+    try {
+      return this.handler(stream)
+    } catch (defect) {
+      return Effect.die(defect)
+    }
   }
 
   private handling(stream: StreamState): Effect.Effect<unknown, unknown, R> {

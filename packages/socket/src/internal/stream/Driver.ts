@@ -5,6 +5,7 @@
  */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Effectable from "effect/Effectable"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type { NetworkError } from "../../NetworkError.ts"
@@ -13,7 +14,34 @@ import type { Outcome, Reader } from "./InputQueue.ts"
 import { end, type Take } from "./Reads.ts"
 import type { StreamState } from "./StreamState.ts"
 
-class Driver<A, E> implements Reader {
+/**
+ * Runs `f` for each frame, in order: the next one waits for the end of its effect. Ends with the input, or with the first
+ * failure, of the stream or of the effect.
+ */
+export class Drive<A, E, R> extends Effectable.Class<void, E | NetworkError, R> {
+  readonly stream: StreamState
+  readonly take: Take<A>
+  readonly f: (frame: A) => Effect.Effect<unknown, E, R>
+
+  constructor(stream: StreamState, take: Take<A>, f: (frame: A) => Effect.Effect<unknown, E, R>) {
+    super()
+    this.stream = stream
+    this.take = take
+    this.f = f
+  }
+
+  override asEffect(): Effect.Effect<void, E | NetworkError, R> {
+    return Effect.contextWith((context: Context.Context<R>) =>
+      Effect.callback<void, E | NetworkError>((resume) => {
+        const driver = new SuspendedDriver(this, context, resume)
+        driver.start()
+        return Effect.suspend(() => driver.stop())
+      })
+    )
+  }
+}
+
+export abstract class Driver<A, E, R> implements Reader {
   deadline: number
   /** An effect has not completed yet. It may read from the stream itself; the next frame waits for its end. */
   isBusy = false
@@ -21,37 +49,37 @@ class Driver<A, E> implements Reader {
   private fiber: Fiber.Fiber<unknown, E> | undefined
   /** Set when the driver is stopped by the very effect that it is about to get the fiber of. */
   private onStopped: ((fiber: Fiber.Fiber<unknown, E>) => void) | undefined
-  private readonly stream: StreamState
-  private readonly take: Take<A>
-  private readonly run: (frame: A) => Fiber.Fiber<unknown, E>
-  readonly resume: (outcome: Outcome<unknown>) => void
+  private readonly drive: Drive<A, E, R>
+  protected readonly context: Context.Context<R>
 
-  constructor(
-    stream: StreamState,
-    take: Take<A>,
-    run: (frame: A) => Fiber.Fiber<unknown, E>,
-    resume: (outcome: Outcome<unknown>) => void
-  ) {
-    this.stream = stream
-    this.take = take
-    this.run = run
-    this.resume = resume
-    this.deadline = stream.readDeadline()
+  constructor(drive: Drive<A, E, R>, context: Context.Context<R>) {
+    this.drive = drive
+    this.context = context
+    this.deadline = drive.stream.readDeadline()
+  }
+
+  /** Takes its place in the queue, and the frames that are there already. */
+  start(): void {
+    this.drive.stream.enqueue(this)
   }
 
   attempt(): Outcome<unknown> | undefined {
-    return this.stream.attempt(this.drive)
+    return this.drive.stream.attempt(look, this)
   }
 
-  private readonly drive = (stream: StreamState): Outcome<unknown> | undefined => {
+  abstract resume(outcome: Outcome<unknown>): void
+
+  /** One look at the input, which takes all frames that are there. */
+  look(stream: StreamState): Outcome<unknown> | undefined {
+    const { f, take } = this.drive
     while (true) {
-      const frame = this.take(stream)
+      const frame = take(stream)
       if (frame === Decoder.more) return stream.inputFailure()
       if (frame === end) return Effect.void
       if (frame instanceof Decoder.Failure) return Effect.fail(stream.error("read", frame.reason))
       this.isBusy = true
       stream.unpause()
-      const fiber = this.run(frame)
+      const fiber = Effect.runForkWith(this.context)(f(frame))
       if (this.onStopped !== undefined) {
         this.onStopped(fiber)
         return undefined
@@ -59,7 +87,7 @@ class Driver<A, E> implements Reader {
       const exit = fiber.pollUnsafe()
       if (exit === undefined) {
         this.fiber = fiber
-        fiber.addObserver(this.onExit)
+        fiber.addObserver((exit) => this.onExit(exit))
         return undefined
       }
       const failure = this.completed(exit)
@@ -69,21 +97,23 @@ class Driver<A, E> implements Reader {
 
   /** The work on a frame is done: its failure, if it failed. */
   private completed(exit: Exit.Exit<unknown, E>): Outcome<unknown> | undefined {
+    const { stream } = this.drive
     this.isBusy = false
     // Whatever it wrote, nobody works on an answer any more.
-    this.stream.awaitingReply = false
+    stream.awaitingReply = false
     // The failure is the program's own, and goes to whoever runs the driver as it is.
     if (Exit.isFailure(exit)) return exit as Exit.Exit<never, never>
-    if (this.deadline !== Infinity) this.stream.renew(this)
+    if (this.deadline !== Infinity) stream.renew(this)
     return undefined
   }
 
-  private readonly onExit = (exit: Exit.Exit<unknown, E>): void => {
+  private onExit(exit: Exit.Exit<unknown, E>): void {
     if (this.fiber === undefined) return
     this.fiber = undefined
+    const { stream } = this.drive
     const failure = this.completed(exit)
-    if (failure === undefined) return this.stream.goOn()
-    this.stream.dequeue(this)
+    if (failure === undefined) return stream.goOn()
+    stream.dequeue(this)
     this.resume(failure)
   }
 
@@ -91,7 +121,7 @@ class Driver<A, E> implements Reader {
   stop(): Effect.Effect<void> {
     const { fiber } = this
     this.fiber = undefined
-    this.stream.dequeue(this)
+    this.drive.stream.dequeue(this)
     if (fiber !== undefined) return Fiber.interrupt(fiber)
     if (!this.isBusy) return Effect.void
     return Effect.callback<void>((resume) => {
@@ -100,25 +130,27 @@ class Driver<A, E> implements Reader {
   }
 }
 
-/**
- * Runs `f` for each frame, in order: the next one waits for the end of its effect. Ends with the input, or with the first
- * failure, of the stream or of the effect.
- */
-export const drive = <A, E, R>(
-  stream: StreamState,
-  take: Take<A>,
-  f: (frame: A) => Effect.Effect<unknown, E, R>
-): Effect.Effect<void, E | NetworkError, R> =>
-  Effect.contextWith((context: Context.Context<R>) => {
-    const runFork = Effect.runForkWith(context)
-    return Effect.callback<void, E | NetworkError>((resume) => {
-      const driver = new Driver<A, E>(
-        stream,
-        take,
-        (frame) => runFork(f(frame)),
-        (outcome) => resume(outcome as Effect.Effect<void, E | NetworkError>)
-      )
-      stream.enqueue(driver)
-      return Effect.suspend(() => driver.stop())
-    })
-  })
+interface Looking {
+  look(stream: StreamState): Outcome<unknown> | undefined
+}
+
+/** Shared by all drivers: an idle connection has no closure of its own for it. */
+const look = (stream: StreamState, driver: Looking): Outcome<unknown> | undefined => driver.look(stream)
+
+/** A driver for which a fiber waits. */
+class SuspendedDriver<A, E, R> extends Driver<A, E, R> {
+  private readonly resumeFiber: (outcome: Effect.Effect<void, E | NetworkError>) => void
+
+  constructor(
+    drive: Drive<A, E, R>,
+    context: Context.Context<R>,
+    resumeFiber: (outcome: Effect.Effect<void, E | NetworkError>) => void
+  ) {
+    super(drive, context)
+    this.resumeFiber = resumeFiber
+  }
+
+  resume(outcome: Outcome<unknown>): void {
+    this.resumeFiber(outcome as Effect.Effect<void, E | NetworkError>)
+  }
+}

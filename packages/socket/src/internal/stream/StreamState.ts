@@ -318,14 +318,17 @@ export class StreamState implements ConnectionEvents {
   }
 
   /** One look at the input. A look that throws is a defect of its reader, and of nobody else. */
-  attempt<A>(attempt: ReadAttempt<A>): Outcome<A> | undefined {
+  attempt<A>(attempt: ReadAttempt<A>): Outcome<A> | undefined
+  /** As `attempt`, with who looks as an argument. */
+  attempt<A, B>(attempt: (stream: StreamState, who: B) => Outcome<A> | undefined, who: B): Outcome<A> | undefined
+  attempt<A, B>(attempt: (stream: StreamState, who: B) => Outcome<A> | undefined, who?: B): Outcome<A> | undefined {
     if (this.isClosed) return Effect.fail(this.error("read", closed))
     if (this.states.whole === "upgrading") return undefined
     // Set before, since a copy to the same stream writes in its attempt.
     const { awaitingReply } = this
     this.awaitingReply = true
     try {
-      const outcome = attempt(this)
+      const outcome = attempt(this, who as B)
       // What it answered meanwhile counts.
       if (outcome === undefined && this.awaitingReply) this.awaitingReply = awaitingReply
       return outcome

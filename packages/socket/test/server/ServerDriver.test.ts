@@ -1,0 +1,213 @@
+import { assert, describe } from "@effect/vitest"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import type * as Scope from "effect/Scope"
+import type * as Server from "../../src/Server.ts"
+import * as SocketStream from "../../src/SocketStream.ts"
+import { live } from "../utils/live.ts"
+import { until } from "../utils/plain.ts"
+import { endOf, handling, ping, serving } from "../utils/serving.ts"
+
+type Answer = (line: string, stream: SocketStream.SocketStream) => Effect.Effect<unknown, unknown, Scope.Scope>
+
+const driver =
+  (answer: Answer): Server.Handler<Scope.Scope> =>
+  (stream) =>
+    SocketStream.forEachLine(stream, (line) => answer(line, stream))
+
+/** The driver alone needs no fiber; as a part of something else it has one. Nobody can tell. */
+const ways: ReadonlyArray<readonly [string, (answer: Answer) => Server.Handler<Scope.Scope>]> = [
+  ["is a driver", driver],
+  ["runs a driver", (answer) => (stream) => Effect.suspend(() => driver(answer)(stream))]
+]
+
+for (const [way, handler] of ways) {
+  describe(`a handler that ${way}`, () => {
+    live(
+      "keeps what its effects acquired until the connection ends, and releases it before its place is free",
+      Effect.gen(function* () {
+        const heard: Array<string> = []
+        let connections: Effect.Effect<number> = Effect.succeed(0)
+        const release = (line: string) => (exit: Exit.Exit<unknown, unknown>) =>
+          Effect.flatMap(
+            Effect.suspend(() => connections),
+            (count) => Effect.sync(() => heard.push(`${line} ${exit._tag} ${count}`))
+          )
+        const { connect, server } = yield* serving(
+          handler((line, stream) =>
+            Effect.andThen(Effect.addFinalizer(release(line)), SocketStream.writeLine(stream, line))
+          )
+        )
+        connections = server.connections
+        const peer = yield* connect()
+        yield* ping(peer, "one")
+        yield* ping(peer, "two")
+        assert.deepStrictEqual(heard, [])
+        peer.socket.end()
+        assert.strictEqual(yield* endOf(peer), "FIN")
+        yield* handling(server, 0)
+        assert.deepStrictEqual(heard, ["two Success 1", "one Success 1"])
+      })
+    )
+
+    live(
+      "ends the fibers that its effects forked into its scope",
+      Effect.gen(function* () {
+        const forked: Array<Fiber.Fiber<unknown>> = []
+        const { connect, server } = yield* serving(
+          handler((line, stream) =>
+            Effect.andThen(
+              Effect.tap(Effect.forkScoped(Effect.never), (fiber) => Effect.sync(() => forked.push(fiber))),
+              SocketStream.writeLine(stream, line)
+            )
+          )
+        )
+        const peer = yield* connect()
+        yield* ping(peer, "one")
+        assert.strictEqual(forked[0].pollUnsafe(), undefined)
+        peer.socket.end()
+        yield* handling(server, 0)
+        assert.isTrue(Exit.hasInterrupts(yield* Fiber.await(forked[0])))
+      })
+    )
+
+    const faults: ReadonlyArray<readonly [string, Answer, string]> = [
+      ["an effect fails", () => Effect.fail("no"), "no"],
+      ["an effect dies", () => Effect.die("no"), "no"],
+      ["what makes the effect throws", () => assert.fail("slip"), "slip"],
+      ["a finalizer dies", () => Effect.addFinalizer(() => Effect.die("late")), "late"],
+      [
+        "an effect fails and a finalizer dies",
+        () =>
+          Effect.andThen(
+            Effect.addFinalizer(() => Effect.die("late")),
+            Effect.fail("no")
+          ),
+        "no late"
+      ]
+    ]
+    for (const [what, answer, told] of faults) {
+      live(
+        `is reset and reported when ${what}, once`,
+        Effect.gen(function* () {
+          const heard: Array<string> = []
+          const { connect, server } = yield* serving(handler(answer), {
+            onError: (cause) =>
+              Effect.sync(() =>
+                heard.push(
+                  Cause.prettyErrors(cause)
+                    .map(({ message }) => message)
+                    .join(" ")
+                )
+              )
+          })
+          const peer = yield* connect()
+          peer.socket.write("hello\n")
+          if (what === "a finalizer dies") peer.socket.end()
+          assert.strictEqual(yield* endOf(peer), "RST")
+          yield* handling(server, 0)
+          assert.deepStrictEqual(heard, [told])
+        })
+      )
+    }
+
+    live(
+      "is interrupted, with the effect that runs, when its connection breaks",
+      Effect.gen(function* () {
+        const heard: Array<string> = []
+        const note = (text: string) => Effect.sync(() => heard.push(text))
+        const { connect, server } = yield* serving(
+          handler(() =>
+            Effect.andThen(
+              Effect.addFinalizer((exit) => note(`released after ${exit._tag}`)),
+              Effect.onInterrupt(Effect.andThen(note("runs"), Effect.never), () => note("interrupted"))
+            )
+          ),
+          { onError: () => note("reported") }
+        )
+        const peer = yield* connect()
+        peer.socket.write("hello\n")
+        yield* until(() => heard.length === 1)
+        peer.socket.resetAndDestroy()
+        yield* handling(server, 0)
+        assert.deepStrictEqual(heard, ["runs", "interrupted", "released after Failure"])
+      })
+    )
+
+    live(
+      "gets the time of a finalizer that waits before its place is free",
+      Effect.gen(function* () {
+        let isReleased = false
+        const { connect, server } = yield* serving(
+          handler(() =>
+            Effect.addFinalizer(() =>
+              Effect.andThen(
+                Effect.sleep(30),
+                Effect.sync(() => (isReleased = true))
+              )
+            )
+          )
+        )
+        const peer = yield* connect()
+        peer.socket.end("hello\n")
+        yield* handling(server, 1)
+        yield* handling(server, 0)
+        assert.isTrue(isReleased)
+        assert.strictEqual(yield* endOf(peer), "FIN")
+      })
+    )
+
+    live(
+      "ends with FIN between two messages when the server stops, and is cut in the middle of an effect",
+      Effect.gen(function* () {
+        let isBusy = false
+        const wait = Effect.andThen(
+          Effect.sync(() => (isBusy = true)),
+          Effect.never
+        )
+        const { connect, server } = yield* serving(
+          handler((line, stream) => (line === "wait" ? wait : SocketStream.writeLine(stream, line))),
+          { drainTimeout: 50 }
+        )
+        const idle = yield* connect()
+        const busy = yield* connect()
+        yield* ping(idle, "one")
+        yield* ping(busy, "one")
+        busy.socket.write("wait\n")
+        yield* until(() => isBusy)
+        assert.deepStrictEqual(yield* server.stop, { drained: 1, aborted: 1 })
+        assert.strictEqual(yield* endOf(idle), "FIN")
+        assert.strictEqual(yield* endOf(busy), "RST")
+      })
+    )
+
+    live(
+      "may end itself from within its effect",
+      Effect.gen(function* () {
+        const { connect, server } = yield* serving(handler((_, stream) => SocketStream.reset(stream)))
+        const peer = yield* connect()
+        peer.socket.write("hello\n")
+        assert.strictEqual(yield* endOf(peer), "RST")
+        yield* handling(server, 0)
+      })
+    )
+  })
+}
+
+describe("a handler that throws instead of giving an effect", () => {
+  live(
+    "costs its own connection, and is reported",
+    Effect.gen(function* () {
+      const heard: Array<unknown> = []
+      const { connect, server } = yield* serving(() => assert.fail("slip"), {
+        onError: (cause) => Effect.sync(() => heard.push(Cause.prettyErrors(cause)[0].message))
+      })
+      assert.strictEqual(yield* Effect.orElseSucceed(Effect.flatMap(connect(), endOf), () => "RST" as const), "RST")
+      yield* handling(server, 0)
+      yield* until(() => heard.length === 1)
+      assert.deepStrictEqual(heard, ["slip"])
+    })
+  )
+})

@@ -2,17 +2,17 @@
  * The HTTP/0.9 server as a layer: a port, and `Http09Handler` for each connection.
  */
 import * as InvalidOption from "@effect-sockets/resolver/InvalidOption"
+import type { Resolver } from "@effect-sockets/resolver/Resolver"
 import type { Network } from "@effect-sockets/socket/Network"
 import * as NetworkError from "@effect-sockets/socket/NetworkError"
 import * as Server from "@effect-sockets/socket/Server"
 import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
+import * as Arr from "effect/Array"
 import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as NetAddress from "effect/net/NetAddress"
-import * as Result from "effect/Result"
 import { DocumentRoot } from "./DocumentRoot.ts"
 import * as Http09Handler from "./Http09Handler.ts"
 
@@ -26,8 +26,8 @@ import * as Http09Handler from "./Http09Handler.ts"
  * ```
  */
 export interface Options extends Http09Handler.HandlerOptions, ServerSocket.Options, Server.Options {
-  /** What to listen on. A number is a port of 127.0.0.1; 0 takes a free one. */
-  readonly address: number | NetAddress.SocketAddress
+  /** What to listen on, or several of it. A number is a port of 127.0.0.1; 0 takes a free one. */
+  readonly address: ServerSocket.AddressTarget | ReadonlyArray<ServerSocket.AddressTarget>
   /** How long a client may take for its whole request line; then it is reset. Default 15 seconds. */
   readonly readTimeout?: Duration.Input | undefined
   /**
@@ -35,6 +35,20 @@ export interface Options extends Http09Handler.HandlerOptions, ServerSocket.Opti
    * nothing else bounds a client that reads a little now and then.
    */
   readonly maxAge?: Duration.Input | undefined
+}
+
+/**
+ * The same, for who listens on a host or on several: all of its addresses.
+ *
+ * ```ts
+ * import * as Http09Server from "@effect-sockets/http09/Http09Server"
+ * const options: Http09Server.HostOptions = { address: [{ host: "localhost", port: 8080 }, 8081] }
+ * const server = Http09Server.layer(options)
+ * ```
+ */
+export interface HostOptions extends Omit<Options, "address"> {
+  /** What to listen on, or several of it. */
+  readonly address: ServerSocket.Target | ReadonlyArray<ServerSocket.Target>
 }
 
 /**
@@ -78,14 +92,22 @@ export class Http09Server extends Context.Service<Http09Server, Server.Server>()
  * ;(await Effect.runPromise(address))._tag // => "InetAddressV4"
  * ```
  */
-export const layer = (options: Options): Layer.Layer<Http09Server, NetworkError.NetworkError, Network | DocumentRoot> =>
-  Layer.effect(Http09Server, start(options))
+export const layer: {
+  (options: Options): Layer.Layer<Http09Server, NetworkError.NetworkError, Network | DocumentRoot>
+  (options: HostOptions): Layer.Layer<Http09Server, NetworkError.NetworkError, Network | Resolver | DocumentRoot>
+} = (options: HostOptions) =>
+  // Without a name the resolver is not asked for.
+  Layer.effect(Http09Server, start(options)) as Layer.Layer<
+    Http09Server,
+    NetworkError.NetworkError,
+    Network | DocumentRoot
+  >
 
-const start = Effect.fnUntraced(function* (options: Options) {
-  const { address } = options
-  const invalid = InvalidOption.find<Options>(options, deadlines) ?? Http09Handler.invalidOption(options)
+const start = Effect.fnUntraced(function* (options: HostOptions) {
+  const targets = Arr.ensure(options.address)
+  const invalid = InvalidOption.find<HostOptions>(options, deadlines) ?? Http09Handler.invalidOption(options)
   if (invalid !== undefined) {
-    return yield* NetworkError.make("listen", typeof address === "number" ? `127.0.0.1:${address}` : address, invalid)
+    return yield* NetworkError.make("listen", targets.map(ServerSocket.formatTarget).join(", "), invalid)
   }
   const limits = {
     ...options,
@@ -93,7 +115,7 @@ const start = Effect.fnUntraced(function* (options: Options) {
     maxAge: options.maxAge ?? Http09Handler.maxAge
   }
   const handler = Http09Handler.handlerFor(yield* DocumentRoot, options)
-  const socket = yield* ServerSocket.listen(address, limits)
+  const socket = yield* ServerSocket.listenAll(targets, limits)
   return yield* Server.start(socket, handler, limits)
 })
 
@@ -106,16 +128,9 @@ const deadlines = {
 /** What `layerConfig` reads; what is not configured is what the program gives it. */
 const configured = (options: Omit<Options, "address">) =>
   Config.all({
-    host: Config.withDefault(Config.String("HOST"), "127.0.0.1"),
-    port: Config.withDefault(Config.Int("PORT"), 8080),
+    server: Server.config({ port: 8080, ...options }),
     text: Config.withDefault(Config.Boolean("TEXT"), options.text),
-    dialect: Config.withDefault(Config.Literals(["book", "1991"], "DIALECT"), options.dialect),
-    maxConnections: Config.withDefault(Config.Int("MAX_CONNECTIONS"), options.maxConnections),
-    maxPerPeer: Config.withDefault(Config.Int("MAX_PER_PEER"), options.maxPerPeer),
-    readTimeout: Config.withDefault(Config.Duration("READ_TIMEOUT"), options.readTimeout),
-    writeTimeout: Config.withDefault(Config.Duration("WRITE_TIMEOUT"), options.writeTimeout),
-    maxAge: Config.withDefault(Config.Duration("MAX_AGE"), options.maxAge),
-    drainTimeout: Config.withDefault(Config.Duration("DRAIN_TIMEOUT"), options.drainTimeout)
+    dialect: Config.withDefault(Config.Literals(["book", "1991"], "DIALECT"), options.dialect)
   }).pipe(Config.nested("HTTP09"))
 
 /**
@@ -124,25 +139,25 @@ const configured = (options: Omit<Options, "address">) =>
  *
  * | name | default |
  * |---|---|
- * | `HTTP09_HOST` | `127.0.0.1`; an address, not a name |
+ * | `HTTP09_HOST` | `127.0.0.1`; names and addresses, with commas between them |
  * | `HTTP09_PORT` | 8080; 0 takes a free one |
  * | `HTTP09_TEXT` | `false` |
  * | `HTTP09_DIALECT` | `book` |
- * | `HTTP09_MAX_CONNECTIONS`, `HTTP09_MAX_PER_PEER` | as `Server` has them |
  * | `HTTP09_READ_TIMEOUT` | `15 seconds` |
- * | `HTTP09_WRITE_TIMEOUT`, `HTTP09_DRAIN_TIMEOUT` | as `Server` has them |
  * | `HTTP09_MAX_AGE` | `1 hour` |
+ * | the other names of `Server.layerConfig`, as `HTTP09_MAX_CONNECTIONS` | as `Server` has them |
  *
- * **Errors** as `layer`; `ConfigError` for a value that cannot be read; `InvalidAddress` for a host that is no address.
+ * **Errors** as `layer`; `ConfigError` for a value that cannot be read.
  *
  * ```ts
  * import * as DocumentRoot from "@effect-sockets/http09/DocumentRoot"
  * import * as Http09Server from "@effect-sockets/http09/Http09Server"
+ * import * as NodeResolver from "@effect-sockets/resolver/NodeResolver"
  * import * as NodeNetwork from "@effect-sockets/socket/NodeNetwork"
  * import { ConfigProvider, Effect, Layer } from "effect"
  * const environment = ConfigProvider.layer(ConfigProvider.fromEnv({ env: { HTTP09_HOST: "::1", HTTP09_PORT: "0" } }))
  * const server = Http09Server.layerConfig().pipe(
- *   Layer.provide([NodeNetwork.layer, DocumentRoot.layerMemory({}), environment])
+ *   Layer.provide([NodeNetwork.layer, NodeResolver.layer, DocumentRoot.layerMemory({}), environment])
  * )
  * const address = Http09Server.Http09Server.pipe(Effect.map((server) => server.address), Effect.provide(server))
  * ;(await Effect.runPromise(address))._tag // => "InetAddressV6"
@@ -150,17 +165,10 @@ const configured = (options: Omit<Options, "address">) =>
  */
 export const layerConfig = (
   options: Omit<Options, "address"> = {}
-): Layer.Layer<Http09Server, NetworkError.NetworkError | Config.ConfigError, Network | DocumentRoot> =>
+): Layer.Layer<Http09Server, NetworkError.NetworkError | Config.ConfigError, Network | Resolver | DocumentRoot> =>
   Layer.effect(
     Http09Server,
-    Effect.gen(function* () {
-      const { host, port, ...settings } = yield* configured(options)
-      const ip = NetAddress.ipFromString(host)
-      const address = Result.flatMap(ip, (ip) => NetAddress.inetAddress(ip, port))
-      if (Result.isFailure(address)) {
-        const detail = "HTTP09_HOST and HTTP09_PORT are no address"
-        return yield* NetworkError.make("listen", `${host}:${port}`, { _tag: "InvalidAddress", detail })
-      }
-      return yield* start({ ...options, ...settings, address: address.success })
-    })
+    Effect.flatMap(configured(options), ({ dialect, server, text }) =>
+      start({ ...options, ...server.options, dialect, text, address: server.targets })
+    )
   )

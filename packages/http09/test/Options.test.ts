@@ -1,3 +1,4 @@
+import * as Resolver from "@effect-sockets/resolver/Resolver"
 import * as NodeNetwork from "@effect-sockets/socket/NodeNetwork"
 import { assert, describe, it } from "@effect/vitest"
 import * as ConfigProvider from "effect/ConfigProvider"
@@ -103,7 +104,7 @@ describe("Durations", () => {
 describe("Http09Server.layerConfig", () => {
   const start = (env: Record<string, string>, options: Omit<Http09Server.Options, "address"> = {}) =>
     Http09Server.layerConfig(options).pipe(
-      Layer.provide([NodeNetwork.layer, layerMemory({ "/a": "one\n" })]),
+      Layer.provide([NodeNetwork.layer, Layer.orDie(Resolver.layerStatic({})), layerMemory({ "/a": "one\n" })]),
       Layer.provide(ConfigProvider.layer(ConfigProvider.fromEnv({ env }))),
       Layer.build,
       Effect.flatMap((context) => Effect.provideContext(Http09Server.Http09Server, context)),
@@ -115,7 +116,7 @@ describe("Http09Server.layerConfig", () => {
     Effect.gen(function* () {
       assert.strictEqual(yield* page(yield* start({ HTTP09_PORT: "0" })), "one\n")
       assert.strictEqual(yield* page(yield* start({ HTTP09_PORT: "0" }, { text: true })), "one\r\n")
-      const env = { HTTP09_PORT: "0", HTTP09_TEXT: "false", HTTP09_READ_TIMEOUT: "2 seconds" }
+      const env = { HTTP09_PORT: "0", HTTP09_HOST: "localhost", HTTP09_TEXT: "false", HTTP09_READ_TIMEOUT: "2 seconds" }
       assert.strictEqual(yield* page(yield* start(env, { text: true })), "one\n")
     }).pipe(Effect.scoped, Effect.provide(client))
   )
@@ -126,7 +127,7 @@ describe("Http09Server.layerConfig", () => {
         Effect.map(Effect.flip(start(env)), (error) => (error._tag === "NetworkError" ? error.reason._tag : error._tag))
       assert.strictEqual(yield* tag({ HTTP09_PORT: "http" }), "ConfigError")
       assert.strictEqual(yield* tag({ HTTP09_PORT: "65536" }), "InvalidAddress")
-      assert.strictEqual(yield* tag({ HTTP09_PORT: "0", HTTP09_HOST: "example.org" }), "InvalidAddress")
+      assert.strictEqual(yield* tag({ HTTP09_PORT: "0", HTTP09_HOST: "example.org" }), "Resolution")
       assert.strictEqual(yield* tag({ HTTP09_PORT: "0", HTTP09_READ_TIMEOUT: "0 seconds" }), "InvalidOption")
     }).pipe(Effect.scoped)
   )

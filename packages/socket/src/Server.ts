@@ -12,27 +12,33 @@
  * A connection that breaks fails the read or write that waits on it. If its handler is busy elsewhere, it is
  * interrupted: nobody waits for its answer, and its permit comes back.
  */
-import type * as Config from "effect/Config"
+import * as Arr from "effect/Array"
+import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import * as Layer from "effect/Layer"
-import type * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
 import { type ConnectionSnapshot, Handle, type Server } from "./internal/server/Handle.ts"
 import { isServerSocket, type ListeningPort, type ServerSocket } from "./internal/server/ListeningPort.ts"
-import { configured } from "./internal/server/ServerConfig.ts"
+import type { AddressTarget, Target } from "./internal/server/ListenTargets.ts"
+import { config as makeConfig, type Configured, type LayerOptions } from "./internal/server/ServerConfig.ts"
 import { type Report, ServerLoop } from "./internal/server/ServerLoop.ts"
 import { type Handler, type Options, problem } from "./internal/server/ServerOptions.ts"
+import type { Resolver } from "@effect-sockets/resolver/Resolver"
 import type { Network } from "./Network.ts"
 import { make as makeError, type NetworkError } from "./NetworkError.ts"
-import { listen, type Options as ServerSocketOptions } from "./ServerSocket.ts"
+import { listenAll } from "./ServerSocket.ts"
 
 export type {
+  /** What was configured: where to listen, and how. */
+  Configured,
   /** One connection of a running server, as it was at one moment. */
   ConnectionSnapshot,
   /** What a server does with each connection. Its scope ends with the connection. */
   Handler,
+  /** How a layer opens its port and serves the connections. */
+  LayerOptions,
   /** How connections are served. */
   Options,
   /** How the connections ended that were open when a server was stopped. */
@@ -164,21 +170,11 @@ export const start: {
 export class Running extends Context.Service<Running, Server>()("@effect-sockets/socket/Server/Running") {}
 
 /**
- * How a layer opens its port and serves the connections.
+ * A server as a layer: it listens when the layer is built, and its release is the graceful stop. It listens on one target
+ * or on several, as `ServerSocket.listen` and `listenAll` do; a number is a port of 127.0.0.1. A program with several
+ * servers gives each a service of its own, over `ServerSocket.listen` and `start`.
  *
- * ```ts
- * import type * as Server from "@effect-sockets/socket/Server"
- * const options: Server.LayerOptions = { queue: 100, maxConnections: 1000, drainTimeout: "5 seconds" }
- * options.queue // => 100
- * ```
- */
-export interface LayerOptions<R = never> extends ServerSocketOptions, Options<R> {}
-
-/**
- * A server as a layer: it listens when the layer is built, and its release is the graceful stop. A number is a port of
- * 127.0.0.1. A program with several gives each a service of its own, over `ServerSocket.listen` and `start`.
- *
- * **Errors**: as `ServerSocket.listen` and `start`.
+ * **Errors**: as `ServerSocket.listenAll` and `start`.
  *
  * ```ts
  * import * as Resolver from "@effect-sockets/resolver/Resolver"
@@ -197,15 +193,41 @@ export interface LayerOptions<R = never> extends ServerSocketOptions, Options<R>
  * answer // => Option.some("hello")
  * ```
  */
-export const layer = <R = never>(
-  address: number | NetAddress.SocketAddress,
-  handler: Handler<R>,
-  options: LayerOptions<R> = {}
-): Layer.Layer<Running, NetworkError, Network | Exclude<R, Scope.Scope>> =>
+export const layer: {
+  <R = never>(
+    targets: AddressTarget | ReadonlyArray<AddressTarget>,
+    handler: Handler<R>,
+    options?: LayerOptions<R>
+  ): Layer.Layer<Running, NetworkError, Network | Exclude<R, Scope.Scope>>
+  <R = never>(
+    targets: Target | ReadonlyArray<Target>,
+    handler: Handler<R>,
+    options?: LayerOptions<R>
+  ): Layer.Layer<Running, NetworkError, Network | Resolver | Exclude<R, Scope.Scope>>
+} = <R = never>(targets: Target | ReadonlyArray<Target>, handler: Handler<R>, options: LayerOptions<R> = {}) =>
   Layer.effect(
     Running,
-    Effect.flatMap(listen(address, options), (socket) => start(socket, handler, options))
-  )
+    Effect.flatMap(listenAll(Arr.ensure(targets), options), (socket) => start(socket, handler, options))
+    // Without a name the resolver is not asked for.
+  ) as Layer.Layer<Running, NetworkError, Network | Exclude<R, Scope.Scope>>
+
+/**
+ * What operators decide about a server, as effect's `Config`: for a program that reads more beside it. `layerConfig` is it
+ * under a name. What is configured goes before what is given; without a `port` there, one must be configured.
+ *
+ * ```ts
+ * import * as Server from "@effect-sockets/socket/Server"
+ * import { Config, ConfigProvider, Effect } from "effect"
+ * const config = Config.all({ motd: Config.String("MOTD"), server: Server.config({ port: 70 }) }).pipe(Config.nested("GOPHER"))
+ * const env = { GOPHER_MOTD: "hello", GOPHER_HOST: "localhost, 192.0.2.1", GOPHER_QUEUE: "10" }
+ * const { server } = await Effect.runPromise(config.parse(ConfigProvider.fromEnv({ env })))
+ * server.targets // => [{ host: "localhost", port: 70 }, { host: "192.0.2.1", port: 70 }]
+ * server.options.queue // => 10
+ * ```
+ */
+export const config = <R = never>(
+  given: LayerOptions<R> & { readonly port?: number | undefined } = {}
+): Config.Config<Configured<R>> => makeConfig(given)
 
 /**
  * As `layer`, with what operators decide read from effect's `Config`: from the environment, unless the program has
@@ -213,14 +235,15 @@ export const layer = <R = never>(
  *
  * | name | default |
  * |---|---|
- * | `ECHO_HOST` | `127.0.0.1`; an address, not a name |
+ * | `ECHO_HOST` | `127.0.0.1`; names and addresses, with commas between them |
  * | `ECHO_PORT` | none: it must be there; 0 takes a free one |
- * | `ECHO_MAX_CONNECTIONS`, `ECHO_MAX_PER_PEER` | as `options` and `Server` have them |
+ * | `ECHO_MAX_CONNECTIONS`, `ECHO_MAX_PER_PEER`, `ECHO_QUEUE`, `ECHO_QUEUE_TIMEOUT` | as `options` and `Server` have them |
  * | `ECHO_READ_TIMEOUT`, `ECHO_WRITE_TIMEOUT`, `ECHO_IDLE_TIMEOUT`, `ECHO_MAX_AGE`, `ECHO_DRAIN_TIMEOUT` | as `options` and `Server` have them |
  *
- * **Errors**: as `layer`; `ConfigError` for a value that cannot be read; `InvalidAddress` for a host that is no address.
+ * **Errors**: as `layer`; `ConfigError` for a value that cannot be read.
  *
  * ```ts
+ * import * as NodeResolver from "@effect-sockets/resolver/NodeResolver"
  * import * as NodeNetwork from "@effect-sockets/socket/NodeNetwork"
  * import * as Server from "@effect-sockets/socket/Server"
  * import * as SocketStream from "@effect-sockets/socket/SocketStream"
@@ -228,16 +251,15 @@ export const layer = <R = never>(
  * const environment = ConfigProvider.layer(ConfigProvider.fromEnv({ env: { ECHO_HOST: "::1", ECHO_PORT: "0" } }))
  * const echo = Server.layerConfig("ECHO", (stream) => SocketStream.copy(stream, stream))
  * const address = Server.Running.pipe(Effect.map((server) => server.address._tag))
- * await Effect.runPromise(Effect.provide(address, Layer.provide(echo, [NodeNetwork.layer, environment]))) // => "InetAddressV6"
+ * const machine = [NodeNetwork.layer, NodeResolver.layer, environment]
+ * await Effect.runPromise(Effect.provide(address, Layer.provide(echo, machine))) // => "InetAddressV6"
  * ```
  */
 export const layerConfig = <R = never>(
   name: string,
   handler: Handler<R>,
   options: LayerOptions<R> = {}
-): Layer.Layer<Running, NetworkError | Config.ConfigError, Network | Exclude<R, Scope.Scope>> =>
+): Layer.Layer<Running, NetworkError | Config.ConfigError, Network | Resolver | Exclude<R, Scope.Scope>> =>
   Layer.unwrap(
-    Effect.map(configured<R, LayerOptions<R>>(name, options), ({ address, options }) =>
-      layer(address, handler, options)
-    )
+    Effect.map(Config.nested(config(options), name), ({ options, targets }) => layer(targets, handler, options))
   )

@@ -16,7 +16,7 @@ import * as Stream from "effect/Stream"
 import * as InvalidOption from "@effect-sockets/resolver/InvalidOption"
 import type { HostInput, Resolver } from "@effect-sockets/resolver/Resolver"
 import { isServerSocket, type ListeningPort, type ServerSocket } from "./internal/server/ListeningPort.ts"
-import type { AddressTarget, HostTarget, Target } from "./internal/server/ListenTargets.ts"
+import { type AddressTarget, type HostTarget, labelOf, type Target } from "./internal/server/ListenTargets.ts"
 import { open, type Options } from "./internal/server/OpenPort.ts"
 import { withoutYield } from "./internal/withoutYield.ts"
 import type { Network } from "./Network.ts"
@@ -140,6 +140,17 @@ export const listenAll: {
 } = (targets: ReadonlyArray<Target>, options?: Options) =>
   // Without a name the resolver is not asked for.
   open(targets, options) as Effect.Effect<ServerSocket, NetworkError, Network | Scope.Scope>
+
+/**
+ * What is listened on, in words, as errors have it.
+ *
+ * ```ts
+ * import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
+ * ServerSocket.formatTarget(80) // => "127.0.0.1:80"
+ * ServerSocket.formatTarget({ host: "localhost", port: 80 }) // => "localhost:80"
+ * ```
+ */
+export const formatTarget = (target: Target): string => labelOf(target)
 
 /**
  * Takes a port that another process opened: the number of a descriptor that listens, TCP or Unix-domain, which this

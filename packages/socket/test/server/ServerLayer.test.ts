@@ -1,5 +1,6 @@
 import { assert, describe } from "@effect/vitest"
 import * as ConfigProvider from "effect/ConfigProvider"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
@@ -30,6 +31,16 @@ describe("layer", () => {
   )
 
   live(
+    "listens on a host, and on several targets",
+    Effect.gen(function* () {
+      for (const targets of [{ host: "loop.test", port: 0 }, [0, { host: "localhost", port: 0 }]]) {
+        const context = yield* Layer.build(Server.layer(targets, echo))
+        assert.strictEqual(Context.get(context, Server.Running).addresses.length, 2)
+      }
+    })
+  )
+
+  live(
     "fails to build with options that cannot be meant, and leaves no port open",
     Effect.gen(function* () {
       for (const options of [{ maxConnections: NaN }, { queue: 0 }]) {
@@ -46,16 +57,28 @@ describe("layerConfig", () => {
     Effect.gen(function* () {
       const gate = new Gate()
       const env = {
-        CHAT_HOST: "127.0.0.2",
+        CHAT_HOST: "127.0.0.2, localhost",
         CHAT_PORT: "0",
+        CHAT_QUEUE: "1",
         CHAT_MAX_CONNECTIONS: "1",
         CHAT_DRAIN_TIMEOUT: "0 seconds"
       }
       const layer = Server.layerConfig("CHAT", gate.handler, { maxConnections: 5, drainTimeout: "1 hour" })
       const server = yield* Effect.provide(Server.Running, yield* Layer.build(Layer.provide(layer, environment(env))))
-      assert.match(NetAddress.formatSocketAddress(server.address), /^127\.0\.0\.2:\d+$/)
-      const peers = yield* Effect.forEach([1, 2], () => plainClient(portOf(server), { host: "127.0.0.2" }))
+      const port = portOf(server)
+      const hosts = ["127.0.0.2", "127.0.0.1", "[::1]"]
+      assert.deepStrictEqual(
+        server.addresses.map(NetAddress.formatSocketAddress),
+        hosts.map((host) => `${host}:${port}`)
+      )
+      const peers = yield* Effect.forEach([1, 2], () => plainClient(port, { host: "127.0.0.2" }))
       yield* handling(server, 1)
+      // The queue has one place, and that is taken.
+      const third = plainClient(port, { host: "::1" }).pipe(
+        Effect.flatMap(endOf),
+        Effect.orElseSucceed(() => "RST")
+      )
+      assert.strictEqual(yield* third, "RST")
       yield* Effect.sleep(30)
       assert.strictEqual(yield* server.connections, 1)
       assert.deepStrictEqual(yield* server.stop, { drained: 0, aborted: 1 })
@@ -64,7 +87,7 @@ describe("layerConfig", () => {
   )
 
   live(
-    "fails with what is wrong: a port that is missing or none, a host that is a name, a bound of nothing",
+    "fails with what is wrong: a port that is missing or none, a host that nobody knows, a bound of nothing",
     Effect.gen(function* () {
       const tagOf = (env: Record<string, string>) =>
         Effect.scoped(Layer.build(Layer.provide(Server.layerConfig("CHAT", echo), environment(env)))).pipe(
@@ -74,7 +97,8 @@ describe("layerConfig", () => {
       assert.strictEqual(yield* tagOf({}), "ConfigError")
       assert.strictEqual(yield* tagOf({ CHAT_PORT: "http" }), "ConfigError")
       assert.strictEqual(yield* tagOf({ CHAT_PORT: "70000" }), "InvalidAddress")
-      assert.strictEqual(yield* tagOf({ CHAT_PORT: "0", CHAT_HOST: "localhost" }), "InvalidAddress")
+      assert.strictEqual(yield* tagOf({ CHAT_PORT: "0", CHAT_HOST: "nobody.test" }), "Resolution")
+      assert.strictEqual(yield* tagOf({ CHAT_PORT: "0", CHAT_HOST: "localhost,," }), "Resolution")
       assert.strictEqual(yield* tagOf({ CHAT_PORT: "0", CHAT_MAX_CONNECTIONS: "0" }), "InvalidOption")
     })
   )

@@ -1,36 +1,58 @@
 /** What operators decide about a server, as effect's `Config`. */
 import * as Config from "effect/Config"
-import * as NetAddress from "effect/net/NetAddress"
-import * as Effect from "effect/Effect"
-import * as Result from "effect/Result"
-import { make as makeError, type NetworkError } from "../../NetworkError.ts"
+import type { HostTarget } from "./ListenTargets.ts"
+import type { Options as ServerSocketOptions } from "./OpenPort.ts"
 import type { Options } from "./ServerOptions.ts"
 
-/** Settings under names that begin with `name`; what is not configured is as `options` say. */
-const settings = <R>(name: string, options: Options<R>) =>
-  Config.all({
-    host: Config.withDefault(Config.String("HOST"), "127.0.0.1"),
-    port: Config.Int("PORT"),
-    maxConnections: Config.withDefault(Config.Int("MAX_CONNECTIONS"), options.maxConnections),
-    maxPerPeer: Config.withDefault(Config.Int("MAX_PER_PEER"), options.maxPerPeer),
-    readTimeout: Config.withDefault(Config.Duration("READ_TIMEOUT"), options.readTimeout),
-    writeTimeout: Config.withDefault(Config.Duration("WRITE_TIMEOUT"), options.writeTimeout),
-    idleTimeout: Config.withDefault(Config.Duration("IDLE_TIMEOUT"), options.idleTimeout),
-    maxAge: Config.withDefault(Config.Duration("MAX_AGE"), options.maxAge),
-    drainTimeout: Config.withDefault(Config.Duration("DRAIN_TIMEOUT"), options.drainTimeout)
-  }).pipe(Config.nested(name))
+/**
+ * How a layer opens its port and serves the connections.
+ *
+ * ```ts
+ * import type * as Server from "@effect-sockets/socket/Server"
+ * const options: Server.LayerOptions = { queue: 100, maxConnections: 1000, drainTimeout: "5 seconds" }
+ * options.queue // => 100
+ * ```
+ */
+export interface LayerOptions<R = never> extends ServerSocketOptions, Options<R> {}
 
-/** The address and the options of a server. */
-export const configured = Effect.fnUntraced(function* <R, O extends Options<R>>(
-  name: string,
-  given: O
-): Effect.fn.Return<
-  { readonly address: NetAddress.SocketAddress; readonly options: O },
-  NetworkError | Config.ConfigError
-> {
-  const { host, port, ...decided } = yield* settings(name, given)
-  const address = Result.flatMap(NetAddress.ipFromString(host), (ip) => NetAddress.inetAddress(ip, port))
-  if (Result.isSuccess(address)) return { address: address.success, options: { ...given, ...decided } }
-  const detail = `${name}_HOST and ${name}_PORT are no address`
-  return yield* makeError("listen", `${host}:${port}`, { _tag: "InvalidAddress", detail })
-})
+/**
+ * What was configured: where to listen, and how.
+ *
+ * ```ts
+ * import type * as Server from "@effect-sockets/socket/Server"
+ * const configured: Server.Configured = { targets: [{ host: "localhost", port: 80 }], options: { maxConnections: 100 } }
+ * configured.targets.length // => 1
+ * ```
+ */
+export interface Configured<R = never> {
+  readonly targets: ReadonlyArray<HostTarget>
+  readonly options: LayerOptions<R>
+}
+
+const hostsOf = (text: string): ReadonlyArray<string> => text.split(",").map((host) => host.trim())
+
+export const config = <R>({
+  port,
+  ...given
+}: LayerOptions<R> & { readonly port?: number | undefined }): Config.Config<Configured<R>> =>
+  Config.map(
+    Config.all({
+      hosts: Config.map(Config.withDefault(Config.String("HOST"), "127.0.0.1"), hostsOf),
+      port: port === undefined ? Config.Int("PORT") : Config.withDefault(Config.Int("PORT"), port),
+      decided: Config.all({
+        queue: Config.withDefault(Config.Int("QUEUE"), given.queue),
+        queueTimeout: Config.withDefault(Config.Duration("QUEUE_TIMEOUT"), given.queueTimeout),
+        maxConnections: Config.withDefault(Config.Int("MAX_CONNECTIONS"), given.maxConnections),
+        maxPerPeer: Config.withDefault(Config.Int("MAX_PER_PEER"), given.maxPerPeer),
+        readTimeout: Config.withDefault(Config.Duration("READ_TIMEOUT"), given.readTimeout),
+        writeTimeout: Config.withDefault(Config.Duration("WRITE_TIMEOUT"), given.writeTimeout),
+        idleTimeout: Config.withDefault(Config.Duration("IDLE_TIMEOUT"), given.idleTimeout),
+        maxAge: Config.withDefault(Config.Duration("MAX_AGE"), given.maxAge),
+        drainTimeout: Config.withDefault(Config.Duration("DRAIN_TIMEOUT"), given.drainTimeout)
+      })
+    }),
+    ({ decided, hosts, port }) => ({
+      targets: hosts.map((host) => ({ host, port })),
+      options: { ...given, ...decided }
+    })
+  )

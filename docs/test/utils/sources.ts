@@ -25,6 +25,8 @@ export interface Symbol {
   readonly line: number
   /** The doc comments of its declarations. */
   readonly docs: ReadonlyArray<string>
+  /** Its declarations as they stand there. */
+  readonly declarations: ReadonlyArray<string>
 }
 
 /** Files below a folder, from the root of the repository, sorted. */
@@ -57,31 +59,37 @@ export const docBefore = (source: Source, offset: number): string | undefined =>
       type === "Block" && value.startsWith("*") && end <= offset && source.text.slice(end, offset).trim() === ""
   )?.value
 
+interface Extent {
+  readonly start: number
+  readonly end: number
+}
+
 interface Declared {
   readonly name: string
   readonly start: number
+  readonly end: number
   readonly members: ReadonlyArray<Statement | Directive>
 }
 
 /** The names that a statement declares. */
-const declared = (statement: Statement | Directive, start = statement.start): Array<Declared> => {
+const declared = (statement: Statement | Directive, { end, start }: Extent = statement): Array<Declared> => {
   switch (statement.type) {
     case "VariableDeclaration":
       return statement.declarations.flatMap(({ id }) =>
-        id.type === "Identifier" ? [{ name: id.name, start, members: [] }] : []
+        id.type === "Identifier" ? [{ name: id.name, start, end, members: [] }] : []
       )
     case "FunctionDeclaration":
     case "TSDeclareFunction":
     case "ClassDeclaration":
-      return statement.id === null ? [] : [{ name: statement.id.name, start, members: [] }]
+      return statement.id === null ? [] : [{ name: statement.id.name, start, end, members: [] }]
     case "TSInterfaceDeclaration":
     case "TSTypeAliasDeclaration":
     case "TSEnumDeclaration":
-      return [{ name: statement.id.name, start, members: [] }]
+      return [{ name: statement.id.name, start, end, members: [] }]
     case "TSModuleDeclaration": {
       const { body, id } = statement
       return id.type === "Identifier" && body?.type === "TSModuleBlock"
-        ? [{ name: id.name, start, members: body.body }]
+        ? [{ name: id.name, start, end, members: body.body }]
         : []
     }
     default:
@@ -91,16 +99,27 @@ const declared = (statement: Statement | Directive, start = statement.start): Ar
 
 type Found = Map<string, Symbol>
 
+/** A part of a source without comments and the lines that had nothing else. */
+export const withoutComments = (source: Source, start: number, end: number): string => {
+  let text = source.text.slice(start, end)
+  for (const comment of source.comments.toReversed()) {
+    if (comment.start < start || comment.end > end) continue
+    text = text.slice(0, comment.start - start) + text.slice(comment.end - start)
+  }
+  return text.replaceAll(/^\s*\n/gm, "")
+}
+
 const add = (found: Found, name: string, symbol: Symbol): void => {
   const before = found.get(name)
   found.set(name, {
     ...(before ?? symbol),
     name,
-    docs: [...(before?.docs ?? []), ...symbol.docs]
+    docs: [...(before?.docs ?? []), ...symbol.docs],
+    declarations: [...(before?.declarations ?? []), ...symbol.declarations]
   })
 }
 
-const addDeclared = (found: Found, source: Source, prefix: string, { members, name, start }: Declared): void => {
+const addDeclared = (found: Found, source: Source, prefix: string, { end, members, name, start }: Declared): void => {
   const doc = docBefore(source, start)
   // A namespace only groups: what it holds is what counts.
   if (members.length === 0) {
@@ -108,20 +127,23 @@ const addDeclared = (found: Found, source: Source, prefix: string, { members, na
       name,
       file: source.file,
       line: lineAt(source.text, start),
-      docs: doc === undefined ? [] : [doc]
+      docs: doc === undefined ? [] : [doc],
+      declarations: [withoutComments(source, start, end)]
     })
   }
   for (const member of members) {
     const exported = member.type === "ExportNamedDeclaration" ? member.declaration : member
     if (exported === null) continue
-    for (const below of declared(exported, member.start)) addDeclared(found, source, `${prefix}${name}.`, below)
+    for (const below of declared(exported, member)) addDeclared(found, source, `${prefix}${name}.`, below)
   }
 }
 
 const nameOf = (node: { readonly type: string; readonly name?: string; readonly value?: unknown }): string =>
   node.type === "Literal" ? String(node.value) : String(node.name)
 
-const resolveFrom = (file: string, specifier: string): string => path.join(path.dirname(file), specifier)
+/** The file that a specifier leads to: of declarations, declarations. */
+const resolveFrom = (file: string, specifier: string): string =>
+  path.join(path.dirname(file), file.endsWith(".d.ts") ? specifier.replace(/\.ts$/, ".d.ts") : specifier)
 
 const exported = new Map<string, Found>()
 
@@ -149,7 +171,8 @@ export const exportsOf = (file: string): Found => {
         from(statement.source.value, nameOf(specifier.imported), exported)
       }
     }
-    if (doc !== undefined) add(found, exported, { name, file, line: lineAt(source.text, start), docs: [doc] })
+    if (doc !== undefined)
+      add(found, exported, { name, file, line: lineAt(source.text, start), docs: [doc], declarations: [] })
   }
   for (const statement of source.body) {
     if (statement.type === "ExportAllDeclaration" && statement.exported === null) {
@@ -159,7 +182,7 @@ export const exportsOf = (file: string): Found => {
     }
     if (statement.type !== "ExportNamedDeclaration") continue
     if (statement.declaration !== null) {
-      for (const one of declared(statement.declaration, statement.start)) addDeclared(found, source, "", one)
+      for (const one of declared(statement.declaration, statement)) addDeclared(found, source, "", one)
     }
     for (const specifier of statement.specifiers) {
       const [name, exported] = [nameOf(specifier.local), nameOf(specifier.exported)]

@@ -66,7 +66,8 @@ const loop = <R>(
 
 /**
  * Accepts connections for ever and handles each in a fiber of its own. A handler's failure, defect or interruption ends
- * its own connection and nothing else.
+ * its own connection and nothing else. Where the program has a tracer, each connection is a span, and its handler runs
+ * within it. `SocketMetrics` counts.
  *
  * **Errors**: `Closed` when the port is closed by somebody else; why the listener broke; `InvalidOption`.
  * **Interruption** is the graceful stop: the port closes at once, connections between two messages end with FIN, those

@@ -112,6 +112,9 @@ export interface OpenOptions extends Options, RaceOptions {
  *
  * The scope owns the stream: closed with success it ends with FIN (see `close`), closed otherwise with RST.
  *
+ * Where the program has a tracer it is a span, with the lookup, each attempt and the handshake below it. `SocketMetrics.client`
+ * counts.
+ *
  * **Errors**: the reason of the last attempt, with `attempts` listing every address tried; `Resolution` for a name that
  * cannot be resolved; `TimedOut` after `connectTimeout`; `InvalidAddress`.
  * **Interruption** closes every attempt.

@@ -62,6 +62,24 @@ describe("a server's connection", () => {
   it.live(`${claim}, in memory`, () => check.pipe(Effect.scoped, Effect.provide(memory.layer())))
 
   live(
+    "is the parent of what the effects of a driver do, those that complete at once and those that wait",
+    Effect.gen(function* () {
+      const recorder = new Recorder()
+      const { stream } = yield* visit((stream) =>
+        SocketStream.forEachLine(stream, (line) =>
+          Effect.withSpan(
+            Effect.andThen(line === "wait" ? Effect.sleep(5) : Effect.void, SocketStream.writeLine(stream, line)),
+            "line"
+          )
+        )
+      ).pipe(recorder.traced)
+      for (const line of ["at once", "wait"]) yield* SocketStream.writeLine(stream, line)
+      const lines = yield* recorder.ended("line", 2)
+      assert.deepStrictEqual(lines.map(parentOf), ["socket connection", "socket connection"])
+    })
+  )
+
+  live(
     "over IPv6 and over a Unix-domain socket says so, and leaves out the name that a client's socket has not",
     Effect.gen(function* () {
       const recorder = new Recorder()

@@ -13,10 +13,10 @@ export interface Answer {
  * A connection of plain `node:net`, destroyed with the scope. A server that takes it and resets it at once may be
  * faster than the news that it is connected: that is a connection, and a reset.
  */
-export const connect = (port: number) =>
+export const connect = (port: number, host = "127.0.0.1") =>
   Effect.acquireRelease(
     Effect.callback<net.Socket>((resume) => {
-      const socket = net.connect({ port, host: "127.0.0.1", allowHalfOpen: true })
+      const socket = net.connect({ port, host, allowHalfOpen: true })
       socket.once("error", (error: NodeJS.ErrnoException) =>
         resume(error.code === "ECONNRESET" ? Effect.succeed(socket) : Effect.die(error))
       )
@@ -45,10 +45,14 @@ export const collect = (socket: net.Socket): Effect.Effect<Answer> =>
     socket.resume()
   })
 
-/** Sends the pieces, a moment apart, and collects the answer. */
-export const exchange = (port: number, ...pieces: ReadonlyArray<string | Uint8Array>): Effect.Effect<Answer> =>
+/** Sends the pieces to a host, a moment apart, and collects the answer. */
+export const exchangeWith = (
+  host: string,
+  port: number,
+  ...pieces: ReadonlyArray<string | Uint8Array>
+): Effect.Effect<Answer> =>
   Effect.gen(function* () {
-    const socket = yield* connect(port)
+    const socket = yield* connect(port, host)
     const answer = yield* Effect.forkChild(collect(socket), { startImmediately: true })
     for (const [index, piece] of pieces.entries()) {
       if (index > 0) yield* Effect.sleep("10 millis")
@@ -56,3 +60,7 @@ export const exchange = (port: number, ...pieces: ReadonlyArray<string | Uint8Ar
     }
     return yield* Fiber.join(answer)
   }).pipe(Effect.scoped)
+
+/** The same with 127.0.0.1. */
+export const exchange = (port: number, ...pieces: ReadonlyArray<string | Uint8Array>): Effect.Effect<Answer> =>
+  exchangeWith("127.0.0.1", port, ...pieces)

@@ -194,7 +194,7 @@ const scripted = (problemOf: (address: string, count: number) => Reason | undefi
       })
     )
   ).pipe(Layer.provideMerge(MemoryNetwork.layer()))
-  const names = Resolver.layerStatic({ hosts: { "both.test": ["127.0.0.2", "::1", "127.0.0.2"] } })
+  const names = Resolver.layerStatic({ hosts: { "both.test": ["127.0.0.2", "::1", "fe80::1", "127.0.0.2"] } })
   return { all, bound, open: () => open, layer: Layer.merge(layer, Layer.orDie(names)) }
 }
 

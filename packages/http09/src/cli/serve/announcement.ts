@@ -40,8 +40,15 @@ export const urlsOf = (address: NetAddress.SocketAddress, interfaces = interface
 /** A URL as it is shown: in colour on a terminal, unless NO_COLOR is set. */
 export const shown = (url: string, stream: NodeJS.WriteStream): string => styleText("cyan", url, { stream })
 
+const unique = (texts: ReadonlyArray<string>): ReadonlyArray<string> => [...new Set(texts)]
+
 /** The lines for whoever started the server, by way of the stream. */
-export const linesOf = (address: NetAddress.SocketAddress, stream: NodeJS.WriteStream): ReadonlyArray<string> => [
-  `> Started server on ${nameOf(address)}`,
-  ...(stream.isTTY ? urlsOf(address).map((url) => `> ${shown(url, stream)}`) : [])
+export const linesOf = (
+  addresses: ReadonlyArray<NetAddress.SocketAddress>,
+  stream: NodeJS.WriteStream
+): ReadonlyArray<string> => [
+  ...unique(addresses.map(nameOf)).map((name) => `> Started server on ${name}`),
+  ...(stream.isTTY ? unique(addresses.flatMap((address) => urlsOf(address))) : []).map(
+    (url) => `> ${shown(url, stream)}`
+  )
 ]

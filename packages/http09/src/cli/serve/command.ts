@@ -1,7 +1,7 @@
 /**
  * `http09 serve`: a folder, until it is interrupted.
  */
-import * as Resolver from "@effect-sockets/resolver/Resolver"
+import type * as ServerSocket from "@effect-sockets/socket/ServerSocket"
 import * as Command from "effect/cli/Command"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
@@ -19,16 +19,17 @@ import * as Workers from "./supervisor.ts"
 /** Settings that do not go together. */
 class SettingsError extends Data.TaggedError("SettingsError")<{ readonly message: string }> {}
 
-const addressOf = Effect.fnUntraced(function* ({ host, port, unix, workers }: Settings) {
-  if (unix === undefined) {
-    const [address] = yield* Resolver.lookup(host)
-    return NetAddress.inetAddressUnsafe(address, port)
-  }
-  if (workers > 1) {
-    return yield* new SettingsError({ message: "workers share a port: a Unix-domain socket has one process" })
-  }
-  return NetAddress.unixPathAddress(unix)
-})
+const targetsOf = ({
+  hosts,
+  port,
+  unix,
+  workers
+}: Settings): Effect.Effect<ReadonlyArray<ServerSocket.Target>, SettingsError> => {
+  if (unix === undefined) return Effect.succeed(hosts.map((host) => ({ host, port })))
+  return workers > 1
+    ? new SettingsError({ message: "workers share a port: a Unix-domain socket has one process" })
+    : Effect.succeed([NetAddress.unixPathAddress(unix)])
+}
 
 const run = Effect.fnUntraced(function* (settings: Settings) {
   // Told in the log as the book does; a log that programs read has only requests in it.
@@ -36,7 +37,8 @@ const run = Effect.fnUntraced(function* (settings: Settings) {
   const say = isHuman ? NodeOutput.log : NodeOutput.tell
   const stream = isHuman ? process.stdout : process.stderr
   const warn = ({ message }: Error): Effect.Effect<void> => complain(message)
-  const started = (address: NetAddress.SocketAddress) => say(Announcement.linesOf(address, stream).join("\n"))
+  const started = (addresses: ReadonlyArray<NetAddress.SocketAddress>) =>
+    say(Announcement.linesOf(addresses, stream).join("\n"))
   const expose = (metrics: Effect.Effect<string>, connections: Site.Site["connections"]) =>
     settings.metrics === undefined
       ? Effect.void
@@ -44,10 +46,10 @@ const run = Effect.fnUntraced(function* (settings: Settings) {
           Metrics.expose(settings.metrics, { metrics, connections: Effect.map(connections, format) }, warn),
           (port) => (port === undefined ? Effect.void : say(`> Metrics on http://127.0.0.1:${port}/metrics`))
         )
-  const address = yield* addressOf(settings)
+  const targets = yield* targetsOf(settings)
   yield* NodeOutput.keepLogging
   const { stop, urgent, isUrgent } = yield* Signal.requests
-  const place = { started, stop: Effect.asVoid(stop) }
+  const place = { targets, started, stop: Effect.asVoid(stop) }
   /** Whoever will not wait gets an end at once; but no client shall take a part for a whole document. */
   const orCut = <A, E, R>(self: Effect.Effect<A, E, R>, cut: Effect.Effect<void>) =>
     Effect.raceFirst(
@@ -55,12 +57,12 @@ const run = Effect.fnUntraced(function* (settings: Settings) {
       Effect.tap(self, () => (isUrgent() ? Effect.never : Effect.void)),
       Effect.flatMap(urgent, (name) => Effect.andThen(cut, Signal.dieOf(name)))
     )
-  if (settings.workers > 1 && NetAddress.isInetAddress(address)) {
-    const workers = Workers.make(settings, { ...place, address })
+  if (settings.workers > 1) {
+    const workers = Workers.make(settings, place)
     yield* expose(workers.metrics, workers.connections)
     return yield* orCut(workers.serve, workers.cut)
   }
-  const site = Site.make(settings, { ...place, address })
+  const site = Site.make(settings, place)
   yield* expose(Metrics.format, site.connections)
   return yield* orCut(site.serve, site.cut)
 })
@@ -79,6 +81,10 @@ export const serve = Command.make("serve", parameters, (settings) =>
   Command.withExamples([
     { command: "http09 serve", description: "Serve the site that explains this server on 127.0.0.1:8080" },
     { command: "http09 serve public --port 9000", description: "Serve the folder public on 127.0.0.1:9000" },
+    {
+      command: "http09 serve public --host localhost --host 192.0.2.1",
+      description: "Serve both loopbacks and one address of the network"
+    },
     {
       command: "http09 serve public --host :: --workers 4 --log-format common --metrics 9100",
       description: "Serve the network from four processes, with figures on 127.0.0.1:9100/metrics"

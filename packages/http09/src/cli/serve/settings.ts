@@ -120,6 +120,29 @@ const onOff = (name: string, about: string) =>
 
 const rootKind = text("folder", fromUser)
 
+/** Names and addresses, with commas between them. */
+const hosts: Kind<ReadonlyArray<string>> = {
+  metavar: "name|address",
+  expected: "names or addresses, with commas between them",
+  parse: (text) => {
+    const all = text.split(",").map((host) => withoutBrackets(host.trim()))
+    return all.includes("") ? undefined : all
+  }
+}
+
+/** A setting that may be said several times: all of it counts. */
+const settings = <A>(name: string, kind: Kind<ReadonlyArray<A>>, about: string, otherwise: ReadonlyArray<A>) =>
+  Flag.String(name).pipe(
+    Flag.withMetavar(kind.metavar),
+    Flag.withDescription(describe(name, about, otherwise.join())),
+    Flag.filterMap(
+      (text) => Option.fromUndefinedOr(kind.parse(text)),
+      () => kind.expected
+    ),
+    Flag.atLeast(0),
+    Flag.mapEffect((said) => (said.length === 0 ? fromEnvironment(name, kind, otherwise) : Effect.succeed(said.flat())))
+  )
+
 /** The parameters of `http09 serve`. Times are in milliseconds. */
 export const parameters = {
   root: Argument.String("root").pipe(
@@ -132,11 +155,11 @@ export const parameters = {
   port: setting("port", port, "The port to listen on; 0 takes a free one and prints it", 8080).pipe(
     Flag.withAlias("p")
   ),
-  host: setting(
+  hosts: settings(
     "host",
-    text("name|address", withoutBrackets),
-    "The name or address to listen on; 0.0.0.0 for all of this machine, :: for those of IPv6 too",
-    "127.0.0.1"
+    hosts,
+    "A name or address to listen on, localhost for both loopbacks; 0.0.0.0 for all of this machine, :: for those of IPv6 too. May be said again",
+    ["127.0.0.1"]
   ),
   unix: setting("unix", text("path", fromUser), "Listen on a Unix-domain socket instead of host and port", undefined),
   listing: onOff("listing", "List folders that have no index.html"),

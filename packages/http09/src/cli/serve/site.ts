@@ -1,9 +1,11 @@
 /**
  * One process's server, as the settings say: the whole of `http09 serve`, or one of its workers.
  */
+import * as NodeResolver from "@effect-sockets/resolver/NodeResolver"
 import * as NodeNetwork from "@effect-sockets/socket/NodeNetwork"
 import { isNetworkError, type NetworkError } from "@effect-sockets/socket/NetworkError"
 import type * as Server from "@effect-sockets/socket/Server"
+import type * as ServerSocket from "@effect-sockets/socket/ServerSocket"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -19,11 +21,11 @@ import type { Settings } from "./settings.ts"
 
 /** What a site needs beside its settings. */
 export interface Place {
-  readonly address: NetAddress.SocketAddress
-  /** Whether other processes listen on the address too. */
+  readonly targets: ReadonlyArray<ServerSocket.Target>
+  /** Whether other processes listen there too. */
   readonly shared?: boolean
-  /** Hears that the port is open. */
-  readonly started: (address: NetAddress.SocketAddress) => Effect.Effect<void>
+  /** Hears that the port is open, on these addresses. */
+  readonly started: (addresses: ReadonlyArray<NetAddress.SocketAddress>) => Effect.Effect<void>
   /** Succeeds when the server shall stop. */
   readonly stop: Effect.Effect<void>
 }
@@ -43,9 +45,9 @@ const disconnects: ReadonlySet<string> = new Set(["ConnectionReset", "TimedOut",
 /** A client that left, fell silent or stopped reading: every server has those. */
 const isDisconnect = (error: unknown): boolean => isNetworkError(error) && disconnects.has(error.reason._tag)
 
-const serverOf = (settings: Settings, { address, shared }: Place) =>
+const serverOf = (settings: Settings, { shared, targets }: Place) =>
   layer({
-    address,
+    address: targets,
     text: settings.text,
     dialect: settings.dialect,
     observe: (event) => {
@@ -64,6 +66,7 @@ const serverOf = (settings: Settings, { address, shared }: Place) =>
   }).pipe(
     Layer.provide([
       NodeNetwork.layer,
+      NodeResolver.layer,
       NodeDocumentRoot.layer(settings.root, { listing: settings.listing, dotfiles: settings.dotfiles })
     ])
   )
@@ -75,7 +78,7 @@ export const make = (settings: Settings, place: Place): Site => {
   const serve = Effect.gen(function* () {
     const server = yield* Http09Server
     running = server
-    yield* place.started(server.address)
+    yield* place.started(server.addresses)
     // Whoever has it cut ends the process, and reports no failure.
     const broken = Effect.catch(server.await, (error) => (isCut ? Effect.never : Effect.fail(error)))
     yield* Effect.raceFirst(broken, place.stop)

@@ -4,6 +4,7 @@
  * Each listens on it for itself (SO_REUSEPORT): the kernel spreads connections over them, and no connection passes
  * through this process. It starts them, replaces those that die, writes their logs as one, and stops them.
  */
+import * as NodeResolver from "@effect-sockets/resolver/NodeResolver"
 import * as NodeNetwork from "@effect-sockets/socket/NodeNetwork"
 import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
 import type { NetworkError } from "@effect-sockets/socket/NetworkError"
@@ -45,38 +46,40 @@ export interface Workers extends Pick<Site, "connections" | "cut"> {
 }
 
 /**
- * Finds out whether the port is free, and which it is.
+ * Finds out whether the port is free, which it is, and on which addresses.
  *
  * A port that was asked for is opened alone, so that one that others serve already is an error, and closed again: until
  * the workers listen, clients are refused. One that the system chose is kept until then, lest it goes to somebody else;
  * nobody knows of it yet.
  */
 const take = (
-  address: NetAddress.InetAddress
-): Effect.Effect<{ readonly port: number; readonly release: Effect.Effect<void> }, NetworkError, Scope.Scope> =>
+  targets: ReadonlyArray<ServerSocket.Target>,
+  port: number
+): Effect.Effect<
+  { readonly addresses: ReadonlyArray<NetAddress.SocketAddress>; readonly release: Effect.Effect<void> },
+  NetworkError,
+  Scope.Scope
+> =>
   Effect.gen(function* () {
-    const kept = address.port === 0
-    const socket = yield* ServerSocket.listen(address, { reusePort: kept, ipv6Only: false })
+    const kept = port === 0
+    const socket = yield* ServerSocket.listenAll(targets, { reusePort: kept, ipv6Only: false })
     const release = ServerSocket.close(socket)
     if (!kept) yield* release
-    return { port: NetAddress.isInetAddress(socket.address) ? socket.address.port : address.port, release }
-  }).pipe(Effect.provide(NodeNetwork.layer))
+    return { addresses: socket.addresses, release }
+  }).pipe(Effect.provide([NodeNetwork.layer, NodeResolver.layer]))
 
 /** Several processes for the settings. */
-export const make = (
-  settings: Settings,
-  { address, started, stop }: Place & { readonly address: NetAddress.InetAddress }
-): Workers => {
+export const make = (settings: Settings, { started, stop, targets }: Place): Workers => {
   const numbers = Array.from({ length: settings.workers }, (_, index) => index + 1)
   const listening = numbers.map(() => Deferred.makeUnsafe<void>())
   const current = new Map<number, Worker>()
   let cutAtStop = 0
 
   /** One worker's life: how it ended, after how many milliseconds. */
-  const life = (worker: number, port: number) =>
+  const life = (worker: number, addresses: ReadonlyArray<string>) =>
     Effect.gen(function* () {
       const process = yield* spawn({
-        start: { _tag: "Start", worker, settings, host: NetAddress.formatIp(address.address), port },
+        start: { _tag: "Start", worker, settings, addresses },
         drain: settings.drainTimeout,
         onCut: (connections) => {
           cutAtStop += connections
@@ -91,8 +94,11 @@ export const make = (
     }).pipe(Effect.scoped, Effect.ensuring(Effect.sync(() => current.delete(worker))))
 
   /** Keeps one worker alive. Only its first start may fail. */
-  const keep = Effect.fnUntraced(function* (worker: number, port: number): Effect.fn.Return<never, WorkerError> {
-    let { how, lived } = yield* life(worker, port)
+  const keep = Effect.fnUntraced(function* (
+    worker: number,
+    addresses: ReadonlyArray<string>
+  ): Effect.fn.Return<never, WorkerError> {
+    let { how, lived } = yield* life(worker, addresses)
     let deaths = 0
     while (true) {
       deaths = lived >= soundAfter ? 0 : deaths
@@ -100,7 +106,7 @@ export const make = (
       deaths++
       yield* NodeOutput.tell(`http09: worker ${worker} ${how}; another takes its place`)
       yield* Metric.update(replaced, 1)
-      const next = life(worker, port)
+      const next = life(worker, addresses)
       ;({ how, lived } = yield* Effect.catch(next, ({ how }) => Effect.succeed({ how, lived: 0 })))
     }
   })
@@ -112,14 +118,15 @@ export const make = (
   ).pipe(Effect.map(Metrics.merge))
 
   const serve = Effect.gen(function* () {
-    const { port, release } = yield* take(address)
+    const { addresses, release } = yield* take(targets, settings.port)
+    const texts = addresses.map(NetAddress.formatSocketAddress)
     yield* Metric.update(replaced, 0)
     const kept = yield* Effect.forkChild(
-      Effect.forEach(numbers, (worker) => keep(worker, port), { concurrency: "unbounded", discard: true })
+      Effect.forEach(numbers, (worker) => keep(worker, texts), { concurrency: "unbounded", discard: true })
     )
     const all = Effect.forEach(listening, Deferred.await, { discard: true }).pipe(
       Effect.andThen(release),
-      Effect.andThen(started(NetAddress.inetAddressUnsafe(address.address, port)))
+      Effect.andThen(started(addresses))
     )
     yield* Effect.raceAllFirst([Fiber.join(kept), stop, Effect.andThen(all, Effect.never)]).pipe(
       // Waits until every worker has drained and ended.

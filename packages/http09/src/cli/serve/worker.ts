@@ -11,7 +11,7 @@ import * as Metric from "effect/Metric"
 import * as Runtime from "effect/Runtime"
 import * as NodeOutput from "../output.ts"
 import { report } from "../complaints.ts"
-import { addressOf, type Answer, type News, type Order } from "./workerMessages.ts"
+import { targetsOf, type Answer, type News, type Order } from "./workerMessages.ts"
 import * as Metrics from "./metrics.ts"
 import { share } from "./settings.ts"
 import * as Site from "./site.ts"
@@ -90,7 +90,7 @@ const main = Effect.gen(function* () {
       maxPerPeer: share(maxPerPeer, worker, workers)
     },
     {
-      address: addressOf(start),
+      targets: targetsOf(start),
       shared: true,
       started: () =>
         Effect.suspend(() => {

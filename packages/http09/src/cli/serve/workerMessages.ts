@@ -24,8 +24,8 @@ export type Order =
       readonly worker: number
       /** The whole server's: the worker takes its share of the limits. */
       readonly settings: Settings
-      readonly host: string
-      readonly port: number
+      /** Where it listens, as text. */
+      readonly addresses: ReadonlyArray<string>
     }
   | { readonly _tag: "Ask"; readonly id: number; readonly question: Answer["_tag"] }
   /** Close the port, let downloads end within the time for that, exit. */
@@ -44,5 +44,5 @@ export type News =
   | { readonly _tag: "Stopped"; readonly cut: number }
 
 /** Where a worker listens. */
-export const addressOf = ({ host, port }: Extract<Order, { _tag: "Start" }>): NetAddress.SocketAddress =>
-  NetAddress.inetAddressUnsafe(NetAddress.ipFromStringUnsafe(host), port)
+export const targetsOf = ({ addresses }: Extract<Order, { _tag: "Start" }>): ReadonlyArray<NetAddress.SocketAddress> =>
+  addresses.map((text) => NetAddress.inetAddressFromStringUnsafe(text))

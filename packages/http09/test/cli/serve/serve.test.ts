@@ -5,7 +5,7 @@ import * as net from "node:net"
 import * as path from "node:path"
 import { temporary, write } from "../../utils/folders.ts"
 import { http09, cli, serving, start } from "../../utils/processes.ts"
-import { type Answer, collect, connect, exchange } from "../../utils/raw.ts"
+import { type Answer, collect, connect, exchange, exchangeWith } from "../../utils/raw.ts"
 
 const limit = 30_000
 const large = Buffer.alloc(8_000_000, "x")
@@ -36,6 +36,40 @@ describe("configuration", () => {
           yield* server.until(/> Received request from host 127\.0\.0\.1:\d+\n/)
         }
       }),
+    limit
+  )
+
+  it.live(
+    "--host may be said again, and localhost is both loopbacks, alone and with workers: one port, one start line",
+    () =>
+      Effect.gen(function* () {
+        for (const more of [[], ["--workers", "2"]]) {
+          const server = yield* serving(["--host", "127.0.0.2", "--host", "localhost", ...more])
+          for (const host of ["127.0.0.1", "127.0.0.2", "::1"]) {
+            assert.isAbove((yield* exchangeWith(host, server.port, "GET /\r\n")).bytes.length, 500, host)
+          }
+          assert.lengthOf(
+            server
+              .stdout()
+              .toString()
+              .match(/Started/g) ?? [],
+            1
+          )
+        }
+        const taken = net.createServer().listen(0, "::1")
+        yield* Effect.addFinalizer(() => Effect.sync(() => taken.close()))
+        yield* Effect.callback<void>((resume) => void taken.once("listening", () => resume(Effect.void)))
+        const { port } = taken.address() as net.AddressInfo
+        for (const more of [[], ["--workers", "2"]]) {
+          const failed = yield* http09(["serve", "--port", String(port), ...more], {
+            env: { HTTP09_HOST: "localhost" }
+          })
+          assert.deepStrictEqual(
+            [failed.status, failed.errors],
+            [1, [`http09: listen [::1]:${port}: address already in use`]]
+          )
+        }
+      }).pipe(Effect.scoped),
     limit
   )
 

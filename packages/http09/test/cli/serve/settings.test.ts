@@ -101,16 +101,19 @@ const rows: ReadonlyArray<Row> = [
     expected: ports,
     otherwise: 8080
   },
-  texts(
-    "host",
-    "host",
-    [
-      ["localhost", "localhost"],
-      ["[::1]", "::1"],
-      ["::", "::"]
+  {
+    flag: "host",
+    key: "hosts",
+    right: [
+      ["localhost", ["localhost"]],
+      ["[::1]", ["::1"]],
+      ["::", ["::"]],
+      ["[::1], www.test", ["::1", "www.test"]]
     ],
-    "127.0.0.1"
-  ),
+    wrong: ["a,", ",", "a,,b"],
+    expected: "names or addresses, with commas between them",
+    otherwise: ["127.0.0.1"]
+  },
   texts(
     "unix",
     "unix",

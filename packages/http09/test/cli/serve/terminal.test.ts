@@ -2,7 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
 import * as os from "node:os"
-import { urlsOf } from "../../../src/cli/serve/announcement.ts"
+import { stripVTControlCharacters } from "node:util"
+import { linesOf, urlsOf } from "../../../src/cli/serve/announcement.ts"
 import { start, cli, memory, serving, type Running } from "../../utils/processes.ts"
 import { needs, title } from "../../utils/programs.ts"
 import { exchange } from "../../utils/raw.ts"
@@ -116,6 +117,28 @@ describe("the URLs of a server", () => {
       "http://[2001:db8::7]:8080/"
     ])
     assert.deepStrictEqual(urlsOf(NetAddress.unixPathAddress("/run/http09.sock"), interfaces), [])
+  })
+
+  it("are those of each address that it listens on, once, below one line for each port", () => {
+    const stream = {
+      isTTY: true,
+      getColorDepth: () => 1,
+      hasColors: () => false,
+      writable: true,
+      pipe: () => {},
+      write: () => true
+    }
+    const addresses = [address("127.0.0.1"), address("::1"), address("127.0.0.1"), address("127.0.0.1", 81)]
+    assert.deepStrictEqual(
+      linesOf(addresses, Object.assign(Object.create(process.stdout), stream)).map(stripVTControlCharacters),
+      [
+        "> Started server on port 8080",
+        "> Started server on port 81",
+        "> http://127.0.0.1:8080/",
+        "> http://[::1]:8080/",
+        "> http://127.0.0.1:81/"
+      ]
+    )
   })
 
   needs("python3")(

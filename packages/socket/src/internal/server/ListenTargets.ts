@@ -78,6 +78,10 @@ const exactly = (at: Place["at"]): ReadonlyArray<Place> => [{ at, isNamed: false
 /** IPv4's comes first: it is the one that every machine has. */
 const bothLoopbacks = [NetAddress.ipv4Loopback, NetAddress.ipv6Loopback] as const
 
+/** No resolver says which interface a link-local address of IPv6 is of, without which it cannot be bound. */
+const hasNoZone = (address: NetAddress.IpAddress): boolean =>
+  NetAddress.isIpv4Address(address) || !NetAddress.isLinkLocal(address)
+
 const placesOf = (target: Target): Effect.Effect<ReadonlyArray<Place>, NetworkError, Resolver> => {
   if (typeof target !== "number" && !("host" in target)) return Effect.succeed(exactly(target))
   const { host, port } = typeof target === "number" ? { host: NetAddress.ipv4Loopback, port: target } : target
@@ -90,9 +94,13 @@ const placesOf = (target: Target): Effect.Effect<ReadonlyArray<Place>, NetworkEr
   loopbackOf(name, undefined) !== undefined
     ? Effect.succeed(bothLoopbacks)
     : Effect.catch(lookup(host), (error) => fail(target, { _tag: "Resolution", error }))
-  return Effect.map(addresses, (all) =>
-    all.map((address) => ({ at: NetAddress.inetAddressUnsafe(address, port), isNamed: true }))
-  )
+  return Effect.map(addresses, (all) => {
+    const usable = all.filter(hasNoZone)
+    return (usable.length > 0 ? usable : all).map((address) => ({
+      at: NetAddress.inetAddressUnsafe(address, port),
+      isNamed: true
+    }))
+  })
 }
 
 const textOf = ({ at }: Place): string => labelOf(at)

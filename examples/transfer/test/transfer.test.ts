@@ -77,7 +77,7 @@ const underTrouble = (seed: number) => {
       yield* MemoryNetwork.heal("sender", "receiver")
     }
   })
-  const data = pattern((seed * 7919) % 150_000)
+  const data = pattern((seed * 7919) % 60_000)
   const options = {
     seed,
     jitter: (seed * 7) % 400,

@@ -14,7 +14,7 @@ const Count = Schema.Number
  * Why a socket operation failed.
  *
  * - `AddressInUse`: another socket has the address (EADDRINUSE)
- * - `AddressNotAvailable`: this machine has no such address, or no free local port (EADDRNOTAVAIL)
+ * - `AddressNotAvailable`: this machine has no such address, or no free local port (EADDRNOTAVAIL, ENODEV)
  * - `PermissionDenied`: the process may not use the port or path (EACCES, EPERM)
  * - `ConnectionRefused`: nobody listens there (ECONNREFUSED; for a socket path also ENOENT)
  * - `ConnectionReset`: the peer, or this side by `reset`, cut the connection (ECONNRESET, EPIPE, ECONNABORTED)
@@ -217,6 +217,8 @@ const badArgument = (detail: string): Reason => ({ _tag: "InvalidAddress", detai
 const byCode: { readonly [code: string]: Reason | ((detail: string) => Reason) } = {
   EADDRINUSE: { _tag: "AddressInUse" },
   EADDRNOTAVAIL: { _tag: "AddressNotAvailable" },
+  // Of a multicast group that is joined on an address or interface that this machine lacks.
+  ENODEV: { _tag: "AddressNotAvailable" },
   EACCES: { _tag: "PermissionDenied" },
   EPERM: { _tag: "PermissionDenied" },
   ECONNREFUSED: { _tag: "ConnectionRefused" },

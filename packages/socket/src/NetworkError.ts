@@ -15,7 +15,7 @@ const Count = Schema.Number
  *
  * - `AddressInUse`: another socket has the address (EADDRINUSE)
  * - `AddressNotAvailable`: this machine has no such address, or no free local port (EADDRNOTAVAIL, ENODEV)
- * - `PermissionDenied`: the process may not use the port or path (EACCES, EPERM)
+ * - `PermissionDenied`: the process may not use the port or path (EACCES, EPERM), or `access` does not allow the address
  * - `ConnectionRefused`: nobody listens there (ECONNREFUSED; for a socket path also ENOENT)
  * - `ConnectionReset`: the peer, or this side by `reset`, cut the connection (ECONNRESET, EPIPE, ECONNABORTED)
  * - `TimedOut`: a deadline passed, after `millis` where it was ours (ETIMEDOUT)

@@ -30,6 +30,7 @@ import { countFailure } from "./internal/countFailure.ts"
 import { copy as copyStream } from "./internal/stream/copy.ts"
 import { Drive } from "./internal/stream/Driver.ts"
 import * as Reads from "./internal/stream/Reads.ts"
+import { relay as relayStreams } from "./internal/stream/relay.ts"
 import { scoped } from "./internal/stream/scoped.ts"
 import { checks, limitsFrom, type Options } from "./internal/stream/StreamOptions.ts"
 import { startTls } from "./internal/stream/startTls.ts"
@@ -116,7 +117,8 @@ export interface OpenOptions extends Options, RaceOptions {
  * counts.
  *
  * **Errors**: the reason of the last attempt, with `attempts` listing every address tried; `Resolution` for a name that
- * cannot be resolved; `TimedOut` after `connectTimeout`; `InvalidAddress`.
+ * cannot be resolved; `TimedOut` after `connectTimeout`; `PermissionDenied` where `access` allows no address;
+ * `InvalidAddress`.
  * **Interruption** closes every attempt.
  *
  * ```ts
@@ -835,6 +837,66 @@ export const copy: {
  * ```
  */
 export const isReusable = (self: SocketStream): boolean => stateOf(self).isReusable
+
+/**
+ * How two streams are joined.
+ *
+ * ```ts
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * import * as SocketPair from "@effect-sockets/socket/testing/SocketPair"
+ * import { Effect } from "effect"
+ * const options: SocketStream.RelayOptions = { idleTimeout: "20 millis" }
+ * const program = Effect.gen(function* () {
+ *   const [[, front], [back]] = yield* Effect.all([SocketPair.make(), SocketPair.make()])
+ *   return (yield* Effect.flip(SocketStream.relay(front, back, options))).reason
+ * })
+ * await Effect.runPromise(Effect.scoped(program)) // => { _tag: "TimedOut", millis: 20 }
+ * ```
+ */
+export interface RelayOptions {
+  /**
+   * How long nothing may move, in neither direction. Looked at every quarter of it. Default: for ever; a server's `maxAge`
+   * holds all the same, its `idleTimeout` does not.
+   */
+  readonly idleTimeout?: Duration.Input | undefined
+}
+
+/**
+ * Joins two streams, as a proxy does: what each reads the other writes, and the end of one's input is the end of the
+ * other's output (half-close), until both have ended. A relay knows no messages, so both are in use meanwhile: a server
+ * that stops gives them `drainTimeout`.
+ *
+ * **Errors**: what broke either stream; `TimedOut` after `idleTimeout`; `InvalidOption`. Neither stream is closed by
+ * it: where their scopes then close with the failure, both peers see RST. **Interruption** loses nothing: what was not
+ * passed on stays readable.
+ *
+ * ```ts
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * import * as SocketPair from "@effect-sockets/socket/testing/SocketPair"
+ * import { Effect } from "effect"
+ * const program = Effect.gen(function* () {
+ *   const [[client, front], [back, server]] = yield* Effect.all([SocketPair.make(), SocketPair.make()])
+ *   yield* Effect.forkChild(SocketStream.relay(front, back))
+ *   yield* SocketStream.write(client, "hello")
+ *   yield* SocketStream.endWrite(client)
+ *   return new TextDecoder().decode(yield* SocketStream.readAll(server))
+ * })
+ * await Effect.runPromise(Effect.scoped(program)) // => "hello"
+ * ```
+ */
+export const relay: {
+  (to: SocketStream, options?: RelayOptions): (self: SocketStream) => Effect.Effect<void, NetworkError>
+  (self: SocketStream, to: SocketStream, options?: RelayOptions): Effect.Effect<void, NetworkError>
+} = dual(
+  (args) => isSocketStream(args[1]),
+  (self: SocketStream, to: SocketStream, options: RelayOptions = {}): Effect.Effect<void, NetworkError> =>
+    Effect.suspend(() => {
+      const invalid = InvalidOption.find(options, { idleTimeout: InvalidOption.positiveDuration })
+      return invalid === undefined
+        ? relayStreams(stateOf(self), stateOf(to), InvalidOption.toMillis(options.idleTimeout))
+        : Effect.fail(stateOf(self).error("read", invalid))
+    })
+)
 
 // Closing ------------------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,5 @@
 import * as Ipaddr from "@effect-sockets/ipaddr/Ipaddr"
+import * as IpSet from "@effect-sockets/ipaddr/IpSet"
 import { assert, describe } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -200,6 +201,49 @@ describe("the race over real sockets", () => {
         yield* SocketStream.reset(loser.value)
       }
       assert.strictEqual(portOf(listener), first.port)
+    })
+  )
+})
+
+describe("access", () => {
+  const deny = IpSet.fromCidrsUnsafe(["127.0.0.0/8"])
+
+  live(
+    "an address that is denied is not connected to, however it is written",
+    Effect.gen(function* () {
+      const { port } = yield* plainServer()
+      for (const host of ["127.0.0.1", "::ffff:127.0.0.1", 2_130_706_433, "four.test"]) {
+        const error = yield* Effect.flip(SocketStream.open(host as string, port, { access: { deny } }))
+        assert.strictEqual(error.reason._tag, "PermissionDenied")
+        assert.strictEqual(error.attempts?.length, 1)
+      }
+      const whole = NetAddress.inetAddressUnsafe(NetAddress.ipv4Loopback, port)
+      const error = yield* Effect.flip(SocketStream.open(whole, { access: { allow: IpSet.empty } }))
+      assert.strictEqual(error.message, `open 127.0.0.1:${port}: permission denied`)
+    })
+  )
+
+  live(
+    "a name is opened at the address that is allowed, whichever family comes first",
+    Effect.gen(function* () {
+      const { port } = yield* plainServer({ host: "127.0.0.1" })
+      const v4 = yield* SocketStream.open("loop.test", port, { access: { allow: deny } })
+      assert.strictEqual(format(v4.remoteAddress), `127.0.0.1:${port}`)
+      const error = yield* Effect.flip(SocketStream.open("loop.test", port, { access: { deny } }))
+      assert.strictEqual(error.reason._tag, "ConnectionRefused")
+      assert.sameMembers(
+        error.attempts!.map(({ reason }) => reason._tag),
+        ["PermissionDenied", "ConnectionRefused"]
+      )
+    })
+  )
+
+  live(
+    "what is no set of addresses cannot be meant",
+    Effect.gen(function* () {
+      const access = { allow: ["127.0.0.1"] as unknown as IpSet.IpSet }
+      const { reason } = yield* Effect.flip(SocketStream.open("127.0.0.1", 1, { access }))
+      assert.deepInclude(reason, { _tag: "InvalidOption", option: "access.allow", mustBe: "an IpSet" })
     })
   )
 })

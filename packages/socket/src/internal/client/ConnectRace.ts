@@ -17,6 +17,7 @@ import type { ResolverError } from "@effect-sockets/resolver/ResolverError"
 import type { Connection } from "../../Connection.ts"
 import { type ConnectOptions, type DialEvents, Network } from "../../Network.ts"
 import { make as makeError, type NetworkError, type Reason } from "../../NetworkError.ts"
+import * as Access from "../Access.ts"
 import { portProblem } from "../port.ts"
 import { client as metrics } from "../../SocketMetrics.ts"
 import { AttemptSpan, isTraced } from "../spans.ts"
@@ -38,6 +39,11 @@ export interface RaceOptions extends ConnectOptions {
    * `TimedOut`. Default: for ever. For a server it is `maxAge`.
    */
   readonly maxAge?: Duration.Input | undefined
+  /**
+   * The IP addresses that may be connected to. A name is resolved first, and each of its addresses is checked: whoever
+   * chooses the name cannot choose one that is denied. `deny` wins over `allow`. Default: all.
+   */
+  readonly access?: Access.Access | undefined
 }
 
 const checks = {
@@ -169,7 +175,19 @@ class Race {
   /** All addresses are known: it is one. */
   runAt(address: NetAddress.SocketAddress): void {
     this.isResolving = false
-    this.tryAt(address)
+    if (this.admits(address)) this.tryAt(address)
+    else this.goOn()
+  }
+
+  /** Whether an address may be tried. One that may not counts as an attempt that failed before any that is made. */
+  private admits(address: NetAddress.SocketAddress): boolean {
+    const { access } = this.options
+    if (access === undefined || !NetAddress.isInetAddress(address)) return true
+    if (Access.isAllowed(access, address.address)) return true
+    const attempt = new Attempt(this, address, undefined)
+    attempt.error = makeError("connect", address, { _tag: "PermissionDenied" })
+    this.attempts.unshift(attempt)
+    return false
   }
 
   /** The addresses come from the resolver, family by family. */
@@ -200,11 +218,12 @@ class Race {
   private add(addresses: Array<NetAddress.SocketAddress>): void {
     if (this.isOver) return
     const isFirst = this.attempts.length + this.untried.length === 0
+    const admitted = addresses.filter((address) => this.admits(address))
     // The families take turns: after an address of one comes one of the other.
-    this.untried = interleave(addresses, this.untried)
+    this.untried = interleave(admitted, this.untried)
     if (!isFirst) {
       this.isHeldBack = false
-    } else if (NetAddress.isInetAddressV4(addresses[0])) {
+    } else if (admitted.length > 0 && NetAddress.isInetAddressV4(admitted[0])) {
       this.isHeldBack = true
       this.arm(resolutionDelay)
     }
@@ -290,7 +309,7 @@ class Race {
 }
 
 const problem = (target: Target, options: RaceOptions & Options): Reason | undefined => {
-  const invalid = InvalidOption.find(options, checks)
+  const invalid = InvalidOption.find(options, checks) ?? Access.problem(options.access)
   if (invalid !== undefined || NetAddress.isSocketAddress(target)) return invalid
   return portProblem(target.port, 1)
 }

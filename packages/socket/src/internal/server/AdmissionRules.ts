@@ -1,18 +1,19 @@
 /** Who may come in: the rules that are decided when a connection arrives, before anybody waits for it. */
 import * as Ipaddr6 from "@effect-sockets/ipaddr/Ipaddr6"
-import { contains, type IpSet, isIpSet } from "@effect-sockets/ipaddr/IpSet"
+import { contains, type IpSet } from "@effect-sockets/ipaddr/IpSet"
 import * as InvalidOption from "@effect-sockets/resolver/InvalidOption"
 import type * as Duration from "effect/Duration"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
 import type { Connection } from "../../Connection.ts"
 import type { Refusal } from "../../SocketMetrics.ts"
+import * as Access from "../Access.ts"
 import type { StreamState } from "../stream/StreamState.ts"
 
 /** Which connections a server lets in. */
 export interface Rules {
   /** Peers in `deny` are refused; with `allow`, so are those that are not in it. Default: everybody may come. */
-  readonly access?: { readonly allow?: IpSet | undefined; readonly deny?: IpSet | undefined } | undefined
+  readonly access?: Access.Access | undefined
   /** Connections of one peer at once, at least 1. Default: as many as there are. */
   readonly maxPerPeer?: number | undefined
   /**
@@ -40,11 +41,6 @@ export interface Rules {
     | undefined
 }
 
-const ipSet: InvalidOption.Check = (value) => (isIpSet(value) ? undefined : "an IpSet")
-
-/** What each set of `access` may be. */
-const accessChecks = { allow: ipSet, deny: ipSet } as const
-
 /** What each rule may be. */
 const checks = {
   maxPerPeer: InvalidOption.integer(1),
@@ -53,7 +49,7 @@ const checks = {
 
 /** What each option of `proxyProtocol` may be. */
 const proxyChecks = {
-  trust: ipSet,
+  trust: Access.ipSet,
   unix: InvalidOption.boolean,
   timeout: InvalidOption.positiveDuration,
   maxBytes: InvalidOption.integer(16, 65_551)
@@ -62,7 +58,7 @@ const proxyChecks = {
 /** The first rule that cannot be meant. */
 export const problem = (rules: Rules): InvalidOption.InvalidOption | undefined => {
   const { access, proxyProtocol } = rules
-  const invalid = InvalidOption.find(rules, checks) ?? (access && InvalidOption.find(access, accessChecks, "access."))
+  const invalid = InvalidOption.find(rules, checks) ?? Access.problem(access)
   if (invalid !== undefined || proxyProtocol === undefined) return invalid
   // Whom to believe has no default.
   const given = { ...proxyProtocol, trust: proxyProtocol.trust ?? null }
@@ -97,8 +93,7 @@ export class AdmissionRules {
     // A Unix-domain peer has no address of its own.
     if (!NetAddress.isInetAddress(client)) return undefined
     const { address } = client
-    if (access?.deny !== undefined && contains(access.deny, address)) return "Access"
-    if (access?.allow !== undefined && !contains(access.allow, address)) return "Access"
+    if (!Access.isAllowed(access, address)) return "Access"
     // What is gone already has no place to give back.
     if (maxPerPeer === undefined || stream.gone) return undefined
     const peer = this.peerOf(address)

@@ -13,6 +13,8 @@ import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type * as NetAddress from "effect/net/NetAddress"
+import type * as Scope from "effect/Scope"
 import { DocumentRoot } from "./DocumentRoot.ts"
 import * as Http09Handler from "./Http09Handler.ts"
 
@@ -97,27 +99,61 @@ export const layer: {
   (options: HostOptions): Layer.Layer<Http09Server, NetworkError.NetworkError, Network | Resolver | DocumentRoot>
 } = (options: HostOptions) =>
   // Without a name the resolver is not asked for.
-  Layer.effect(Http09Server, start(options)) as Layer.Layer<
+  Layer.effect(Http09Server, listenAndStart(options)) as Layer.Layer<
     Http09Server,
     NetworkError.NetworkError,
     Network | DocumentRoot
   >
 
-const start = Effect.fnUntraced(function* (options: HostOptions) {
+const listenAndStart = Effect.fnUntraced(function* (options: HostOptions) {
   const targets = Arr.ensure(options.address)
-  const invalid = InvalidOption.find<HostOptions>(options, deadlines) ?? Http09Handler.invalidOption(options)
-  if (invalid !== undefined) {
-    return yield* NetworkError.make("listen", targets.map(ServerSocket.formatTarget).join(", "), invalid)
-  }
-  const limits = {
-    ...options,
-    readTimeout: options.readTimeout ?? Http09Handler.readTimeout,
-    maxAge: options.maxAge ?? Http09Handler.maxAge
-  }
-  const handler = Http09Handler.handlerFor(yield* DocumentRoot, options)
-  const socket = yield* ServerSocket.listenAll(targets, limits)
-  return yield* Server.start(socket, handler, limits)
+  const limits = yield* limitsOf(options, targets.map(ServerSocket.formatTarget).join(", "))
+  return yield* start(yield* ServerSocket.listenAll(targets, limits), options)
 })
+
+/**
+ * Serves the document root on a port that the program opened, until the scope closes, which is the graceful stop: for a
+ * port that another process passed to this one (`ServerSocket.fromDescriptor`).
+ *
+ * **Errors**: `InvalidOption`; nothing is served then.
+ * **Interruption**: it is done at once; the scope has the server.
+ *
+ * ```ts
+ * import * as DocumentRoot from "@effect-sockets/http09/DocumentRoot"
+ * import * as Http09Server from "@effect-sockets/http09/Http09Server"
+ * import * as NodeNetwork from "@effect-sockets/socket/NodeNetwork"
+ * import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
+ * import { Effect } from "effect"
+ * const root = DocumentRoot.layerMemory({ "/index.html": "<h1>Hello</h1>" })
+ * const program = Effect.gen(function* () {
+ *   const server = yield* Http09Server.start(yield* ServerSocket.listen(0), { readTimeout: "5 seconds" })
+ *   return yield* server.stop
+ * })
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide([NodeNetwork.layer, root]))) // => { drained: 0, aborted: 0 }
+ * ```
+ */
+export const start = Effect.fnUntraced(function* (
+  socket: ServerSocket.ServerSocket,
+  options: Omit<Options, "address"> = {}
+): Effect.fn.Return<Server.Server, NetworkError.NetworkError, DocumentRoot | Scope.Scope> {
+  const limits = yield* limitsOf(options, socket.address)
+  return yield* Server.start(socket, Http09Handler.handlerFor(yield* DocumentRoot, options), limits)
+})
+
+const limitsOf = <A extends Omit<Options, "address">>(
+  options: A,
+  place: NetAddress.SocketAddress | string
+): Effect.Effect<A, NetworkError.NetworkError> =>
+  Effect.suspend(() => {
+    const invalid =
+      InvalidOption.find<Omit<Options, "address">>(options, deadlines) ?? Http09Handler.invalidOption(options)
+    if (invalid !== undefined) return Effect.fail(NetworkError.make("listen", place, invalid))
+    return Effect.succeed({
+      ...options,
+      readTimeout: options.readTimeout ?? Http09Handler.readTimeout,
+      maxAge: options.maxAge ?? Http09Handler.maxAge
+    })
+  })
 
 const deadlines = {
   readTimeout: InvalidOption.positiveDuration,
@@ -169,6 +205,6 @@ export const layerConfig = (
   Layer.effect(
     Http09Server,
     Effect.flatMap(configured(options), ({ dialect, server, text }) =>
-      start({ ...options, ...server.options, dialect, text, address: server.targets })
+      listenAndStart({ ...options, ...server.options, dialect, text, address: server.targets })
     )
   )

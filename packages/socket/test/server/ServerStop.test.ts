@@ -70,6 +70,64 @@ describe("connections between two messages", () => {
   )
 })
 
+describe("handOver", () => {
+  live(
+    "closes the port, ends what is between two messages, and waits for the first message of who has sent none yet",
+    Effect.gen(function* () {
+      const { connect, port, server } = yield* serving(echo, { drainTimeout: "1 hour" })
+      const used = yield* connect()
+      yield* ping(used, "hello")
+      const fresh = yield* connect()
+      yield* handling(server, 2)
+      const stopping = yield* start(server.handOver)
+      assert.strictEqual(yield* endOf(used), "FIN")
+      const error = yield* Effect.flip(SocketStream.open("127.0.0.1", port))
+      assert.include(error.message, "connection refused")
+      yield* ping(fresh, "hello")
+      assert.strictEqual(yield* endOf(fresh), "FIN")
+      assert.deepStrictEqual(yield* Fiber.join(stopping), { drained: 2, aborted: 0 })
+    })
+  )
+
+  live(
+    "gives those that wait their turn",
+    Effect.gen(function* () {
+      const { connect, listener, server } = yield* serving(
+        slowEcho(50),
+        { drainTimeout: "1 hour", maxConnections: 1 },
+        { queue: 10 }
+      )
+      const peers = yield* Effect.forEach([1, 2, 3], () => connect())
+      yield* handling(server, 1)
+      const stopping = yield* start(server.handOver)
+      yield* Effect.forEach(peers, (peer) => Effect.andThen(ping(peer, "hello, as it is answered"), endOf(peer)), {
+        concurrency: "unbounded"
+      })
+      assert.deepStrictEqual(yield* Fiber.join(stopping), { drained: 3, aborted: 0 })
+      assert.strictEqual(listener.refused, 0)
+    })
+  )
+
+  live(
+    "sends those away at last that never say anything, with FIN, and a stop does so at once",
+    Effect.gen(function* () {
+      for (const [drainTimeout, isStopped] of [
+        [100, false],
+        ["1 hour", true]
+      ] as const) {
+        const { connect, server } = yield* serving(echo, { drainTimeout })
+        const silent = yield* connect()
+        yield* handling(server, 1)
+        const stopping = yield* start(server.handOver)
+        yield* Effect.sleep(20)
+        if (isStopped) yield* server.stop
+        assert.deepStrictEqual(yield* Fiber.join(stopping), { drained: 1, aborted: 0 })
+        assert.strictEqual(yield* endOf(silent), "FIN")
+      }
+    })
+  )
+})
+
 describe("what was written last", () => {
   const size = 200_000
   for (const [how, options, end] of [

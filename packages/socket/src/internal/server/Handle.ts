@@ -51,6 +51,13 @@ export interface Server {
    */
   readonly stop: Effect.Effect<Report>
   /**
+   * As `stop`, where another process serves the port on (`ServerSocket.fromDescriptor`): no client is to notice. This side
+   * closes its descriptor; connections that wait still get their turn, and one whose peer has sent nothing yet is not
+   * taken for idle, all of them within `drainTimeout`. A `stop` that comes meanwhile ends that; after one this is the same.
+   * It ends within `drainTimeout` and two seconds. **Interruption**: it goes on.
+   */
+  readonly handOver: Effect.Effect<Report>
+  /**
    * Stops at once, whatever `drainTimeout` is: every connection is reset, so that no peer takes its end for an orderly
    * one. Handlers get a second to notice. It may end a `stop` that is under way.
    */
@@ -110,6 +117,7 @@ export class Handle<R> implements Server {
   readonly setMaxConnections: (maxConnections: number) => Effect.Effect<void, NetworkError>
   readonly snapshot: Effect.Effect<ReadonlyArray<ConnectionSnapshot>>
   readonly stop: Effect.Effect<Report>
+  readonly handOver: Effect.Effect<Report>
   readonly abort: Effect.Effect<Report>
   readonly await: Effect.Effect<never, NetworkError>
   readonly #server: ServerLoop<R>
@@ -138,10 +146,20 @@ export class Handle<R> implements Server {
         }))
       })
     )
-    this.stop = Effect.andThen(
-      Effect.sync(() => fiber.interruptUnsafe()),
-      Deferred.await(server.report)
-    )
+    const end = (how: () => void) =>
+      Effect.andThen(
+        Effect.sync(() => {
+          how()
+          fiber.interruptUnsafe()
+        }),
+        Deferred.await(server.report)
+      )
+    this.stop = end(() => {
+      server.isHandingOver = false
+    })
+    this.handOver = end(() => {
+      if (!server.isStopping) server.isHandingOver = true
+    })
     this.abort = Effect.andThen(
       Effect.sync(() => server.cutAll()),
       this.stop

@@ -9,6 +9,8 @@ import type { StreamState } from "../stream/StreamState.ts"
 export interface Handling {
   /** Whether the server stops. */
   readonly isStopping: boolean
+  /** Whether another process serves the port on. */
+  readonly isHandingOver: boolean
   /** Hears of the handler's end, before that of the connection begins. */
   exited(handled: Handled): void
   /**
@@ -99,6 +101,8 @@ export class Handled implements Owner<StreamState> {
 
   /** Between two messages, while the server stops. */
   onIdle(): void {
+    // The first message is on its way: its sender knows of no stop.
+    if (this.server.isHandingOver && this.stream.bytesRead === 0) return
     this.endInOrder()
   }
 

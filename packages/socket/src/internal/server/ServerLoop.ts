@@ -4,7 +4,10 @@
  * A connection comes down one way: the transport reports it, `AcceptQueue` holds the rules against it, and `take` gives it
  * a permit and a fiber, at once or after its wait. From `handle` on it is owned by a `Handled`; the handler's exit decides
  * between FIN and RST, and `ended` gives the permit to the next that waits.
+ *
+ * The file is longer than others: who comes in, who hears of it and how all of it ends share one state.
  */
+// oxlint-disable max-lines -- see above
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -54,6 +57,8 @@ export interface Report {
 
 /** The default of `drainTimeout`, in milliseconds. */
 const defaultDrain = 10_000
+/** Milliseconds between two looks at those that wait while a server hands its port over. */
+const turnInterval = 50
 /** Milliseconds to wait for a PROXY header; HAProxy's specification asks for at least 3 seconds. */
 const defaultHeaderTimeout = 5000
 /** Bytes of a PROXY header at most: room for the certificate of a client. */
@@ -85,6 +90,8 @@ export class ServerLoop<R> implements Taker, Handling {
   readonly rules: AdmissionRules
   /** No more connections are taken, and those between two messages end. */
   isStopping = false
+  /** Another process serves the port on: who waits gets a turn, and who has said nothing yet is not sent away. */
+  isHandingOver = false
   private readonly port: ListeningPort
   private readonly handler: Handler<R>
   private readonly options: Options<R>
@@ -176,7 +183,7 @@ export class ServerLoop<R> implements Taker, Handling {
   /** As many of those that wait as there are permits. */
   private takeWaiting(): void {
     const { queue } = this.port
-    while (!this.isStopping && queue.size > 0 && this.hasPermit) {
+    while ((!this.isStopping || this.isHandingOver) && queue.size > 0 && this.hasPermit) {
       const stream = queue.shift()
       if (stream === undefined) return
       const now = stream.connection.timers.now()
@@ -357,6 +364,7 @@ export class ServerLoop<R> implements Taker, Handling {
   /** Resets every connection, whatever it does. A stop waits no longer for any of them. */
   cutAll(): void {
     this.isStopping = true
+    this.isHandingOver = false
     this.hurry.openUnsafe()
     for (const handled of this.handled) handled.cut()
   }
@@ -368,17 +376,33 @@ export class ServerLoop<R> implements Taker, Handling {
     })
   }
 
+  /** Nobody waits and no connection is in use, or another end was asked for: looked at now and then, for it is rare. */
+  private readonly turns: Effect.Effect<void> = Effect.suspend(() =>
+    this.isHandingOver && this.inUse + this.port.queue.size > 0
+      ? Effect.andThen(Effect.sleep(turnInterval), this.turns)
+      : Effect.void
+  )
+
   /**
    * The graceful stop: no wait in it is longer than its bound. Its report is there as soon as no connection is in use; those
    * that linger do so side by side, for what is left of the time.
    */
   private readonly drain: Effect.Effect<void> = Effect.gen({ self: this }, function* () {
     const drainTimeout = InvalidOption.toMillis(this.options.drainTimeout, defaultDrain)
-    const until = this.clock.currentTimeMillisUnsafe() + drainTimeout
+    let until = this.clock.currentTimeMillisUnsafe() + drainTimeout
     this.isStopping = true
+    if (this.isHandingOver) {
+      yield* this.port.suspend
+      for (const { stream } of this.handled) stream.lookForIdle()
+      yield* Effect.timeoutOption(this.turns, drainTimeout)
+      this.isHandingOver = false
+      // Those that are sent away after all get the time to notice.
+      until = Math.max(until, this.clock.currentTimeMillisUnsafe() + noticeGrace)
+    }
     yield* this.port.close
     for (const { stream } of this.handled) stream.lookForIdle()
-    yield* Effect.timeoutOption(Effect.raceFirst(this.unused.await, this.hurry.await), drainTimeout)
+    const millis = until - this.clock.currentTimeMillisUnsafe()
+    yield* Effect.timeoutOption(Effect.raceFirst(this.unused.await, this.hurry.await), millis)
     for (const handled of this.handled) if (!handled.isSettled) handled.endNow()
     yield* Effect.timeoutOption(this.unused.await, noticeGrace)
     const lingering = Array.from(this.handled).filter(

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import * as path from "node:path"
-import { missing } from "./coverage.ts"
+import { missing, untagged } from "./coverage.ts"
 import { type Example, titleOf, written } from "./examples.ts"
 import { publicSymbols, root } from "./sources.ts"
 
@@ -46,6 +46,8 @@ export const describePackage = (name: string): void => {
   const without = missing(name)
   it(`${all - without.length} of the ${all} public symbols of ${name} have an example in their doc comment`, () =>
     assert.deepStrictEqual(complete.includes(name) ? without : [], []))
+  it(`every public symbol of ${name} says its category and since when it is there`, () =>
+    assert.deepStrictEqual(untagged(name), []))
 }
 
 /** Tests the examples of the pages in `docs`. */

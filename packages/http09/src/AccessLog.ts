@@ -20,6 +20,9 @@ import type { Ended, Event } from "./Http09Handler.ts"
  * const format: AccessLog.Format = "common"
  * AccessLog.formats.includes(format) // => true
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export type Format = "human" | "common" | "json"
 
@@ -30,6 +33,9 @@ export type Format = "human" | "common" | "json"
  * import * as AccessLog from "@effect-sockets/http09/AccessLog"
  * AccessLog.formats.join(", ") // => "human, common, json"
  * ```
+ *
+ * @category constants
+ * @since 0.1.0
  */
 export const formats = ["human", "common", "json"] as const satisfies ReadonlyArray<Format>
 
@@ -48,6 +54,9 @@ export const formats = ["human", "common", "json"] as const satisfies ReadonlyAr
  * const statuses: ReadonlyArray<AccessLog.Status> = [200, 404, 500]
  * statuses.filter(isFault) // => [500]
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export type Status = 200 | 400 | 404 | 499 | 500
 
@@ -69,6 +78,9 @@ export type Status = 200 | 400 | 404 | 499 | 500
  * AccessLog.status({ ...event, exit: Exit.interrupt() }) // => 499
  * AccessLog.status({ ...event, exit: Exit.die("a fault") }) // => 500
  * ```
+ *
+ * @category getters
+ * @since 0.1.0
  */
 export const status = ({ answer, exit }: Ended): Status => {
   if (Exit.isSuccess(exit)) return answer === undefined ? 200 : statusOf[answer._tag]
@@ -103,6 +115,9 @@ const statusOf = { Serving: 200, NotFound: 404, Refused: 400 } as const
  * }
  * AccessLog.format(event, "common") // => '192.0.2.7 - - [01/Jan/1970:00:00:00 +0000] "GET /a" 200 14'
  * ```
+ *
+ * @category formatting
+ * @since 0.1.0
  */
 export const format = (event: Event, format: Format): string | undefined => {
   if (format === "human") return human(event)

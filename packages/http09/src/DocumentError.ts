@@ -14,6 +14,9 @@ import * as Schema from "effect/Schema"
  * - `Truncated`: it became shorter while it was read, `received` of `expected` bytes came
  * - `InvalidOption`: an option of the root has a value that cannot be meant
  * - `Unknown`: any other `code`
+ *
+ * @category errors
+ * @since 0.1.0
  */
 export const Reason = Schema.TaggedUnion({
   NotFound: { detail: Schema.String },
@@ -33,6 +36,9 @@ export const Reason = Schema.TaggedUnion({
  * const reason: DocumentError.Reason = { _tag: "NotFound", detail: "hidden" }
  * new DocumentError.DocumentError({ path: "/.git", reason }).message // => "/.git: hidden"
  * ```
+ *
+ * @category errors
+ * @since 0.1.0
  */
 export type Reason = typeof Reason.Type
 
@@ -55,6 +61,9 @@ const describe = Reason.match({
  * error.message // => "/a: out of file descriptors"
  * error.isNotThere // => false
  * ```
+ *
+ * @category errors
+ * @since 0.1.0
  */
 export class DocumentError extends Schema.TaggedError<DocumentError>()("DocumentError", {
   /** What was asked for: a request path, or the root's own. */
@@ -83,6 +92,9 @@ export class DocumentError extends Schema.TaggedError<DocumentError>()("Document
  * error.message // => "/a: not found"
  * error.isNotThere // => true
  * ```
+ *
+ * @category errors
+ * @since 0.1.0
  */
 export const notFound = (path: string, detail = "not found"): DocumentError =>
   new DocumentError({ path, reason: { _tag: "NotFound", detail } })
@@ -94,6 +106,9 @@ export const notFound = (path: string, detail = "not found"): DocumentError =>
  * import * as DocumentError from "@effect-sockets/http09/DocumentError"
  * DocumentError.truncated("/a", 100, 60).message // => "/a: ended after 60 of 100 bytes"
  * ```
+ *
+ * @category errors
+ * @since 0.1.0
  */
 export const truncated = (path: string, expected: number, received: number): DocumentError =>
   new DocumentError({ path, reason: { _tag: "Truncated", expected, received } })
@@ -127,6 +142,9 @@ const byCode: { readonly [code: string]: Reason } = {
  * const size = Effect.try({ try: () => fs.statSync("/no/such").size, catch: (cause) => DocumentError.fromCause("/no/such", cause) })
  * ;(await Effect.runPromise(Effect.flip(size))).isNotThere // => true
  * ```
+ *
+ * @category errors
+ * @since 0.1.0
  */
 export const fromCause = (path: string, cause: unknown): DocumentError => {
   if (cause instanceof DocumentError) return cause

@@ -20,6 +20,9 @@ export { isHidden } from "./internal/visibility.ts"
  * const whole: DocumentRoot.Whole = { _tag: "Whole", name: "/a", bytes: new TextEncoder().encode("Hello") }
  * whole.bytes.length // => 5
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface Whole {
   readonly _tag: "Whole"
@@ -43,6 +46,9 @@ export interface Whole {
  * await Effect.runPromise(document.forEach((chunk) => Effect.sync(() => sizes.push(chunk.length))))
  * sizes // => [3, 2]
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface Chunked {
   readonly _tag: "Chunked"
@@ -69,6 +75,9 @@ export interface Chunked {
  * const sizeOf = (document: DocumentRoot.Document) => document._tag === "Whole" ? document.bytes.length : document.size
  * sizeOf({ _tag: "Whole", name: "/a", bytes: new Uint8Array(5) }) // => 5
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export type Document = Whole | Chunked
 
@@ -87,6 +96,9 @@ export type Document = Whole | Chunked
  * const year = DocumentRoot.DocumentRoot.pipe(Effect.flatMap(({ open }) => open("/year")), Effect.scoped, Effect.provide(clock))
  * ;(await Effect.runPromise(year)).name // => "/year"
  * ```
+ *
+ * @category services
+ * @since 0.1.0
  */
 export class DocumentRoot extends Context.Service<
   DocumentRoot,
@@ -121,6 +133,9 @@ export class DocumentRoot extends Context.Service<
  * const page = DocumentRoot.DocumentRoot.pipe(Effect.flatMap(({ open }) => open("/notes")), Effect.scoped, Effect.provide(root))
  * ;(await Effect.runPromise(page)).name // => "/notes/"
  * ```
+ *
+ * @category options
+ * @since 0.1.0
  */
 export interface Options {
   /**
@@ -142,6 +157,9 @@ export interface Options {
  * const page = DocumentRoot.DocumentRoot.pipe(Effect.flatMap(({ open }) => open("/notes")), Effect.scoped, Effect.provide(root))
  * ;(await Effect.runPromise(page)).name // => "/notes/index.html"
  * ```
+ *
+ * @category constants
+ * @since 0.1.0
  */
 export const indexName = "index.html"
 
@@ -157,6 +175,9 @@ export const indexName = "index.html"
  * ;(await Effect.runPromise(open("/"))).name // => "/index.html"
  * ;(await Effect.runPromise(Effect.flip(open("/nowhere")))).message // => "/nowhere: not found"
  * ```
+ *
+ * @category layers
+ * @since 0.1.0
  */
 export const layerMemory = (
   documents: Readonly<Record<`/${string}`, string | Uint8Array>>,

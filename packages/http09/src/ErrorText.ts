@@ -12,6 +12,9 @@ import * as StatusLine from "./StatusLine.ts"
  * const texts: ErrorText.ErrorTexts = ErrorText.errorTexts["1991"]
  * new TextDecoder().decode(texts.notFound).split("\n")[0] // => "<TITLE>Not found</TITLE>"
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface ErrorTexts {
   /** To a line that is no request. */
@@ -34,6 +37,9 @@ const html = (title: string, sentence: string): Uint8Array =>
  * import * as ErrorText from "@effect-sockets/http09/ErrorText"
  * new TextDecoder().decode(ErrorText.errorTexts.book.notFound) // => "HTTP/0.9 401 Not found.\n"
  * ```
+ *
+ * @category constants
+ * @since 0.1.0
  */
 export const errorTexts: Readonly<Record<Dialect, ErrorTexts>> = {
   book: { invalidRequest: StatusLine.invalidRequest, notFound: StatusLine.notFound },

@@ -38,6 +38,9 @@ export type { Event, Options, Target } from "./internal/client/ClientOptions.ts"
  * )
  * await Effect.runPromise(Effect.provide(size, both)) // => 5
  * ```
+ *
+ * @category services
+ * @since 0.1.0
  */
 export class Http09Client extends Context.Service<
   Http09Client,
@@ -64,6 +67,9 @@ export class Http09Client extends Context.Service<
  * const both = Layer.merge(server, Http09Client.layer).pipe(Layer.provide([machine, root]))
  * await Effect.runPromise(Effect.provide(Http09Client.getText("http://127.0.0.1/hello.txt"), both)) // => "Hello"
  * ```
+ *
+ * @category layers
+ * @since 0.1.0
  */
 export const layer: Layer.Layer<Http09Client, never, Network | Resolver> = Layer.effect(
   Http09Client,
@@ -100,6 +106,9 @@ export const layer: Layer.Layer<Http09Client, never, Network | Resolver> = Layer
  * const chunks = Http09Client.get({ host: "127.0.0.1", port: 80, path: "/hello.txt" })
  * await Effect.runPromise(chunks.pipe(Stream.decodeText, Stream.mkString, Effect.provide(both))) // => "Hello"
  * ```
+ *
+ * @category accessors
+ * @since 0.1.0
  */
 export const get = (
   target: Target,
@@ -129,6 +138,9 @@ const textBytes = 16 * 1024 * 1024
  * const missing = Http09Client.getText("http://127.0.0.1/nowhere").pipe(Effect.flip, Effect.provide(both))
  * ;(await Effect.runPromise(missing)).message // => "get http://127.0.0.1/nowhere: the server answered 401 Not found."
  * ```
+ *
+ * @category accessors
+ * @since 0.1.0
  */
 export const getText = (
   target: Target,
@@ -164,6 +176,9 @@ export const getText = (
  * }).pipe(Effect.scoped, Effect.provide([both, NodeFileSystem.layer]))
  * await Effect.runPromise(size) // => 5
  * ```
+ *
+ * @category accessors
+ * @since 0.1.0
  */
 export const download = (
   target: Target,

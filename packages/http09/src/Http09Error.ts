@@ -24,6 +24,9 @@ const deadlines = {
  * const deadline: Http09Error.Deadline = "firstByte"
  * new Http09Error.Http09Error({ target: "http://a/", reason: { _tag: "TimedOut", deadline, millis: 5 } }).message // => "get http://a/: no answer after 5 ms"
  * ```
+ *
+ * @category errors
+ * @since 0.1.0
  */
 export type Deadline = keyof typeof deadlines
 
@@ -36,6 +39,9 @@ export type Deadline = keyof typeof deadlines
  * - `StatusLine`: the server answered with a line instead, for example 401 `Not found.`
  * - `TimedOut`: a deadline passed, after `millis`
  * - `InputTooLong`: the document has more than `limit` bytes
+ *
+ * @category errors
+ * @since 0.1.0
  */
 export const Reason = Schema.TaggedUnion({
   InvalidUrl: { refusal: literals(Http09Url.refusals) },
@@ -54,6 +60,9 @@ export const Reason = Schema.TaggedUnion({
  * const reason: Http09Error.Reason = { _tag: "StatusLine", version: "0.9", code: 401, text: "Not found." }
  * new Http09Error.Http09Error({ target: "http://a/", reason }).message // => "get http://a/: the server answered 401 Not found."
  * ```
+ *
+ * @category errors
+ * @since 0.1.0
  */
 export type Reason = typeof Reason.Type
 
@@ -78,6 +87,9 @@ const longest = 300
  * error.message // => "get ftp://a/: it does not start with http://"
  * error.isRetryable // => false
  * ```
+ *
+ * @category errors
+ * @since 0.1.0
  */
 export class Http09Error extends Schema.TaggedError<Http09Error>()("Http09Error", {
   /** What was asked for, as it was given: a URL, or `path from host:port`. */

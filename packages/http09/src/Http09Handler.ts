@@ -41,6 +41,9 @@ import * as RequestLine from "./RequestLine.ts"
  * }).pipe(Effect.provide([server, client]), Effect.runPromise)
  * heard // => ["OutsideRoot", "Ended"]
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export type Answer =
   /** The document was found and is sent now. */
@@ -74,6 +77,9 @@ export type Answer =
  * }).pipe(Effect.provide([server, client]), Effect.runPromise)
  * heard // => ["Serving", 5]
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface Ended {
   readonly _tag: "Ended"
@@ -118,6 +124,9 @@ export interface Ended {
  * }).pipe(Effect.provide([server, client]), Effect.runPromise)
  * heard // => ["NotFound", "Ended"]
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export type Event = Answer | Ended
 
@@ -129,6 +138,9 @@ export type Event = Answer | Ended
  * const options: Http09Handler.HandlerOptions = { dialect: "1991", maxLineBytes: 1024 }
  * Http09Handler.invalidOption(options) // => undefined
  * ```
+ *
+ * @category options
+ * @since 0.1.0
  */
 export interface HandlerOptions {
   /**
@@ -157,6 +169,9 @@ export interface HandlerOptions {
  * const answer = Http09Handler.handler()
  * const handler: Http09Handler.Handler = (stream) => Effect.andThen(Effect.sync(() => void counted.requests++), answer(stream))
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export type Handler = (
   stream: SocketStream.SocketStream
@@ -171,6 +186,9 @@ export type Handler = (
  * import { Duration } from "effect"
  * Duration.toSeconds(Http09Handler.readTimeout) // => 15
  * ```
+ *
+ * @category constants
+ * @since 0.1.0
  */
 export const readTimeout: Duration.Duration = Duration.seconds(15)
 
@@ -182,6 +200,9 @@ export const readTimeout: Duration.Duration = Duration.seconds(15)
  * import { Duration } from "effect"
  * Duration.toHours(Http09Handler.maxAge) // => 1
  * ```
+ *
+ * @category constants
+ * @since 0.1.0
  */
 export const maxAge: Duration.Duration = Duration.hours(1)
 
@@ -219,6 +240,9 @@ const empty = new Uint8Array(0)
  *   yield* Http09Client.getText({ host: "127.0.0.1", port, path: "/hello.txt" }) // => "Hello\r\n"
  * }).pipe(Effect.scoped, Effect.provide([NodeNetwork.layer, root, client]), Effect.runPromise)
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const handler = (options: HandlerOptions = {}): Handler => {
   const answer = answerer(options)
@@ -250,6 +274,9 @@ export const handler = (options: HandlerOptions = {}): Handler => {
  *   yield* Http09Client.getText({ host: "127.0.0.1", port, path: "/" }) // => "\0\0\0"
  * }).pipe(Effect.scoped, Effect.provide([NodeNetwork.layer, client]), Effect.runPromise)
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const handlerFor = (
   root: DocumentRoot["Service"],
@@ -268,6 +295,9 @@ export const handlerFor = (
  * import * as Http09Handler from "@effect-sockets/http09/Http09Handler"
  * Http09Handler.invalidOption({ maxLineBytes: 0 })?.mustBe // => "an integer of at least 1"
  * ```
+ *
+ * @category checks
+ * @since 0.1.0
  */
 export const invalidOption = (options: HandlerOptions): InvalidOption.InvalidOption | undefined =>
   InvalidOption.find<HandlerOptions>(options, {

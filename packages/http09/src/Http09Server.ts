@@ -26,6 +26,9 @@ import * as Http09Handler from "./Http09Handler.ts"
  * const options: Http09Server.Options = { address: 8080, maxConnections: 1000, readTimeout: "5 seconds", dialect: "1991" }
  * const server = Http09Server.layer(options)
  * ```
+ *
+ * @category options
+ * @since 0.1.0
  */
 export interface Options extends Http09Handler.HandlerOptions, ServerSocket.Options, Server.Options {
   /** What to listen on, or several of it. A number is a port of 127.0.0.1; 0 takes a free one. */
@@ -47,6 +50,9 @@ export interface Options extends Http09Handler.HandlerOptions, ServerSocket.Opti
  * const options: Http09Server.HostOptions = { address: [{ host: "localhost", port: 8080 }, 8081] }
  * const server = Http09Server.layer(options)
  * ```
+ *
+ * @category options
+ * @since 0.1.0
  */
 export interface HostOptions extends Omit<Options, "address"> {
   /** What to listen on, or several of it. */
@@ -69,6 +75,9 @@ export interface HostOptions extends Omit<Options, "address"> {
  * })
  * await Effect.runPromise(Effect.provide(program, server)) // => { drained: 0, aborted: 0 }
  * ```
+ *
+ * @category services
+ * @since 0.1.0
  */
 export class Http09Server extends Context.Service<Http09Server, Server.Server>()(
   "@effect-sockets/http09/Http09Server"
@@ -93,6 +102,9 @@ export class Http09Server extends Context.Service<Http09Server, Server.Server>()
  * const address = Http09Server.Http09Server.pipe(Effect.map((server) => server.address), Effect.provide(server))
  * ;(await Effect.runPromise(address))._tag // => "InetAddressV4"
  * ```
+ *
+ * @category layers
+ * @since 0.1.0
  */
 export const layer: {
   (options: Options): Layer.Layer<Http09Server, NetworkError.NetworkError, Network | DocumentRoot>
@@ -131,6 +143,9 @@ const listenAndStart = Effect.fnUntraced(function* (options: HostOptions) {
  * })
  * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide([NodeNetwork.layer, root]))) // => { drained: 0, aborted: 0 }
  * ```
+ *
+ * @category running
+ * @since 0.1.0
  */
 export const start = Effect.fnUntraced(function* (
   socket: ServerSocket.ServerSocket,
@@ -198,6 +213,9 @@ const configured = (options: Omit<Options, "address">) =>
  * const address = Http09Server.Http09Server.pipe(Effect.map((server) => server.address), Effect.provide(server))
  * ;(await Effect.runPromise(address))._tag // => "InetAddressV6"
  * ```
+ *
+ * @category layers
+ * @since 0.1.0
  */
 export const layerConfig = (
   options: Omit<Options, "address"> = {}

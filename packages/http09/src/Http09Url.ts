@@ -14,6 +14,9 @@ import * as Result from "effect/Result"
  * const url: Http09Url.Http09Url = { host: "::1", port: 8080, path: "/a?b" }
  * Http09Url.format(url) // => "http://[::1]:8080/a?b"
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface Http09Url {
   /** A name or an address; an IPv6 address without brackets. */
@@ -31,6 +34,9 @@ export interface Http09Url {
  * import * as Http09Url from "@effect-sockets/http09/Http09Url"
  * Http09Url.authority({ host: "localhost", port: Http09Url.defaultPort }) // => "localhost:80"
  * ```
+ *
+ * @category constants
+ * @since 0.1.0
  */
 export const defaultPort = 80
 
@@ -41,6 +47,9 @@ export const defaultPort = 80
  * import * as Http09Url from "@effect-sockets/http09/Http09Url"
  * Http09Url.refusals.Scheme // => "it does not start with http://"
  * ```
+ *
+ * @category errors
+ * @since 0.1.0
  */
 export const refusals = {
   Scheme: "it does not start with http://",
@@ -57,6 +66,9 @@ export const refusals = {
  * const explain = (refusal: Http09Url.Refusal) => `not a URL: ${Http09Url.refusals[refusal]}`
  * explain("Port") // => "not a URL: its port is not a number from 1 to 65535"
  * ```
+ *
+ * @category errors
+ * @since 0.1.0
  */
 export type Refusal = keyof typeof refusals
 
@@ -83,6 +95,9 @@ const isHost = (name: string | undefined, ipv6: string | undefined): boolean =>
  * Http09Url.fromString("http://localhost:8080/a#top") // => Result.succeed({ host: "localhost", port: 8080, path: "/a" })
  * Http09Url.fromString("http://me@localhost/") // => Result.fail("UserInfo")
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const fromString = (text: string): Result.Result<Http09Url, Refusal> => {
   const { authority, path } = parts.exec(text)?.groups ?? {}
@@ -104,6 +119,9 @@ const bracketed = (host: string): string => (host.includes(":") ? `[${host}]` : 
  * import * as Http09Url from "@effect-sockets/http09/Http09Url"
  * Http09Url.authority({ host: "::1", port: 80 }) // => "[::1]:80"
  * ```
+ *
+ * @category getters
+ * @since 0.1.0
  */
 export const authority = ({ host, port }: Pick<Http09Url, "host" | "port">): string => `${bracketed(host)}:${port}`
 
@@ -114,6 +132,9 @@ export const authority = ({ host, port }: Pick<Http09Url, "host" | "port">): str
  * import * as Http09Url from "@effect-sockets/http09/Http09Url"
  * Http09Url.format({ host: "localhost", port: 80, path: "/a" }) // => "http://localhost/a"
  * ```
+ *
+ * @category formatting
+ * @since 0.1.0
  */
 export const format = (url: Http09Url): string =>
   `http://${url.port === defaultPort ? bracketed(url.host) : authority(url)}${url.path}`
@@ -132,6 +153,9 @@ const longestName = 255
  * Http09Url.fileName("/notes/") // => Option.some("index.html")
  * Http09Url.fileName("/..%2fpasswd") // => Option.none()
  * ```
+ *
+ * @category getters
+ * @since 0.1.0
  */
 export const fileName = (path: string): Option.Option<string> => {
   const segment =

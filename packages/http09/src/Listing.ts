@@ -18,6 +18,9 @@ import * as RequestLine from "./RequestLine.ts"
  * const entry: Listing.Entry = { name: "a b.txt", isFolder: false, size: 5, modified: 0 }
  * new TextDecoder().decode(Listing.page("/", [entry])).includes("1970-01-01 00:00             5  <a href=\"/a%20b.txt\">") // => true
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface Entry {
   readonly name: string
@@ -35,6 +38,9 @@ export interface Entry {
  * import * as Listing from "@effect-sockets/http09/Listing"
  * Listing.maxEntries // => 10_000
  * ```
+ *
+ * @category constants
+ * @since 0.1.0
  */
 export const maxEntries = 10_000
 
@@ -49,6 +55,9 @@ export const maxEntries = 10_000
  * const page = new TextDecoder().decode(Listing.page("/notes", [{ name: "b", isFolder: true }, { name: "<a>", isFolder: false }]))
  * page.match(/<a href.*<\/a>/g) // => ['<a href="/">../</a>', '<a href="/notes/%3Ca%3E">&#60;a&#62;</a>', '<a href="/notes/b/">b/</a>']
  * ```
+ *
+ * @category formatting
+ * @since 0.1.0
  */
 export const page = (path: string, entries: Iterable<Entry>, isWhole = true): Uint8Array => {
   const folder = path.endsWith("/") ? path : `${path}/`

@@ -24,6 +24,9 @@ import * as NodeFolder from "./internal/folder/NodeFolder.ts"
  * const options: NodeDocumentRoot.Options = { listing: true, wholeBytes: 0, chunkBytes: 65_536 }
  * const root = NodeDocumentRoot.layer("public", options)
  * ```
+ *
+ * @category options
+ * @since 0.1.0
  */
 export interface Options extends RootOptions {
   /**
@@ -68,6 +71,9 @@ export interface Options extends RootOptions {
  * document._tag === "Whole" && new TextDecoder().decode(document.bytes) // => "Hello"
  * fs.rmSync(folder, { recursive: true })
  * ```
+ *
+ * @category layers
+ * @since 0.1.0
  */
 export const layer = (root: string, options: Options = {}): Layer.Layer<DocumentRoot, DocumentError> =>
   Layer.effect(

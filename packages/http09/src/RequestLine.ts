@@ -15,6 +15,9 @@ import * as Result from "effect/Result"
  * const dialect: RequestLine.Dialect = "1991"
  * RequestLine.encode("/a", dialect) // => Result.succeed("GET /a\r\n")
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export type Dialect = "1991" | "book"
 
@@ -27,6 +30,9 @@ export type Dialect = "1991" | "book"
  * const request: RequestLine.Request = { dialect: "book", path: "/a b" }
  * RequestLine.decode(new TextEncoder().encode("GET /a%20b HTTP/0.9")) // => Result.succeed(request)
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface Request {
   readonly dialect: Dialect
@@ -45,6 +51,9 @@ export interface Request {
  * import { Result } from "effect"
  * RequestLine.decode(new Uint8Array(RequestLine.maxBytes + 1)) // => Result.fail("TooLong")
  * ```
+ *
+ * @category constants
+ * @since 0.1.0
  */
 export const maxBytes = 8192
 
@@ -55,6 +64,9 @@ export const maxBytes = 8192
  * import * as RequestLine from "@effect-sockets/http09/RequestLine"
  * RequestLine.refusals.OutsideRoot // => "the path leads out of the root"
  * ```
+ *
+ * @category errors
+ * @since 0.1.0
  */
 export const refusals = {
   TooLong: "the line is too long",
@@ -76,6 +88,9 @@ export const refusals = {
  * const explain = (refusal: RequestLine.Refusal) => `400: ${RequestLine.refusals[refusal]}`
  * explain("Backslash") // => "400: a backslash"
  * ```
+ *
+ * @category errors
+ * @since 0.1.0
  */
 export type Refusal = keyof typeof refusals
 
@@ -105,6 +120,9 @@ const carriageReturn = 13
  * decode("GET //a/./b/../c?query\r") // => Result.succeed({ dialect: "1991", path: "/a/c" })
  * decode("GET /../etc/passwd HTTP/1.0") // => Result.fail("OutsideRoot")
  * ```
+ *
+ * @category encoding
+ * @since 0.1.0
  */
 export const decode = (line: Uint8Array, limit: number = maxBytes): Result.Result<Request, Refusal> => {
   const end = line.length > 0 && line[line.length - 1] === carriageReturn ? line.length - 1 : line.length
@@ -170,6 +188,9 @@ const resolve = (path: string): string | undefined => {
  * RequestLine.encode("/a b", "book") // => Result.succeed("GET /a%20b HTTP/0.9\r\n\r\n")
  * RequestLine.encode("a", "1991") // => Result.fail("NoPath")
  * ```
+ *
+ * @category encoding
+ * @since 0.1.0
  */
 export const encode = (target: string, dialect: Dialect): Result.Result<string, Refusal> => {
   if (!target.startsWith("/") && !absolute.test(target)) return Result.fail("NoPath")
@@ -188,5 +209,8 @@ const unsafe = /[^!-~]|["<>\\^`{|}]/gu
  * import * as RequestLine from "@effect-sockets/http09/RequestLine"
  * RequestLine.fromPath("/100% café") // => "/100%25%20caf%C3%A9"
  * ```
+ *
+ * @category encoding
+ * @since 0.1.0
  */
 export const fromPath = (path: string): string => path.toWellFormed().split("/").map(encodeURIComponent).join("/")

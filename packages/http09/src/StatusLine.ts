@@ -11,6 +11,9 @@ const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
  * import * as StatusLine from "@effect-sockets/http09/StatusLine"
  * new TextDecoder().decode(StatusLine.invalidRequest) // => "HTTP/0.9 400 Invalid HTTP Request.\r\n"
  * ```
+ *
+ * @category constants
+ * @since 0.1.0
  */
 export const invalidRequest: Uint8Array = bytes("HTTP/0.9 400 Invalid HTTP Request.\r\n")
 
@@ -22,6 +25,9 @@ export const invalidRequest: Uint8Array = bytes("HTTP/0.9 400 Invalid HTTP Reque
  *
  * new TextDecoder().decode(StatusLine.notFound) // => "HTTP/0.9 401 Not found.\n"
  * ```
+ *
+ * @category constants
+ * @since 0.1.0
  */
 export const notFound: Uint8Array = bytes("HTTP/0.9 401 Not found.\n")
 
@@ -33,6 +39,9 @@ export const notFound: Uint8Array = bytes("HTTP/0.9 401 Not found.\n")
  * const line: StatusLine.StatusLine = { version: "0.9", code: 401, text: "Not found." }
  * StatusLine.decode(StatusLine.notFound, true) // => line
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface StatusLine {
   /** The version it names, for example `0.9`. */
@@ -50,6 +59,9 @@ export interface StatusLine {
  * import * as StatusLine from "@effect-sockets/http09/StatusLine"
  * StatusLine.maxBytes // => 512
  * ```
+ *
+ * @category constants
+ * @since 0.1.0
  */
 export const maxBytes = 512
 
@@ -73,6 +85,9 @@ const latin1 = new TextDecoder("latin1")
  * decode("HTTP/1.1 40") // => undefined
  * decode("<h1>Hello</h1>") // => "document"
  * ```
+ *
+ * @category encoding
+ * @since 0.1.0
  */
 export const decode = (start: Uint8Array, isWhole: boolean): StatusLine | "document" | undefined => {
   const head = latin1.decode(start.subarray(0, maxBytes))

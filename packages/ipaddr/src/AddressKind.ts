@@ -21,6 +21,9 @@ import * as SpecialPurpose from "./SpecialPurpose.ts"
  * const inputs: Array<AddressKind.Input> = [Ipaddr.loopback, Ipaddr6.loopback, NetAddress.ipv4Loopback]
  * inputs.map(AddressKind.isLoopback) // => [true, true, true]
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export type Input = AnyIpaddr.AnyIpaddr | NetAddress.IpAddress
 
@@ -65,6 +68,9 @@ const isSiteLocal = (address: AnyIpaddr.AnyIpaddr): boolean => hasPrefix(address
  * import * as AnyIpaddr from "@effect-sockets/ipaddr/AnyIpaddr"
  * AddressKind.isUnspecified(AnyIpaddr.fromStringUnsafe("::")) // => true
  * ```
+ *
+ * @category predicates
+ * @since 0.1.0
  */
 export const isUnspecified: (address: Input) => boolean = kind((address) => BigInt(address) === 0n)
 
@@ -76,6 +82,9 @@ export const isUnspecified: (address: Input) => boolean = kind((address) => BigI
  * import * as AnyIpaddr from "@effect-sockets/ipaddr/AnyIpaddr"
  * AddressKind.isLoopback(AnyIpaddr.fromStringUnsafe("::ffff:127.0.0.1")) // => true
  * ```
+ *
+ * @category predicates
+ * @since 0.1.0
  */
 export const isLoopback: (address: Input) => boolean = hasName("Loopback")
 
@@ -87,6 +96,9 @@ export const isLoopback: (address: Input) => boolean = hasName("Loopback")
  * import * as AnyIpaddr from "@effect-sockets/ipaddr/AnyIpaddr"
  * AddressKind.isLinkLocal(AnyIpaddr.fromStringUnsafe("169.254.169.254")) // => true
  * ```
+ *
+ * @category predicates
+ * @since 0.1.0
  */
 export const isLinkLocal: (address: Input) => boolean = hasName("Link Local", "Link-Local")
 
@@ -99,6 +111,9 @@ export const isLinkLocal: (address: Input) => boolean = hasName("Link Local", "L
  * import * as AnyIpaddr from "@effect-sockets/ipaddr/AnyIpaddr"
  * ["10.0.0.1", "fd00::1", "100.64.0.1"].map(AnyIpaddr.fromStringUnsafe).map(AddressKind.isPrivate) // => [true, true, false]
  * ```
+ *
+ * @category predicates
+ * @since 0.1.0
  */
 export const isPrivate: (address: Input) => boolean = hasName("Private-Use", "Unique-Local")
 
@@ -110,6 +125,9 @@ export const isPrivate: (address: Input) => boolean = hasName("Private-Use", "Un
  * import * as AnyIpaddr from "@effect-sockets/ipaddr/AnyIpaddr"
  * AddressKind.isShared(AnyIpaddr.fromStringUnsafe("100.64.0.1")) // => true
  * ```
+ *
+ * @category predicates
+ * @since 0.1.0
  */
 export const isShared: (address: Input) => boolean = hasName("Shared Address Space")
 
@@ -121,6 +139,9 @@ export const isShared: (address: Input) => boolean = hasName("Shared Address Spa
  * import * as AnyIpaddr from "@effect-sockets/ipaddr/AnyIpaddr"
  * AddressKind.isDocumentation(AnyIpaddr.fromStringUnsafe("2001:db8::1")) // => true
  * ```
+ *
+ * @category predicates
+ * @since 0.1.0
  */
 export const isDocumentation: (address: Input) => boolean = hasName("Documentation")
 
@@ -132,6 +153,9 @@ export const isDocumentation: (address: Input) => boolean = hasName("Documentati
  * import * as AnyIpaddr from "@effect-sockets/ipaddr/AnyIpaddr"
  * AddressKind.isMulticast(AnyIpaddr.fromStringUnsafe("ff02::1")) // => true
  * ```
+ *
+ * @category predicates
+ * @since 0.1.0
  */
 export const isMulticast: (address: Input) => boolean = kind(isGroup)
 
@@ -143,6 +167,9 @@ export const isMulticast: (address: Input) => boolean = kind(isGroup)
  * import * as Ipaddr from "@effect-sockets/ipaddr/Ipaddr"
  * AddressKind.isBroadcast(Ipaddr.max) // => true
  * ```
+ *
+ * @category predicates
+ * @since 0.1.0
  */
 export const isBroadcast: (address: Input) => boolean = hasName("Limited Broadcast")
 
@@ -156,6 +183,9 @@ export const isBroadcast: (address: Input) => boolean = hasName("Limited Broadca
  * import * as AnyIpaddr from "@effect-sockets/ipaddr/AnyIpaddr"
  * ["240.0.0.1", "4000::1", "255.255.255.255"].map(AnyIpaddr.fromStringUnsafe).map(AddressKind.isReserved) // => [true, true, false]
  * ```
+ *
+ * @category predicates
+ * @since 0.1.0
  */
 export const isReserved: (address: Input) => boolean = kind((address, row) =>
   AnyIpaddr.isV4(address)
@@ -174,6 +204,9 @@ export const isReserved: (address: Input) => boolean = kind((address, row) =>
  * ["8.8.8.8", "10.0.0.1", "169.254.169.254", "::ffff:127.0.0.1"].map(AnyIpaddr.fromStringUnsafe).map(AddressKind.isGlobal)
  * // => [true, false, false, false]
  * ```
+ *
+ * @category predicates
+ * @since 0.1.0
  */
 export const isGlobal: (address: Input) => boolean = kind((address, row) => {
   if (row !== undefined) return row.globallyReachable === true

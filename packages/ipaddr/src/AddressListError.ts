@@ -14,6 +14,9 @@ import * as Schema from "effect/Schema"
  * const problem: AddressListError.Problem = error.problems[0]
  * problem // => { line: 2, column: 10, text: "10.0.0.256", reason: "a part is at most 255" }
  * ```
+ *
+ * @category errors
+ * @since 0.1.0
  */
 export const Problem = Schema.Struct({
   line: Schema.Int,
@@ -22,7 +25,12 @@ export const Problem = Schema.Struct({
   reason: Schema.String
 })
 
-/** One line of a list that names no addresses. */
+/**
+ * One line of a list that names no addresses.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export interface Problem extends Schema.Schema.Type<typeof Problem> {}
 
 /**
@@ -36,6 +44,9 @@ export interface Problem extends Schema.Schema.Type<typeof Problem> {}
  * error.problems.length // => AddressListError.maxProblems
  * error.total // => 5000
  * ```
+ *
+ * @category constants
+ * @since 0.1.0
  */
 export const maxProblems = 100
 
@@ -50,6 +61,9 @@ export const maxProblems = 100
  * error instanceof AddressListError.AddressListError // => true
  * error.message // => 'line 1, column 11: "10.0.0.0/33": a prefix length is at most 32'
  * ```
+ *
+ * @category errors
+ * @since 0.1.0
  */
 export class AddressListError extends Schema.TaggedError<AddressListError>()("AddressListError", {
   problems: Schema.Array(Problem),

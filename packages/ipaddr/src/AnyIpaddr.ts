@@ -24,10 +24,18 @@ import type { IpaddrError } from "./IpaddrError.ts"
  * const addresses: ReadonlyArray<AnyIpaddr.AnyIpaddr> = [Ipaddr.loopback, Ipaddr6.loopback]
  * Schema.encodeSync(Schema.toCodecJson(Schema.Array(AnyIpaddr.AnyIpaddr)))(addresses) // => [2130706433, "1"]
  * ```
+ *
+ * @category schemas
+ * @since 0.1.0
  */
 export const AnyIpaddr = Schema.Union([Ipaddr.Ipaddr, Ipaddr6.Ipaddr6]).annotate({ identifier: "AnyIpaddr" })
 
-/** An address of either family; `typeof` tells which. */
+/**
+ * An address of either family; `typeof` tells which.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type AnyIpaddr = typeof AnyIpaddr.Type
 
 /**
@@ -37,6 +45,9 @@ export type AnyIpaddr = typeof AnyIpaddr.Type
  * import * as AnyIpaddr from "@effect-sockets/ipaddr/AnyIpaddr"
  * [2130706433, 1n, -1, 0.5, "127.0.0.1"].map(AnyIpaddr.isAnyIpaddr) // => [true, true, false, false, false]
  * ```
+ *
+ * @category guards
+ * @since 0.1.0
  */
 export const isAnyIpaddr = (u: unknown): u is AnyIpaddr => Ipaddr.isIpaddr(u) || Ipaddr6.isIpaddr6(u)
 
@@ -47,6 +58,9 @@ export const isAnyIpaddr = (u: unknown): u is AnyIpaddr => Ipaddr.isIpaddr(u) ||
  * import * as AnyIpaddr from "@effect-sockets/ipaddr/AnyIpaddr"
  * AnyIpaddr.isV4(AnyIpaddr.fromStringUnsafe("127.0.0.1")) // => true
  * ```
+ *
+ * @category guards
+ * @since 0.1.0
  */
 export const isV4 = (self: AnyIpaddr): self is Ipaddr.Ipaddr => typeof self === "number"
 
@@ -63,6 +77,9 @@ export const isV4 = (self: AnyIpaddr): self is Ipaddr.Ipaddr => typeof self === 
  * AnyIpaddr.fromString("127.0.0.1") // => Result.succeed(Ipaddr.loopback)
  * AnyIpaddr.fromString("::1") // => Result.succeed(Ipaddr6.loopback)
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const fromString = (text: string): Result.Result<AnyIpaddr, IpaddrError> => {
   const v6 = Ipv6Text.isCandidate(text, 0, text.length)
@@ -79,6 +96,9 @@ export const fromString = (text: string): Result.Result<AnyIpaddr, IpaddrError> 
  * import * as AnyIpaddr from "@effect-sockets/ipaddr/AnyIpaddr"
  * AnyIpaddr.fromStringUnsafe("::1") // => 1n
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const fromStringUnsafe = (text: string): AnyIpaddr => Result.getOrThrow(fromString(text))
 
@@ -90,6 +110,9 @@ export const fromStringUnsafe = (text: string): AnyIpaddr => Result.getOrThrow(f
  * import * as Ipaddr6 from "@effect-sockets/ipaddr/Ipaddr6"
  * AnyIpaddr.format(Ipaddr6.loopback) // => "::1"
  * ```
+ *
+ * @category formatting
+ * @since 0.1.0
  */
 export const format = (self: AnyIpaddr): string => (isV4(self) ? Ipaddr.toDotted(self) : Ipaddr6.format(self))
 
@@ -101,6 +124,9 @@ export const format = (self: AnyIpaddr): string => (isV4(self) ? Ipaddr.toDotted
  * import * as NetAddress from "effect/net/NetAddress"
  * AnyIpaddr.fromAddress(NetAddress.ipFromStringUnsafe("::1")) // => 1n
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const fromAddress = (address: NetAddress.IpAddress): AnyIpaddr =>
   address._tag === "Ipv4Address" ? Ipaddr.fromAddress(address) : Ipaddr6.fromAddress(address)
@@ -114,6 +140,9 @@ export const fromAddress = (address: NetAddress.IpAddress): AnyIpaddr =>
  * import * as NetAddress from "effect/net/NetAddress"
  * AnyIpaddr.toAddress(Ipaddr.loopback) // => NetAddress.ipv4Loopback
  * ```
+ *
+ * @category converting
+ * @since 0.1.0
  */
 export const toAddress = (self: AnyIpaddr): NetAddress.IpAddress =>
   isV4(self) ? Ipaddr.toAddress(self) : Ipaddr6.toAddress(self)
@@ -126,6 +155,9 @@ export const toAddress = (self: AnyIpaddr): NetAddress.IpAddress =>
  * import * as Ipaddr from "@effect-sockets/ipaddr/Ipaddr"
  * AnyIpaddr.unmap(AnyIpaddr.fromStringUnsafe("::ffff:127.0.0.1")) // => Ipaddr.loopback
  * ```
+ *
+ * @category converting
+ * @since 0.1.0
  */
 export const unmap = (self: AnyIpaddr): AnyIpaddr =>
   isV4(self) || !isMapped(self) ? self : (Number(self & 0xffffffffn) as Ipaddr.Ipaddr)
@@ -138,5 +170,8 @@ export const unmap = (self: AnyIpaddr): AnyIpaddr =>
  * import { Schema } from "effect"
  * Schema.decodeSync(AnyIpaddr.FromString)("::1") // => 1n
  * ```
+ *
+ * @category schemas
+ * @since 0.1.0
  */
 export const FromString = TextSchema.textSchema(AnyIpaddr, fromString, format, "AnyIpaddrFromString")

@@ -24,6 +24,9 @@ import type * as ZonedIpaddr6 from "./ZonedIpaddr6.ts"
  * const samples = await Effect.runPromise(Arbitrary.sampleEffect(Arbitraries.ipaddr, { count: 5 }))
  * samples.every(Ipaddr.isIpaddr) // => true
  * ```
+ *
+ * @category arbitraries
+ * @since 0.1.0
  */
 export const ipaddr: Arbitrary.Arbitrary<Ipaddr.Ipaddr> = Arbitrary.schema(Ipaddr.Ipaddr)
 
@@ -44,6 +47,9 @@ const group = Schema.Union([
  * const samples = await Effect.runPromise(Arbitrary.sampleEffect(Arbitraries.ipaddr6, { count: 5 }))
  * samples.every(Ipaddr6.isIpaddr6) // => true
  * ```
+ *
+ * @category arbitraries
+ * @since 0.1.0
  */
 export const ipaddr6: Arbitrary.Arbitrary<Ipaddr6.Ipaddr6> = Arbitrary.map(
   Arbitrary.all([
@@ -66,6 +72,9 @@ export const ipaddr6: Arbitrary.Arbitrary<Ipaddr6.Ipaddr6> = Arbitrary.map(
  * const samples = await Effect.runPromise(Arbitrary.sampleEffect(Arbitraries.zonedIpaddr6, { count: 5 }))
  * samples.every(({ zone }) => zone !== "") // => true
  * ```
+ *
+ * @category arbitraries
+ * @since 0.1.0
  */
 export const zonedIpaddr6: Arbitrary.Arbitrary<ZonedIpaddr6.ZonedIpaddr6> = Arbitrary.map(
   Arbitrary.all([
@@ -85,6 +94,9 @@ export const zonedIpaddr6: Arbitrary.Arbitrary<ZonedIpaddr6.ZonedIpaddr6> = Arbi
  * const samples = await Effect.runPromise(Arbitrary.sampleEffect(Arbitraries.anyIpaddr, { count: 5 }))
  * samples.every(AnyIpaddr.isAnyIpaddr) // => true
  * ```
+ *
+ * @category arbitraries
+ * @since 0.1.0
  */
 export const anyIpaddr: Arbitrary.Arbitrary<AnyIpaddr.AnyIpaddr> = Arbitrary.map(
   Arbitrary.all([ipaddr, ipaddr6, Arbitrary.schema(Schema.Boolean)]),
@@ -103,6 +115,9 @@ const prefixLength = Arbitrary.schema(Schema.Int.check(Schema.isBetween({ minimu
  * const samples = await Effect.runPromise(Arbitrary.sampleEffect(Arbitraries.cidr, { count: 5 }))
  * samples.every((block) => IpRange.toCidrs(block).length === 1) // => true
  * ```
+ *
+ * @category arbitraries
+ * @since 0.1.0
  */
 export const cidr: Arbitrary.Arbitrary<IpRange.IpRange> = Arbitrary.map(
   Arbitrary.all([anyIpaddr, prefixLength]),
@@ -118,6 +133,9 @@ export const cidr: Arbitrary.Arbitrary<IpRange.IpRange> = Arbitrary.map(
  * const samples = await Effect.runPromise(Arbitrary.sampleEffect(Arbitraries.ipRange, { count: 5 }))
  * samples.every(({ first, last }) => first <= last) // => true
  * ```
+ *
+ * @category arbitraries
+ * @since 0.1.0
  */
 export const ipRange: Arbitrary.Arbitrary<IpRange.IpRange> = Arbitrary.map(
   Arbitrary.all([
@@ -139,6 +157,9 @@ export const ipRange: Arbitrary.Arbitrary<IpRange.IpRange> = Arbitrary.map(
  * const sets = await Effect.runPromise(Arbitrary.sampleEffect(Arbitraries.ipSet, { count: 5 }))
  * sets.every((set) => Equal.equals(IpSet.complement(IpSet.complement(set)), set)) // => true
  * ```
+ *
+ * @category arbitraries
+ * @since 0.1.0
  */
 export const ipSet: Arbitrary.Arbitrary<IpSet.IpSet> = Arbitrary.map(
   Arbitrary.array(ipRange, { maxLength: 12 }),
@@ -155,6 +176,9 @@ export const ipSet: Arbitrary.Arbitrary<IpSet.IpSet> = Arbitrary.map(
  * const tables = await Effect.runPromise(Arbitrary.sampleEffect(Arbitraries.ipTable(Arbitrary.schema(Schema.Boolean)), { count: 5 }))
  * tables.every((table) => IpTable.size(table) <= 12) // => true
  * ```
+ *
+ * @category arbitraries
+ * @since 0.1.0
  */
 export const ipTable = <A>(value: Arbitrary.Arbitrary<A>): Arbitrary.Arbitrary<IpTable.IpTable<A>> =>
   Arbitrary.map(Arbitrary.array(Arbitrary.all([cidr, value]), { maxLength: 12 }), (entries) =>
@@ -170,6 +194,9 @@ export const ipTable = <A>(value: Arbitrary.Arbitrary<A>): Arbitrary.Arbitrary<I
  * const samples = await Effect.runPromise(Arbitrary.sampleEffect(Arbitraries.specialPurpose, { count: 5 }))
  * samples.every(({ blocks }) => blocks.length > 0) // => true
  * ```
+ *
+ * @category arbitraries
+ * @since 0.1.0
  */
 export const specialPurpose: Arbitrary.Arbitrary<SpecialPurpose.SpecialPurpose> = Arbitrary.map(
   Arbitrary.schema(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 49 }))),

@@ -31,6 +31,9 @@ import { IpaddrError } from "./IpaddrError.ts"
  * const range: IpRange.IpRange4 = IpRange.all4
  * range.last // => Ipaddr.max
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface IpRange4 {
   readonly _tag: "IpRange4"
@@ -47,6 +50,9 @@ export interface IpRange4 {
  * const range: IpRange.IpRange6 = IpRange.all6
  * range.last // => Ipaddr6.max
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface IpRange6 {
   readonly _tag: "IpRange6"
@@ -62,6 +68,9 @@ export interface IpRange6 {
  * const range: IpRange.IpRange = IpRange.fromStringUnsafe("10.0.0.0/8")
  * range._tag // => "IpRange4"
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export type IpRange = IpRange4 | IpRange6
 
@@ -72,6 +81,9 @@ export type IpRange = IpRange4 | IpRange6
  * import * as IpRange from "@effect-sockets/ipaddr/IpRange"
  * IpRange.isIpRange({ _tag: "IpRange4", first: 2, last: 1 }) // => false
  * ```
+ *
+ * @category guards
+ * @since 0.1.0
  */
 export const isIpRange = (u: unknown): u is IpRange => {
   if (typeof u !== "object" || u === null || !("_tag" in u && "first" in u && "last" in u)) return false
@@ -99,6 +111,9 @@ const v6 = (first: bigint, last: bigint): IpRange6 => ({
  * import * as IpRange from "@effect-sockets/ipaddr/IpRange"
  * IpRange.format(IpRange.all4) // => "0.0.0.0/0"
  * ```
+ *
+ * @category constants
+ * @since 0.1.0
  */
 export const all4: IpRange4 = v4(Ipaddr.min, Ipaddr.max)
 
@@ -109,6 +124,9 @@ export const all4: IpRange4 = v4(Ipaddr.min, Ipaddr.max)
  * import * as IpRange from "@effect-sockets/ipaddr/IpRange"
  * IpRange.format(IpRange.all6) // => "::/0"
  * ```
+ *
+ * @category constants
+ * @since 0.1.0
  */
 export const all6: IpRange6 = v6(Ipaddr6.min, Ipaddr6.max)
 
@@ -131,6 +149,9 @@ const fail = (first: unknown, second: string, reason: string) => {
  * import { Result } from "effect"
  * IpRange.make(Ipaddr.min, Ipaddr.max) // => Result.succeed(IpRange.all4)
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const make: {
   (first: Ipaddr.Ipaddr, last: Ipaddr.Ipaddr): Result.Result<IpRange4, IpaddrError>
@@ -151,6 +172,9 @@ export const make: {
  * import * as Ipaddr from "@effect-sockets/ipaddr/Ipaddr"
  * IpRange.makeUnsafe(Ipaddr.min, Ipaddr.max) // => IpRange.all4
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const makeUnsafe = (first: AnyIpaddr.AnyIpaddr, last: AnyIpaddr.AnyIpaddr): IpRange =>
   Result.getOrThrow(make(first, last))
@@ -163,6 +187,9 @@ export const makeUnsafe = (first: AnyIpaddr.AnyIpaddr, last: AnyIpaddr.AnyIpaddr
  * import * as Ipaddr from "@effect-sockets/ipaddr/Ipaddr"
  * IpRange.format(IpRange.single(Ipaddr.loopback)) // => "127.0.0.1"
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const single = (address: AnyIpaddr.AnyIpaddr): IpRange =>
   AnyIpaddr.isV4(address) ? v4(address, address) : v6(address, address)
@@ -179,6 +206,9 @@ export const single = (address: AnyIpaddr.AnyIpaddr): IpRange =>
  * Result.map(IpRange.block(Ipaddr.loopback, 8), IpRange.format) // => Result.succeed("127.0.0.0/8")
  * Result.isFailure(IpRange.block(Ipaddr.loopback, NaN)) // => true
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const block = (address: AnyIpaddr.AnyIpaddr, prefixLength: number): Result.Result<IpRange, IpaddrError> => {
   const width = AnyIpaddr.isV4(address) ? 32 : 128
@@ -208,6 +238,9 @@ export const block = (address: AnyIpaddr.AnyIpaddr, prefixLength: number): Resul
  * const error = Result.getOrThrow(Result.flip(IpRange.fromString("10.0.0.1/8")))
  * error.position // => 7
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const fromString = (text: string): Result.Result<IpRange, IpaddrError> => {
   const size = RangeText.parse(text, 0, text.length)
@@ -229,6 +262,9 @@ const toBigInt = (words: Uint32Array): bigint => {
  * import * as Ipaddr from "@effect-sockets/ipaddr/Ipaddr"
  * IpRange.fromStringUnsafe("10.0.0.0-10.0.0.9").first // => Ipaddr.fromDottedUnsafe("10.0.0.0")
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const fromStringUnsafe = (text: string): IpRange => Result.getOrThrow(fromString(text))
 
@@ -249,6 +285,9 @@ const mapBlocks = <A>(self: IpRange, f: (start: AnyIpaddr.AnyIpaddr, prefixLengt
  * import * as IpRange from "@effect-sockets/ipaddr/IpRange"
  * IpRange.toCidrs(IpRange.fromStringUnsafe("10.0.0.1-10.0.0.3")) // => ["10.0.0.1/32", "10.0.0.2/31"]
  * ```
+ *
+ * @category converting
+ * @since 0.1.0
  */
 export const toCidrs = (self: IpRange): Array<string> =>
   mapBlocks(self, (start, length) => `${AnyIpaddr.format(start)}/${length}`)
@@ -260,6 +299,9 @@ export const toCidrs = (self: IpRange): Array<string> =>
  * import * as IpRange from "@effect-sockets/ipaddr/IpRange"
  * IpRange.toNetworks(IpRange.fromStringUnsafe("10.0.0.1-10.0.0.3")).map(String) // => ["10.0.0.1/32", "10.0.0.2/31"]
  * ```
+ *
+ * @category converting
+ * @since 0.1.0
  */
 export const toNetworks = (self: IpRange): Array<IpNetwork.IpNetwork> =>
   mapBlocks(self, (start, length) => IpNetwork.makeUnsafe(AnyIpaddr.toAddress(start), length))
@@ -273,6 +315,9 @@ export const toNetworks = (self: IpRange): Array<IpNetwork.IpNetwork> =>
  * IpRange.prefixLength(IpRange.fromStringUnsafe("10.0.0.0-10.0.0.255")) // => Option.some(24)
  * IpRange.prefixLength(IpRange.fromStringUnsafe("10.0.0.1-10.0.0.255")) // => Option.none()
  * ```
+ *
+ * @category getters
+ * @since 0.1.0
  */
 export const prefixLength = (self: IpRange): Option.Option<number> => {
   const count = size(self)
@@ -287,6 +332,9 @@ export const prefixLength = (self: IpRange): Option.Option<number> => {
  * import * as IpRange from "@effect-sockets/ipaddr/IpRange"
  * IpRange.format(IpRange.fromStringUnsafe("10.0.0.0-10.0.0.255")) // => "10.0.0.0/24"
  * ```
+ *
+ * @category formatting
+ * @since 0.1.0
  */
 export const format = (self: IpRange): string => {
   const first = AnyIpaddr.format(self.first)
@@ -304,6 +352,9 @@ export const format = (self: IpRange): string => {
  * import * as IpRange from "@effect-sockets/ipaddr/IpRange"
  * IpRange.size(IpRange.all6) // => 2n ** 128n
  * ```
+ *
+ * @category getters
+ * @since 0.1.0
  */
 export const size = (self: IpRange): bigint => BigInt(self.last) - BigInt(self.first) + 1n
 
@@ -315,6 +366,9 @@ export const size = (self: IpRange): bigint => BigInt(self.last) - BigInt(self.f
  * import * as Ipaddr from "@effect-sockets/ipaddr/Ipaddr"
  * IpRange.contains(IpRange.fromStringUnsafe("127.0.0.0/8"), Ipaddr.loopback) // => true
  * ```
+ *
+ * @category predicates
+ * @since 0.1.0
  */
 export const contains: {
   (address: AnyIpaddr.AnyIpaddr): (self: IpRange) => boolean
@@ -337,6 +391,9 @@ export const contains: {
  * const [a, b] = ["10.0.0.0-10.0.0.5", "10.0.0.4-10.0.0.9"].map(IpRange.fromStringUnsafe)
  * Option.map(IpRange.intersection(a, b), IpRange.format) // => Option.some("10.0.0.4/31")
  * ```
+ *
+ * @category set operations
+ * @since 0.1.0
  */
 export const intersection: {
   (that: IpRange): (self: IpRange) => Option.Option<IpRange>
@@ -354,6 +411,9 @@ export const intersection: {
  * import * as IpRange from "@effect-sockets/ipaddr/IpRange"
  * Array.from(IpRange.addresses(IpRange.fromStringUnsafe("::/127"))) // => [0n, 1n]
  * ```
+ *
+ * @category getters
+ * @since 0.1.0
  */
 export const addresses: {
   (self: IpRange4): Iterable<Ipaddr.Ipaddr>
@@ -380,6 +440,9 @@ export const addresses: {
  * IpRange.fromAddresses(NetAddress.ipv4Loopback, NetAddress.ipv4Loopback)
  * // => Result.succeed(IpRange.single(Ipaddr.loopback))
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const fromAddresses = (
   first: NetAddress.IpAddress,
@@ -394,6 +457,9 @@ export const fromAddresses = (
  * import * as IpNetwork from "effect/net/IpNetwork"
  * IpRange.format(IpRange.fromNetwork(IpNetwork.fromStringUnsafe("10.0.0.0/8"))) // => "10.0.0.0/8"
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const fromNetwork = (network: IpNetwork.IpNetwork): IpRange =>
   Result.getOrThrow(block(AnyIpaddr.fromAddress(network.address), network.prefixLength))
@@ -407,6 +473,9 @@ export const fromNetwork = (network: IpNetwork.IpNetwork): IpRange =>
  * import * as IpNetwork from "effect/net/IpNetwork"
  * IpRange.toNetwork(IpRange.all4) // => Option.some(IpNetwork.fromStringUnsafe("0.0.0.0/0"))
  * ```
+ *
+ * @category converting
+ * @since 0.1.0
  */
 export const toNetwork = (self: IpRange): Option.Option<IpNetwork.IpNetwork> =>
   Option.map(prefixLength(self), (length) => IpNetwork.makeUnsafe(AnyIpaddr.toAddress(self.first), length))
@@ -419,6 +488,9 @@ export const toNetwork = (self: IpRange): Option.Option<IpNetwork.IpNetwork> =>
  * import * as IpInterface from "effect/net/IpInterface"
  * IpRange.format(IpRange.fromInterface(IpInterface.fromStringUnsafe("10.1.2.3/8"))) // => "10.0.0.0/8"
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const fromInterface = (self: IpInterface.IpInterface): IpRange =>
   Result.getOrThrow(block(AnyIpaddr.fromAddress(self.address), self.prefixLength))
@@ -434,13 +506,21 @@ export const fromInterface = (self: IpInterface.IpInterface): IpRange =>
  * const home = IpRange.toInterface(IpRange.fromStringUnsafe("127.0.0.0/8"), Ipaddr.loopback)
  * Option.map(home, IpInterface.format) // => Option.some("127.0.0.1/8")
  * ```
+ *
+ * @category converting
+ * @since 0.1.0
  */
 export const toInterface = (self: IpRange, address: AnyIpaddr.AnyIpaddr): Option.Option<IpInterface.IpInterface> =>
   contains(self, address)
     ? Option.map(prefixLength(self), (length) => IpInterface.makeUnsafe(AnyIpaddr.toAddress(address), length))
     : Option.none()
 
-/** A range; in JSON its text. */
+/**
+ * A range; in JSON its text.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
 export const IpRange: Schema.declare<IpRange> = Schema.declare(isIpRange, {
   identifier: "IpRange",
   expected,
@@ -464,5 +544,8 @@ export const IpRange: Schema.declare<IpRange> = Schema.declare(isIpRange, {
  * import { Schema } from "effect"
  * Schema.decodeSync(IpRange.FromString)("0.0.0.0/0") // => IpRange.all4
  * ```
+ *
+ * @category schemas
+ * @since 0.1.0
  */
 export const FromString = TextSchema.textSchema(IpRange, fromString, format, "IpRangeFromString")

@@ -41,6 +41,9 @@ const TypeId = "~@effect-sockets/ipaddr/IpSet"
  * const set: IpSet.IpSet = IpSet.fromCidrsUnsafe(["10.0.0.0/9", "10.128.0.0/9"])
  * String(set) // => "IpSet(10.0.0.0/8)"
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface IpSet extends Equal.Equal, Inspectable.Inspectable {
   readonly [TypeId]: typeof TypeId
@@ -87,6 +90,9 @@ const lists = (self: IpSet): DualStack.DualStack => ({ v4: self.v4.list, v6: sel
  * import * as IpSet from "@effect-sockets/ipaddr/IpSet"
  * IpSet.isIpSet(IpSet.empty) // => true
  * ```
+ *
+ * @category guards
+ * @since 0.1.0
  */
 export const isIpSet = (u: unknown): u is IpSet => hasProperty(u, TypeId)
 
@@ -97,6 +103,9 @@ export const isIpSet = (u: unknown): u is IpSet => hasProperty(u, TypeId)
  * import * as IpSet from "@effect-sockets/ipaddr/IpSet"
  * IpSet.size(IpSet.empty) // => 0n
  * ```
+ *
+ * @category constants
+ * @since 0.1.0
  */
 export const empty: IpSet = new IpSetImpl({ v4: new Uint32Array(0), v6: new Uint32Array(0) })
 
@@ -107,6 +116,9 @@ export const empty: IpSet = new IpSetImpl({ v4: new Uint32Array(0), v6: new Uint
  * import * as IpSet from "@effect-sockets/ipaddr/IpSet"
  * IpSet.toCidrs(IpSet.all) // => ["0.0.0.0/0", "::/0"]
  * ```
+ *
+ * @category constants
+ * @since 0.1.0
  */
 export const all: IpSet = new IpSetImpl(DualStack.all)
 
@@ -119,6 +131,9 @@ export const all: IpSet = new IpSetImpl(DualStack.all)
  * const ranges = ["10.0.0.4-10.0.0.7", "10.0.0.0/30"].map(IpRange.fromStringUnsafe)
  * IpSet.toCidrs(IpSet.fromRanges(ranges)) // => ["10.0.0.0/29"]
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const fromRanges = (ranges: Iterable<IpRange.IpRange>): IpSet => {
   const collector = new DualStack.Collector()
@@ -134,6 +149,9 @@ export const fromRanges = (ranges: Iterable<IpRange.IpRange>): IpSet => {
  * import * as IpNetwork from "effect/net/IpNetwork"
  * IpSet.toCidrs(IpSet.fromNetworks([IpNetwork.fromStringUnsafe("10.0.0.0/8")])) // => ["10.0.0.0/8"]
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const fromNetworks = (networks: Iterable<IpNetwork.IpNetwork>): IpSet =>
   fromRanges(Iterable_.map(networks, IpRange.fromNetwork))
@@ -148,6 +166,9 @@ export const fromNetworks = (networks: Iterable<IpNetwork.IpNetwork>): IpSet =>
  * import { Result } from "effect"
  * Result.map(IpSet.fromCidrs(["10.0.0.0/8", "::1"]), IpSet.rangeCount) // => Result.succeed(2)
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const fromCidrs = (texts: Iterable<string>): Result.Result<IpSet, IpaddrError> => {
   const collector = new DualStack.Collector()
@@ -166,6 +187,9 @@ export const fromCidrs = (texts: Iterable<string>): Result.Result<IpSet, IpaddrE
  * import * as IpSet from "@effect-sockets/ipaddr/IpSet"
  * IpSet.toCidrs(IpSet.fromCidrsUnsafe(["10.0.0.0", "10.0.0.1"])) // => ["10.0.0.0/31"]
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const fromCidrsUnsafe = (texts: Iterable<string>): IpSet => Result.getOrThrow(fromCidrs(texts))
 
@@ -183,6 +207,9 @@ const isSpace = (code: number): boolean => code === 32 || (code >= 9 && code <= 
  * const list = "10.0.0.0/8 # the office\n192.0.2.0-192.0.2.1 ; the lab\n"
  * Result.map(IpSet.fromString(list), IpSet.toCidrs) // => Result.succeed(["10.0.0.0/8", "192.0.2.0/31"])
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const fromString = (text: string): Result.Result<IpSet, AddressListError> => {
   const collector = new DualStack.Collector()
@@ -223,6 +250,9 @@ export const fromString = (text: string): Result.Result<IpSet, AddressListError>
  * import * as IpSet from "@effect-sockets/ipaddr/IpSet"
  * IpSet.toCidrs(IpSet.fromStringUnsafe("10.0.0.0/8\n::1")) // => ["10.0.0.0/8", "::1/128"]
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const fromStringUnsafe = (text: string): IpSet => Result.getOrThrow(fromString(text))
 
@@ -241,6 +271,9 @@ const binary = (
  * const [a, b] = [IpSet.fromCidrsUnsafe(["10.0.0.0/9"]), IpSet.fromCidrsUnsafe(["10.128.0.0/9"])]
  * IpSet.toCidrs(IpSet.union(a, b)) // => ["10.0.0.0/8"]
  * ```
+ *
+ * @category set operations
+ * @since 0.1.0
  */
 export const union = binary((a, b) => a || b)
 
@@ -252,6 +285,9 @@ export const union = binary((a, b) => a || b)
  * const [a, b] = [IpSet.fromCidrsUnsafe(["10.0.0.0/8"]), IpSet.fromCidrsUnsafe(["10.66.0.0/16", "::1"])]
  * IpSet.toCidrs(IpSet.intersection(a, b)) // => ["10.66.0.0/16"]
  * ```
+ *
+ * @category set operations
+ * @since 0.1.0
  */
 export const intersection = binary((a, b) => a && b)
 
@@ -263,6 +299,9 @@ export const intersection = binary((a, b) => a && b)
  * const [a, b] = [IpSet.fromCidrsUnsafe(["10.0.0.0/8"]), IpSet.fromCidrsUnsafe(["10.128.0.0/9"])]
  * IpSet.toCidrs(IpSet.difference(a, b)) // => ["10.0.0.0/9"]
  * ```
+ *
+ * @category set operations
+ * @since 0.1.0
  */
 export const difference = binary((a, b) => a && !b)
 
@@ -273,6 +312,9 @@ export const difference = binary((a, b) => a && !b)
  * import * as IpSet from "@effect-sockets/ipaddr/IpSet"
  * IpSet.toCidrs(IpSet.complement(IpSet.fromCidrsUnsafe(["0.0.0.0/1"]))) // => ["128.0.0.0/1", "::/0"]
  * ```
+ *
+ * @category set operations
+ * @since 0.1.0
  */
 export const complement = (self: IpSet): IpSet => difference(all, self)
 
@@ -283,6 +325,9 @@ export const complement = (self: IpSet): IpSet => difference(all, self)
  * import * as IpSet from "@effect-sockets/ipaddr/IpSet"
  * IpSet.isEmpty(IpSet.difference(IpSet.all, IpSet.all)) // => true
  * ```
+ *
+ * @category predicates
+ * @since 0.1.0
  */
 export const isEmpty = (self: IpSet): boolean => self.v4.list.length === 0 && self.v6.list.length === 0
 
@@ -293,6 +338,9 @@ export const isEmpty = (self: IpSet): boolean => self.v4.list.length === 0 && se
  * import * as IpSet from "@effect-sockets/ipaddr/IpSet"
  * IpSet.isSubset(IpSet.fromCidrsUnsafe(["10.66.0.0/16"]), IpSet.fromCidrsUnsafe(["10.0.0.0/8"])) // => true
  * ```
+ *
+ * @category predicates
+ * @since 0.1.0
  */
 export const isSubset: {
   (that: IpSet): (self: IpSet) => boolean
@@ -307,6 +355,9 @@ export const isSubset: {
  * import * as Ipaddr from "@effect-sockets/ipaddr/Ipaddr"
  * IpSet.containsIpaddr(IpSet.fromCidrsUnsafe(["127.0.0.0/8"]), Ipaddr.loopback) // => true
  * ```
+ *
+ * @category predicates
+ * @since 0.1.0
  */
 export const containsIpaddr: {
   (address: Ipaddr.Ipaddr): (self: IpSet) => boolean
@@ -339,6 +390,9 @@ const containsScratch = (self: IpSet): boolean => {
  * import * as Ipaddr6 from "@effect-sockets/ipaddr/Ipaddr6"
  * IpSet.containsIpaddr6(IpSet.fromCidrsUnsafe(["127.0.0.0/8"]), Ipaddr6.fromIpaddr(Ipaddr.loopback)) // => true
  * ```
+ *
+ * @category predicates
+ * @since 0.1.0
  */
 export const containsIpaddr6: {
   (address: Ipaddr6): (self: IpSet) => boolean
@@ -358,6 +412,9 @@ export const containsIpaddr6: {
  * const office = IpSet.fromCidrsUnsafe(["10.0.0.0/8"])
  * IpSet.contains(office, NetAddress.ipFromStringUnsafe("::ffff:10.1.2.3")) // => true
  * ```
+ *
+ * @category predicates
+ * @since 0.1.0
  */
 export const contains: {
   (address: NetAddress.IpAddress): (self: IpSet) => boolean
@@ -375,6 +432,9 @@ export const contains: {
  * import * as IpSet from "@effect-sockets/ipaddr/IpSet"
  * IpSet.rangeCount(IpSet.fromCidrsUnsafe(["10.0.0.1", "10.0.0.2", "10.0.0.9"])) // => 2
  * ```
+ *
+ * @category getters
+ * @since 0.1.0
  */
 export const rangeCount = (self: IpSet): number =>
   ((self.v4.list.length + 1) >>> 1) + (((self.v6.list.length >>> 2) + 1) >>> 1)
@@ -388,6 +448,9 @@ export const rangeCount = (self: IpSet): number =>
  * import * as IpSet from "@effect-sockets/ipaddr/IpSet"
  * Array.from(IpSet.ranges(IpSet.fromCidrsUnsafe(["10.0.0.1", "10.0.0.2"])), IpRange.format) // => ["10.0.0.1-10.0.0.2"]
  * ```
+ *
+ * @category getters
+ * @since 0.1.0
  */
 export const ranges = (self: IpSet): Iterable<IpRange.IpRange> => stretches(lists(self))
 
@@ -417,6 +480,9 @@ const toBigInt = (words: Uint32Array, index: number): bigint => {
  * import * as IpSet from "@effect-sockets/ipaddr/IpSet"
  * IpSet.size(IpSet.fromCidrsUnsafe(["10.0.0.1", "::ffff:10.0.0.1"])) // => 1n
  * ```
+ *
+ * @category getters
+ * @since 0.1.0
  */
 export const size = (self: IpSet): bigint => {
   let total = 0n
@@ -439,6 +505,9 @@ const blocks = <A>(self: IpSet, f: (range: IpRange.IpRange) => Array<A>): Array<
  * import * as IpSet from "@effect-sockets/ipaddr/IpSet"
  * IpSet.toCidrs(IpSet.fromCidrsUnsafe(["10.0.0.1-10.0.0.3"])) // => ["10.0.0.1/32", "10.0.0.2/31"]
  * ```
+ *
+ * @category converting
+ * @since 0.1.0
  */
 export const toCidrs = (self: IpSet): Array<string> => blocks(self, IpRange.toCidrs)
 
@@ -449,6 +518,9 @@ export const toCidrs = (self: IpSet): Array<string> => blocks(self, IpRange.toCi
  * import * as IpSet from "@effect-sockets/ipaddr/IpSet"
  * IpSet.toNetworks(IpSet.all).map(String) // => ["0.0.0.0/0", "::/0"]
  * ```
+ *
+ * @category converting
+ * @since 0.1.0
  */
 export const toNetworks = (self: IpSet): Array<IpNetwork.IpNetwork> => blocks(self, IpRange.toNetworks)
 
@@ -459,13 +531,21 @@ export const toNetworks = (self: IpSet): Array<IpNetwork.IpNetwork> => blocks(se
  * import * as IpSet from "@effect-sockets/ipaddr/IpSet"
  * IpSet.format(IpSet.all) // => "0.0.0.0/0\n::/0\n"
  * ```
+ *
+ * @category formatting
+ * @since 0.1.0
  */
 export const format = (self: IpSet): string =>
   toCidrs(self)
     .map((cidr) => `${cidr}\n`)
     .join("")
 
-/** A set; in JSON the array of its CIDR blocks. Any array of addresses, blocks and `first-last` ranges is read. */
+/**
+ * A set; in JSON the array of its CIDR blocks. Any array of addresses, blocks and `first-last` ranges is read.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export const IpSet: Schema.declare<IpSet> = Schema.declare(isIpSet, {
   identifier: "IpSet",
   expected: "a set of IP addresses",
@@ -492,5 +572,8 @@ export const IpSet: Schema.declare<IpSet> = Schema.declare(isIpSet, {
  * import { Schema } from "effect"
  * Schema.decodeSync(IpSet.FromString)("0.0.0.0/0\n::/0") // => IpSet.all
  * ```
+ *
+ * @category schemas
+ * @since 0.1.0
  */
 export const FromString = TextSchema.textSchema(IpSet, fromString, format, "IpSetFromString")

@@ -38,6 +38,9 @@ const TypeId = "~@effect-sockets/ipaddr/IpTable"
  * const routes: IpTable.IpTable<string> = IpTable.fromCidrsUnsafe([["10.0.0.0/8", "office"]])
  * String(routes) // => 'IpTable(10.0.0.0/8 => "office")'
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface IpTable<out A> extends Inspectable.Inspectable {
   readonly [TypeId]: typeof TypeId
@@ -53,6 +56,9 @@ export interface IpTable<out A> extends Inspectable.Inspectable {
  * import * as IpTable from "@effect-sockets/ipaddr/IpTable"
  * IpTable.isIpTable(IpTable.fromCidrsUnsafe([])) // => true
  * ```
+ *
+ * @category guards
+ * @since 0.1.0
  */
 export const isIpTable = (u: unknown): u is IpTable<unknown> => hasProperty(u, TypeId)
 
@@ -114,6 +120,9 @@ class Builder<A> {
  * import { Result } from "effect"
  * Result.map(IpTable.fromCidrs([["10.0.0.0/8", "office"], ["::1", "self"]]), IpTable.size) // => Result.succeed(2)
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const fromCidrs = <A>(
   entries: Iterable<readonly [cidr: string, value: A]>
@@ -134,6 +143,9 @@ export const fromCidrs = <A>(
  * import * as IpTable from "@effect-sockets/ipaddr/IpTable"
  * IpTable.size(IpTable.fromCidrsUnsafe([["10.0.0.0/8", "office"]])) // => 1
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const fromCidrsUnsafe = <A>(entries: Iterable<readonly [cidr: string, value: A]>): IpTable<A> =>
   Result.getOrThrow(fromCidrs(entries))
@@ -146,6 +158,9 @@ export const fromCidrsUnsafe = <A>(entries: Iterable<readonly [cidr: string, val
  * import * as IpNetwork from "effect/net/IpNetwork"
  * IpTable.size(IpTable.fromNetworks([[IpNetwork.fromStringUnsafe("10.0.0.0/8"), "office"]])) // => 1
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const fromNetworks = <A>(entries: Iterable<readonly [network: IpNetwork.IpNetwork, value: A]>): IpTable<A> => {
   const builder = new Builder<A>()
@@ -191,6 +206,9 @@ const lookupScratch = <A>(self: IpTable<A>): Option.Option<A> =>
  * const routes = IpTable.fromCidrsUnsafe([["0.0.0.0/0", "upstream"], ["127.0.0.0/8", "self"]])
  * IpTable.lookupIpaddr(routes, Ipaddr.loopback) // => Option.some("self")
  * ```
+ *
+ * @category lookups
+ * @since 0.1.0
  */
 export const lookupIpaddr: {
   (address: Ipaddr.Ipaddr): <A>(self: IpTable<A>) => Option.Option<A>
@@ -208,6 +226,9 @@ export const lookupIpaddr: {
  * import { Option } from "effect"
  * IpTable.lookupIpaddr6(IpTable.fromCidrsUnsafe([["::1", "self"]]), Ipaddr6.loopback) // => Option.some("self")
  * ```
+ *
+ * @category lookups
+ * @since 0.1.0
  */
 export const lookupIpaddr6: {
   (address: Ipaddr6): <A>(self: IpTable<A>) => Option.Option<A>
@@ -228,6 +249,9 @@ export const lookupIpaddr6: {
  * const routes = IpTable.fromCidrsUnsafe([["10.0.0.0/8", "office"], ["10.66.0.0/16", "lab"]])
  * IpTable.lookup(routes, NetAddress.ipFromStringUnsafe("10.66.1.1")) // => Option.some("lab")
  * ```
+ *
+ * @category lookups
+ * @since 0.1.0
  */
 export const lookup: {
   (address: NetAddress.IpAddress): <A>(self: IpTable<A>) => Option.Option<A>
@@ -254,6 +278,9 @@ const networkAt = (prefixes: PrefixTable.PrefixTable<unknown>, stride: number, i
  * const routes = IpTable.fromCidrsUnsafe([["10.0.0.0/8", "office"], ["10.66.0.0/16", "lab"]])
  * IpTable.matches(routes, NetAddress.ipFromStringUnsafe("10.66.1.1")).map(([, value]) => value) // => ["lab", "office"]
  * ```
+ *
+ * @category lookups
+ * @since 0.1.0
  */
 export const matches: {
   (address: NetAddress.IpAddress): <A>(self: IpTable<A>) => Array<readonly [IpNetwork.IpNetwork, A]>
@@ -281,6 +308,9 @@ export const matches: {
  * import * as IpTable from "@effect-sockets/ipaddr/IpTable"
  * IpTable.size(IpTable.fromCidrsUnsafe([["10.0.0.0/8", 1], ["10.0.0.0/8", 2]])) // => 1
  * ```
+ *
+ * @category getters
+ * @since 0.1.0
  */
 export const size = (self: IpTable<unknown>): number => self.v4.values.length + self.v6.values.length
 
@@ -292,6 +322,9 @@ export const size = (self: IpTable<unknown>): number => self.v4.values.length + 
  * const routes = IpTable.fromCidrsUnsafe([["::1", "self"], ["10.0.0.0/8", "office"]])
  * Array.from(IpTable.entries(routes), ([network]) => String(network)) // => ["10.0.0.0/8", "::1/128"]
  * ```
+ *
+ * @category getters
+ * @since 0.1.0
  */
 export const entries = <A>(self: IpTable<A>): Iterable<readonly [network: IpNetwork.IpNetwork, value: A]> => ({
   *[Symbol.iterator]() {
@@ -306,7 +339,12 @@ export const entries = <A>(self: IpTable<A>): Iterable<readonly [network: IpNetw
   }
 })
 
-/** A table of values of a schema; in JSON the array of its `[block, value]` pairs. */
+/**
+ * A table of values of a schema; in JSON the array of its `[block, value]` pairs.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export const IpTable = <A, E>(value: Schema.Codec<A, E>): Schema.declare<IpTable<A>> => {
   const isValue = Schema.is(value)
   const isValues = (table: IpTable<unknown>): table is IpTable<A> =>

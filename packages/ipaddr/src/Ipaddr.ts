@@ -21,13 +21,21 @@ import { IpaddrError } from "./IpaddrError.ts"
  * const address: Ipaddr.Ipaddr = Schema.decodeSync(Ipaddr.Ipaddr)(2148679940)
  * Ipaddr.toDotted(address) // => "128.18.65.4"
  * ```
+ *
+ * @category schemas
+ * @since 0.1.0
  */
 export const Ipaddr = Schema.Finite.check(Schema.isUint32()).pipe(
   Schema.brand("~@effect-sockets/ipaddr/Ipaddr"),
   Schema.annotate({ identifier: "Ipaddr" })
 )
 
-/** An IPv4 address as an unsigned 32-bit integer, most significant byte first. */
+/**
+ * An IPv4 address as an unsigned 32-bit integer, most significant byte first.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Ipaddr = typeof Ipaddr.Type
 
 /**
@@ -37,6 +45,9 @@ export type Ipaddr = typeof Ipaddr.Type
  * import * as Ipaddr from "@effect-sockets/ipaddr/Ipaddr"
  * Ipaddr.toDotted(Ipaddr.min) // => "0.0.0.0"
  * ```
+ *
+ * @category constants
+ * @since 0.1.0
  */
 export const min = 0 as Ipaddr
 
@@ -47,6 +58,9 @@ export const min = 0 as Ipaddr
  * import * as Ipaddr from "@effect-sockets/ipaddr/Ipaddr"
  * Ipaddr.toDotted(Ipaddr.max) // => "255.255.255.255"
  * ```
+ *
+ * @category constants
+ * @since 0.1.0
  */
 export const max = 0xffffffff as Ipaddr
 
@@ -57,6 +71,9 @@ export const max = 0xffffffff as Ipaddr
  * import * as Ipaddr from "@effect-sockets/ipaddr/Ipaddr"
  * Ipaddr.toDotted(Ipaddr.loopback) // => "127.0.0.1"
  * ```
+ *
+ * @category constants
+ * @since 0.1.0
  */
 export const loopback = 0x7f000001 as Ipaddr
 
@@ -67,6 +84,9 @@ export const loopback = 0x7f000001 as Ipaddr
  * import * as Ipaddr from "@effect-sockets/ipaddr/Ipaddr"
  * [2148679940, -1, 0.5, NaN].map(Ipaddr.isIpaddr) // => [true, false, false, false]
  * ```
+ *
+ * @category guards
+ * @since 0.1.0
  */
 export const isIpaddr = (u: unknown): u is Ipaddr => typeof u === "number" && u >>> 0 === u
 
@@ -78,6 +98,9 @@ export const isIpaddr = (u: unknown): u is Ipaddr => typeof u === "number" && u 
  * ["10.0.0.10", "10.0.0.9"].map(Ipaddr.fromDottedUnsafe).sort(Ipaddr.Order).map(Ipaddr.toDotted)
  * // => ["10.0.0.9", "10.0.0.10"]
  * ```
+ *
+ * @category ordering
+ * @since 0.1.0
  */
 export const Order: Order_.Order<Ipaddr> = Order_.Number
 
@@ -102,6 +125,9 @@ const fromCode = (text: string, code: number): Result.Result<Ipaddr, IpaddrError
  * Result.getOrThrow(Ipaddr.fromDotted("128.18.65.4")) // => 2148679940
  * Result.isFailure(Ipaddr.fromDotted("128.18.65.04")) // => true
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const fromDotted = (text: string): Result.Result<Ipaddr, IpaddrError> =>
   fromCode(text, Ipv4Text.parse(text, 0, text.length))
@@ -113,6 +139,9 @@ export const fromDotted = (text: string): Result.Result<Ipaddr, IpaddrError> =>
  * import * as Ipaddr from "@effect-sockets/ipaddr/Ipaddr"
  * Ipaddr.fromDottedUnsafe("128.18.65.4") // => 2148679940
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const fromDottedUnsafe = (text: string): Ipaddr => {
   const value = Ipv4Text.parse(text, 0, text.length)
@@ -133,6 +162,9 @@ export const fromDottedUnsafe = (text: string): Ipaddr => {
  * import { Result } from "effect"
  * Result.map(Ipaddr.fromLegacy("0x7f.1"), Ipaddr.toDotted) // => Result.succeed("127.0.0.1")
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const fromLegacy = (text: string): Result.Result<Ipaddr, IpaddrError> =>
   fromCode(text, Ipv4Text.parseLegacy(text))
@@ -144,6 +176,9 @@ export const fromLegacy = (text: string): Result.Result<Ipaddr, IpaddrError> =>
  * import * as Ipaddr from "@effect-sockets/ipaddr/Ipaddr"
  * ["127.0.0.1", "example.com"].map(Ipaddr.isDotted) // => [true, false]
  * ```
+ *
+ * @category predicates
+ * @since 0.1.0
  */
 export const isDotted = (text: string): boolean => Ipv4Text.parse(text, 0, text.length) >= 0
 
@@ -154,6 +189,9 @@ export const isDotted = (text: string): boolean => Ipv4Text.parse(text, 0, text.
  * import * as Ipaddr from "@effect-sockets/ipaddr/Ipaddr"
  * Ipaddr.toDotted(Ipaddr.fromNumberUnsafe(2148679940)) // => "128.18.65.4"
  * ```
+ *
+ * @category converting
+ * @since 0.1.0
  */
 export const toDotted = (self: Ipaddr): string => Ipv4Text.format(self)
 
@@ -168,6 +206,9 @@ export const toDotted = (self: Ipaddr): string => Ipv4Text.format(self)
  * Result.map(Ipaddr.fromNumber(2148679940), Ipaddr.toDotted) // => Result.succeed("128.18.65.4")
  * Result.isFailure(Ipaddr.fromNumber(-1)) // => true
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const fromNumber = (value: number): Result.Result<Ipaddr, IpaddrError> =>
   isIpaddr(value)
@@ -181,6 +222,9 @@ export const fromNumber = (value: number): Result.Result<Ipaddr, IpaddrError> =>
  * import * as Ipaddr from "@effect-sockets/ipaddr/Ipaddr"
  * Ipaddr.fromNumberUnsafe(2130706433) // => Ipaddr.loopback
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const fromNumberUnsafe = (value: number): Ipaddr => Result.getOrThrow(fromNumber(value))
 
@@ -194,6 +238,9 @@ export const fromNumberUnsafe = (value: number): Ipaddr => Result.getOrThrow(fro
  * import { Result } from "effect"
  * Ipaddr.fromBytes(Uint8Array.of(127, 0, 0, 1)) // => Result.succeed(Ipaddr.loopback)
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const fromBytes = (bytes: Uint8Array): Result.Result<Ipaddr, IpaddrError> =>
   bytes.length === 4
@@ -207,6 +254,9 @@ export const fromBytes = (bytes: Uint8Array): Result.Result<Ipaddr, IpaddrError>
  * import * as Ipaddr from "@effect-sockets/ipaddr/Ipaddr"
  * Ipaddr.fromBytesUnsafe(Uint8Array.of(127, 0, 0, 1)) // => Ipaddr.loopback
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const fromBytesUnsafe = (bytes: Uint8Array): Ipaddr =>
   (((bytes[0] << 24) | (bytes[1] << 16) | (bytes[2] << 8) | bytes[3]) >>> 0) as Ipaddr
@@ -218,6 +268,9 @@ export const fromBytesUnsafe = (bytes: Uint8Array): Ipaddr =>
  * import * as Ipaddr from "@effect-sockets/ipaddr/Ipaddr"
  * Ipaddr.toBytes(Ipaddr.loopback) // => Uint8Array.of(127, 0, 0, 1)
  * ```
+ *
+ * @category converting
+ * @since 0.1.0
  */
 export const toBytes = (self: Ipaddr): Uint8Array =>
   Uint8Array.of(self >>> 24, (self >>> 16) & 255, (self >>> 8) & 255, self & 255)
@@ -230,6 +283,9 @@ export const toBytes = (self: Ipaddr): Uint8Array =>
  * import * as NetAddress from "effect/net/NetAddress"
  * Ipaddr.fromAddress(NetAddress.ipv4Loopback) // => Ipaddr.loopback
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const fromAddress = (address: NetAddress.Ipv4Address): Ipaddr => {
   const octets = NetAddress.ipv4ToOctets(address)
@@ -246,6 +302,9 @@ const scratch = new Uint8Array(4)
  * import * as NetAddress from "effect/net/NetAddress"
  * Ipaddr.toAddress(Ipaddr.loopback) // => NetAddress.ipv4Loopback
  * ```
+ *
+ * @category converting
+ * @since 0.1.0
  */
 export const toAddress = (self: Ipaddr): NetAddress.Ipv4Address => {
   scratch[0] = self >>> 24
@@ -264,6 +323,9 @@ export const toAddress = (self: Ipaddr): NetAddress.Ipv4Address => {
  * Option.map(Ipaddr.offset(Ipaddr.loopback, 255), Ipaddr.toDotted) // => Option.some("127.0.1.0")
  * Ipaddr.offset(Ipaddr.loopback, NaN) // => Option.none()
  * ```
+ *
+ * @category stepping
+ * @since 0.1.0
  */
 export const offset: {
   (steps: number): (self: Ipaddr) => Option.Option<Ipaddr>
@@ -282,6 +344,9 @@ export const offset: {
  * Option.map(Ipaddr.next(Ipaddr.loopback), Ipaddr.toDotted) // => Option.some("127.0.0.2")
  * Ipaddr.next(Ipaddr.max) // => Option.none()
  * ```
+ *
+ * @category stepping
+ * @since 0.1.0
  */
 export const next = (self: Ipaddr): Option.Option<Ipaddr> => offset(self, 1)
 
@@ -293,6 +358,9 @@ export const next = (self: Ipaddr): Option.Option<Ipaddr> => offset(self, 1)
  * import { Option } from "effect"
  * Option.map(Ipaddr.previous(Ipaddr.loopback), Ipaddr.toDotted) // => Option.some("127.0.0.0")
  * ```
+ *
+ * @category stepping
+ * @since 0.1.0
  */
 export const previous = (self: Ipaddr): Option.Option<Ipaddr> => offset(self, -1)
 
@@ -304,5 +372,8 @@ export const previous = (self: Ipaddr): Option.Option<Ipaddr> => offset(self, -1
  * import { Schema } from "effect"
  * Schema.decodeSync(Ipaddr.FromDotted)("127.0.0.1") // => Ipaddr.loopback
  * ```
+ *
+ * @category schemas
+ * @since 0.1.0
  */
 export const FromDotted = TextSchema.textSchema(Ipaddr, fromDotted, toDotted, "IpaddrFromDotted")

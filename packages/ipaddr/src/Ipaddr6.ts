@@ -25,13 +25,21 @@ const maximum = (1n << 128n) - 1n
  * const address: Ipaddr6.Ipaddr6 = Schema.decodeSync(Schema.toCodecJson(Ipaddr6.Ipaddr6))("1")
  * Ipaddr6.format(address) // => "::1"
  * ```
+ *
+ * @category schemas
+ * @since 0.1.0
  */
 export const Ipaddr6 = Schema.BigInt.check(Schema.isBetweenBigInt({ minimum: 0n, maximum })).pipe(
   Schema.brand("~@effect-sockets/ipaddr/Ipaddr6"),
   Schema.annotate({ identifier: "Ipaddr6" })
 )
 
-/** An IPv6 address as an unsigned 128-bit integer, most significant byte first. */
+/**
+ * An IPv6 address as an unsigned 128-bit integer, most significant byte first.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Ipaddr6 = typeof Ipaddr6.Type
 
 /**
@@ -41,6 +49,9 @@ export type Ipaddr6 = typeof Ipaddr6.Type
  * import * as Ipaddr6 from "@effect-sockets/ipaddr/Ipaddr6"
  * Ipaddr6.format(Ipaddr6.min) // => "::"
  * ```
+ *
+ * @category constants
+ * @since 0.1.0
  */
 export const min = 0n as Ipaddr6
 
@@ -51,6 +62,9 @@ export const min = 0n as Ipaddr6
  * import * as Ipaddr6 from "@effect-sockets/ipaddr/Ipaddr6"
  * Ipaddr6.format(Ipaddr6.max) // => "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"
  * ```
+ *
+ * @category constants
+ * @since 0.1.0
  */
 export const max = maximum as Ipaddr6
 
@@ -61,6 +75,9 @@ export const max = maximum as Ipaddr6
  * import * as Ipaddr6 from "@effect-sockets/ipaddr/Ipaddr6"
  * Ipaddr6.format(Ipaddr6.loopback) // => "::1"
  * ```
+ *
+ * @category constants
+ * @since 0.1.0
  */
 export const loopback = 1n as Ipaddr6
 
@@ -71,6 +88,9 @@ export const loopback = 1n as Ipaddr6
  * import * as Ipaddr6 from "@effect-sockets/ipaddr/Ipaddr6"
  * [1n, -1n, 2n ** 128n, 1].map(Ipaddr6.isIpaddr6) // => [true, false, false, false]
  * ```
+ *
+ * @category guards
+ * @since 0.1.0
  */
 export const isIpaddr6 = (u: unknown): u is Ipaddr6 => typeof u === "bigint" && u >= 0n && u <= maximum
 
@@ -81,6 +101,9 @@ export const isIpaddr6 = (u: unknown): u is Ipaddr6 => typeof u === "bigint" && 
  * import * as Ipaddr6 from "@effect-sockets/ipaddr/Ipaddr6"
  * ["::10", "::9"].map(Ipaddr6.fromStringUnsafe).sort(Ipaddr6.Order).map(Ipaddr6.format) // => ["::9", "::10"]
  * ```
+ *
+ * @category ordering
+ * @since 0.1.0
  */
 export const Order: Order_.Order<Ipaddr6> = Order_.BigInt
 
@@ -103,6 +126,9 @@ const scratch = (): Ipaddr6 => Ipv6Text.getBigInt() as Ipaddr6
  * Ipaddr6.fromString("0:0:0:0:0:0:0:1") // => Result.succeed(Ipaddr6.loopback)
  * Result.getOrThrow(Result.flip(Ipaddr6.fromString("1::2::3"))).reason // => "only one :: is allowed"
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const fromString = (text: string): Result.Result<Ipaddr6, IpaddrError> => {
   const code = Ipv6Text.parse(text, 0, text.length)
@@ -116,6 +142,9 @@ export const fromString = (text: string): Result.Result<Ipaddr6, IpaddrError> =>
  * import * as Ipaddr6 from "@effect-sockets/ipaddr/Ipaddr6"
  * Ipaddr6.fromStringUnsafe("::1") // => Ipaddr6.loopback
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const fromStringUnsafe = (text: string): Ipaddr6 =>
   Ipv6Text.parse(text, 0, text.length) === 0 ? scratch() : Result.getOrThrow(fromString(text))
@@ -127,6 +156,9 @@ export const fromStringUnsafe = (text: string): Ipaddr6 =>
  * import * as Ipaddr6 from "@effect-sockets/ipaddr/Ipaddr6"
  * ["::1", "example.com"].map(Ipaddr6.isText) // => [true, false]
  * ```
+ *
+ * @category predicates
+ * @since 0.1.0
  */
 export const isText = (text: string): boolean => Ipv6Text.parse(text, 0, text.length) === 0
 
@@ -138,6 +170,9 @@ export const isText = (text: string): boolean => Ipv6Text.parse(text, 0, text.le
  * import * as Ipaddr6 from "@effect-sockets/ipaddr/Ipaddr6"
  * Ipaddr6.format(Ipaddr6.fromStringUnsafe("2001:DB8:0:0:0:0:0:1")) // => "2001:db8::1"
  * ```
+ *
+ * @category formatting
+ * @since 0.1.0
  */
 export const format = (self: Ipaddr6): string => {
   Ipv6Text.setBigInt(self)
@@ -155,6 +190,9 @@ export const format = (self: Ipaddr6): string => {
  * Ipaddr6.fromBigInt(1n) // => Result.succeed(Ipaddr6.loopback)
  * Result.isFailure(Ipaddr6.fromBigInt(2n ** 128n)) // => true
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const fromBigInt = (value: bigint): Result.Result<Ipaddr6, IpaddrError> =>
   isIpaddr6(value) ? Result.succeed(value) : fail(String(value), "it is an integer from 0 to 2^128 - 1")
@@ -166,6 +204,9 @@ export const fromBigInt = (value: bigint): Result.Result<Ipaddr6, IpaddrError> =
  * import * as Ipaddr6 from "@effect-sockets/ipaddr/Ipaddr6"
  * Ipaddr6.fromBigIntUnsafe(1n) // => Ipaddr6.loopback
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const fromBigIntUnsafe = (value: bigint): Ipaddr6 => Result.getOrThrow(fromBigInt(value))
 
@@ -179,6 +220,9 @@ export const fromBigIntUnsafe = (value: bigint): Ipaddr6 => Result.getOrThrow(fr
  * import { Result } from "effect"
  * Ipaddr6.fromBytes(new Uint8Array(16)) // => Result.succeed(Ipaddr6.min)
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const fromBytes = (bytes: Uint8Array): Result.Result<Ipaddr6, IpaddrError> =>
   bytes.length === 16
@@ -192,6 +236,9 @@ export const fromBytes = (bytes: Uint8Array): Result.Result<Ipaddr6, IpaddrError
  * import * as Ipaddr6 from "@effect-sockets/ipaddr/Ipaddr6"
  * Ipaddr6.fromBytesUnsafe(new Uint8Array(16)) // => Ipaddr6.min
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const fromBytesUnsafe = (bytes: Uint8Array): Ipaddr6 => {
   for (let index = 0; index < 16; index++) Ipv6Text.bytes[index] = bytes[index]
@@ -205,6 +252,9 @@ export const fromBytesUnsafe = (bytes: Uint8Array): Ipaddr6 => {
  * import * as Ipaddr6 from "@effect-sockets/ipaddr/Ipaddr6"
  * Ipaddr6.toBytes(Ipaddr6.loopback)[15] // => 1
  * ```
+ *
+ * @category converting
+ * @since 0.1.0
  */
 export const toBytes = (self: Ipaddr6): Uint8Array => {
   Ipv6Text.setBigInt(self)
@@ -219,6 +269,9 @@ export const toBytes = (self: Ipaddr6): Uint8Array => {
  * import * as NetAddress from "effect/net/NetAddress"
  * Ipaddr6.fromAddress(NetAddress.ipv6Loopback) // => Ipaddr6.loopback
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const fromAddress = (address: NetAddress.Ipv6Address): Ipaddr6 => {
   Ipv6Text.setAddress(address)
@@ -233,6 +286,9 @@ export const fromAddress = (address: NetAddress.Ipv6Address): Ipaddr6 => {
  * import * as NetAddress from "effect/net/NetAddress"
  * Ipaddr6.toAddress(Ipaddr6.loopback) // => NetAddress.ipv6Loopback
  * ```
+ *
+ * @category converting
+ * @since 0.1.0
  */
 export const toAddress = (self: Ipaddr6): NetAddress.Ipv6Address => {
   Ipv6Text.setBigInt(self)
@@ -247,6 +303,9 @@ export const toAddress = (self: Ipaddr6): NetAddress.Ipv6Address => {
  * import * as Ipaddr6 from "@effect-sockets/ipaddr/Ipaddr6"
  * Ipaddr6.format(Ipaddr6.fromIpaddr(Ipaddr.loopback)) // => "::ffff:127.0.0.1"
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const fromIpaddr = (address: Ipaddr): Ipaddr6 => ((Mapped.prefix << 32n) | BigInt(address)) as Ipaddr6
 
@@ -260,6 +319,9 @@ export const fromIpaddr = (address: Ipaddr): Ipaddr6 => ((Mapped.prefix << 32n) 
  * Ipaddr6.toIpaddr(Ipaddr6.fromStringUnsafe("::ffff:127.0.0.1")) // => Option.some(Ipaddr.loopback)
  * Ipaddr6.toIpaddr(Ipaddr6.loopback) // => Option.none()
  * ```
+ *
+ * @category converting
+ * @since 0.1.0
  */
 export const toIpaddr = (self: Ipaddr6): Option.Option<Ipaddr> =>
   Mapped.isMapped(self) ? Option.some(Number(self & 0xffffffffn) as Ipaddr) : Option.none()
@@ -273,6 +335,9 @@ export const toIpaddr = (self: Ipaddr6): Option.Option<Ipaddr> =>
  * Ipaddr6.offset(Ipaddr6.min, 1n) // => Option.some(Ipaddr6.loopback)
  * Ipaddr6.offset(Ipaddr6.min, -1n) // => Option.none()
  * ```
+ *
+ * @category stepping
+ * @since 0.1.0
  */
 export const offset: {
   (steps: bigint): (self: Ipaddr6) => Option.Option<Ipaddr6>
@@ -291,6 +356,9 @@ export const offset: {
  * Ipaddr6.next(Ipaddr6.min) // => Option.some(Ipaddr6.loopback)
  * Ipaddr6.next(Ipaddr6.max) // => Option.none()
  * ```
+ *
+ * @category stepping
+ * @since 0.1.0
  */
 export const next = (self: Ipaddr6): Option.Option<Ipaddr6> => offset(self, 1n)
 
@@ -302,6 +370,9 @@ export const next = (self: Ipaddr6): Option.Option<Ipaddr6> => offset(self, 1n)
  * import { Option } from "effect"
  * Ipaddr6.previous(Ipaddr6.loopback) // => Option.some(Ipaddr6.min)
  * ```
+ *
+ * @category stepping
+ * @since 0.1.0
  */
 export const previous = (self: Ipaddr6): Option.Option<Ipaddr6> => offset(self, -1n)
 
@@ -313,5 +384,8 @@ export const previous = (self: Ipaddr6): Option.Option<Ipaddr6> => offset(self, 
  * import { Schema } from "effect"
  * Schema.decodeSync(Ipaddr6.FromString)("::1") // => Ipaddr6.loopback
  * ```
+ *
+ * @category schemas
+ * @since 0.1.0
  */
 export const FromString = TextSchema.textSchema(Ipaddr6, fromString, format, "Ipaddr6FromString")

@@ -21,6 +21,9 @@ import * as Schema from "effect/Schema"
  * error.position // => 9
  * error.reason // => "a part is at most 255"
  * ```
+ *
+ * @category errors
+ * @since 0.1.0
  */
 export class IpaddrError extends Schema.TaggedError<IpaddrError>()("IpaddrError", {
   expected: Schema.String,

@@ -22,6 +22,9 @@ const Flag = Schema.NullOr(Schema.Boolean)
  * row.blocks // => ["10.0.0.0/8"]
  * row.globallyReachable // => false
  * ```
+ *
+ * @category schemas
+ * @since 0.1.0
  */
 export const SpecialPurpose = Schema.Struct({
   /** The CIDR blocks; one, but for one row. */
@@ -47,7 +50,12 @@ export const SpecialPurpose = Schema.Struct({
   note: Schema.NullOr(Schema.String)
 }).annotate({ identifier: "SpecialPurpose" })
 
-/** One row of a registry. */
+/**
+ * One row of a registry.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface SpecialPurpose extends Schema.Schema.Type<typeof SpecialPurpose> {}
 
 // The five flags in the registries' order: T, F, or - for none.
@@ -84,6 +92,9 @@ const moreSpecific = { note: "Unless a more specific row says otherwise." }
  * import * as SpecialPurpose from "@effect-sockets/ipaddr/SpecialPurpose"
  * SpecialPurpose.ipv4.filter((row) => row.globallyReachable === true).length // => 5
  * ```
+ *
+ * @category constants
+ * @since 0.1.0
  */
 export const ipv4: ReadonlyArray<SpecialPurpose> = [
   row("0.0.0.0/8", "This network", "RFC 791, section 3.2", "1981-09", "TFFFT"),
@@ -124,6 +135,9 @@ const mapped = row("::ffff:0:0/96", "IPv4-mapped Address", "RFC 4291", "2006-02"
  * import * as SpecialPurpose from "@effect-sockets/ipaddr/SpecialPurpose"
  * SpecialPurpose.ipv6.map((row) => row.name).includes("Unique-Local") // => true
  * ```
+ *
+ * @category constants
+ * @since 0.1.0
  */
 export const ipv6: ReadonlyArray<SpecialPurpose> = [
   row("::1/128", "Loopback Address", "RFC 4291", "2006-02", "FFFFT"),
@@ -173,6 +187,9 @@ const table = IpTable.fromCidrsUnsafe(
  * import { Option } from "effect"
  * Option.map(SpecialPurpose.classifyIpaddr(Ipaddr.loopback), (row) => row.name) // => Option.some("Loopback")
  * ```
+ *
+ * @category lookups
+ * @since 0.1.0
  */
 export const classifyIpaddr = (address: Ipaddr): Option.Option<SpecialPurpose> => IpTable.lookupIpaddr(table, address)
 
@@ -185,6 +202,9 @@ export const classifyIpaddr = (address: Ipaddr): Option.Option<SpecialPurpose> =
  * import { Option } from "effect"
  * Option.map(SpecialPurpose.classifyIpaddr6(Ipaddr6.loopback), (row) => row.name) // => Option.some("Loopback Address")
  * ```
+ *
+ * @category lookups
+ * @since 0.1.0
  */
 export const classifyIpaddr6 = (address: Ipaddr6): Option.Option<SpecialPurpose> =>
   AnyIpaddr.isV4(AnyIpaddr.unmap(address)) ? Option.some(mapped) : IpTable.lookupIpaddr6(table, address)
@@ -203,6 +223,9 @@ export const classifyIpaddr6 = (address: Ipaddr6): Option.Option<SpecialPurpose>
  * const purpose = SpecialPurpose.classify(NetAddress.ipFromStringUnsafe("100.64.0.1"))
  * Option.map(purpose, (row) => row.name) // => Option.some("Shared Address Space")
  * ```
+ *
+ * @category lookups
+ * @since 0.1.0
  */
 export const classify = (address: NetAddress.IpAddress): Option.Option<SpecialPurpose> =>
   NetAddress.isIpv6Address(address) && NetAddress.isIpv4Mapped(address)

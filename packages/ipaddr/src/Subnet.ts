@@ -61,6 +61,9 @@ const isBetween = (value: number, least: number, most: number): boolean =>
  * const halves = Subnet.subnets(IpNetwork.fromStringUnsafe("10.0.0.0/8"), 9)
  * Array.from(Result.getOrThrow(halves), String) // => ["10.0.0.0/9", "10.128.0.0/9"]
  * ```
+ *
+ * @category combinators
+ * @since 0.1.0
  */
 export const subnets: {
   (
@@ -103,6 +106,9 @@ export const subnets: {
  * import * as IpNetwork from "effect/net/IpNetwork"
  * Result.map(Subnet.supernet(IpNetwork.fromStringUnsafe("10.66.0.0/16"), 8), String) // => Result.succeed("10.0.0.0/8")
  * ```
+ *
+ * @category combinators
+ * @since 0.1.0
  */
 export const supernet: {
   (
@@ -132,6 +138,9 @@ export const supernet: {
  * import * as IpNetwork from "effect/net/IpNetwork"
  * Option.map(Subnet.next(IpNetwork.fromStringUnsafe("10.0.0.0/24")), String) // => Option.some("10.0.1.0/24")
  * ```
+ *
+ * @category stepping
+ * @since 0.1.0
  */
 export const next = <A extends Address>(
   self: IpNetwork.IpNetwork<A>
@@ -149,6 +158,9 @@ export const next = <A extends Address>(
  * import * as IpNetwork from "effect/net/IpNetwork"
  * Subnet.previous(IpNetwork.fromStringUnsafe("0.0.0.0/24")) // => Option.none()
  * ```
+ *
+ * @category stepping
+ * @since 0.1.0
  */
 export const previous = <A extends Address>(
   self: IpNetwork.IpNetwork<A>
@@ -180,6 +192,9 @@ const hostBounds = (self: IpNetwork.IpNetwork): readonly [first: bigint, last: b
  * hosts("192.0.2.0/30") // => ["192.0.2.1", "192.0.2.2"]
  * hosts("192.0.2.0/31") // => ["192.0.2.0", "192.0.2.1"]
  * ```
+ *
+ * @category getters
+ * @since 0.1.0
  */
 export const hosts = <A extends Address>(self: IpNetwork.IpNetwork<A>): Iterable<Family<A>> => ({
   *[Symbol.iterator]() {
@@ -196,6 +211,9 @@ export const hosts = <A extends Address>(self: IpNetwork.IpNetwork<A>): Iterable
  * import * as IpNetwork from "effect/net/IpNetwork"
  * Subnet.hostCount(IpNetwork.fromStringUnsafe("192.0.2.0/24")) // => 254n
  * ```
+ *
+ * @category getters
+ * @since 0.1.0
  */
 export const hostCount = (self: IpNetwork.IpNetwork): bigint => {
   const [first, last] = hostBounds(self)
@@ -210,6 +228,9 @@ export const hostCount = (self: IpNetwork.IpNetwork): bigint => {
  * import * as IpNetwork from "effect/net/IpNetwork"
  * String(Subnet.netmask(IpNetwork.fromStringUnsafe("192.0.2.0/24"))) // => "255.255.255.0"
  * ```
+ *
+ * @category getters
+ * @since 0.1.0
  */
 export const netmask = <A extends Address>(self: IpNetwork.IpNetwork<A>): Family<A> =>
   addressAt(self, sizeOf(self, 0) - sizeOf(self, self.prefixLength))
@@ -222,6 +243,9 @@ export const netmask = <A extends Address>(self: IpNetwork.IpNetwork<A>): Family
  * import * as IpNetwork from "effect/net/IpNetwork"
  * String(Subnet.hostmask(IpNetwork.fromStringUnsafe("192.0.2.0/24"))) // => "0.0.0.255"
  * ```
+ *
+ * @category getters
+ * @since 0.1.0
  */
 export const hostmask = <A extends Address>(self: IpNetwork.IpNetwork<A>): Family<A> =>
   addressAt(self, sizeOf(self, self.prefixLength) - 1n)
@@ -237,6 +261,9 @@ const withMask = (self: IpNetwork.IpNetwork, mask: Address): string =>
  * import * as IpNetwork from "effect/net/IpNetwork"
  * Subnet.formatNetmask(IpNetwork.fromStringUnsafe("10.0.0.0/8")) // => "10.0.0.0/255.0.0.0"
  * ```
+ *
+ * @category formatting
+ * @since 0.1.0
  */
 export const formatNetmask = (self: IpNetwork.IpNetwork): string => withMask(self, netmask(self))
 
@@ -248,6 +275,9 @@ export const formatNetmask = (self: IpNetwork.IpNetwork): string => withMask(sel
  * import * as IpNetwork from "effect/net/IpNetwork"
  * Subnet.formatHostmask(IpNetwork.fromStringUnsafe("10.0.0.0/8")) // => "10.0.0.0/0.255.255.255"
  * ```
+ *
+ * @category formatting
+ * @since 0.1.0
  */
 export const formatHostmask = (self: IpNetwork.IpNetwork): string => withMask(self, hostmask(self))
 
@@ -270,6 +300,9 @@ const fromMaskString =
  * import { Result } from "effect"
  * Result.map(Subnet.fromNetmaskString("10.0.0.0/255.0.0.0"), String) // => Result.succeed("10.0.0.0/8")
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const fromNetmaskString: (text: string) => Result.Result<IpNetwork.IpNetwork, IpaddrError> = fromMaskString(
   false,
@@ -286,6 +319,9 @@ export const fromNetmaskString: (text: string) => Result.Result<IpNetwork.IpNetw
  * import { Result } from "effect"
  * Result.map(Subnet.fromHostmaskString("10.0.0.0/0.255.255.255"), String) // => Result.succeed("10.0.0.0/8")
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const fromHostmaskString: (text: string) => Result.Result<IpNetwork.IpNetwork, IpaddrError> = fromMaskString(
   true,

@@ -45,13 +45,21 @@ const isZone = (zone: string): boolean => zoneCode(zone, 0) === 0 && withoutZero
  * const router: ZonedIpaddr6.ZonedIpaddr6 = ZonedIpaddr6.fromStringUnsafe("fe80::1%eth0")
  * router.zone // => "eth0"
  * ```
+ *
+ * @category schemas
+ * @since 0.1.0
  */
 export const ZonedIpaddr6 = Schema.Struct({
   address: Ipaddr6,
   zone: Schema.String.check(Schema.makeFilter(isZone, { expected: "a zone" }))
 }).annotate({ identifier: "ZonedIpaddr6" })
 
-/** An IPv6 address with its zone. */
+/**
+ * An IPv6 address with its zone.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface ZonedIpaddr6 extends Schema.Schema.Type<typeof ZonedIpaddr6> {}
 
 /**
@@ -66,6 +74,9 @@ export interface ZonedIpaddr6 extends Schema.Schema.Type<typeof ZonedIpaddr6> {}
  * Result.map(ZonedIpaddr6.fromString("::1%007"), ({ zone }) => zone) // => Result.succeed("7")
  * Result.isFailure(ZonedIpaddr6.fromString("fe80::1")) // => true
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const fromString = (text: string): Result.Result<ZonedIpaddr6, IpaddrError> => {
   const percent = text.indexOf("%")
@@ -86,6 +97,9 @@ export const fromString = (text: string): Result.Result<ZonedIpaddr6, IpaddrErro
  * import * as ZonedIpaddr6 from "@effect-sockets/ipaddr/ZonedIpaddr6"
  * ZonedIpaddr6.fromStringUnsafe("::1%lo") // => { address: Ipaddr6.loopback, zone: "lo" }
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const fromStringUnsafe = (text: string): ZonedIpaddr6 => Result.getOrThrow(fromString(text))
 
@@ -97,6 +111,9 @@ export const fromStringUnsafe = (text: string): ZonedIpaddr6 => Result.getOrThro
  * import * as ZonedIpaddr6 from "@effect-sockets/ipaddr/ZonedIpaddr6"
  * ZonedIpaddr6.format({ address: Ipaddr6.loopback, zone: "lo" }) // => "::1%lo"
  * ```
+ *
+ * @category formatting
+ * @since 0.1.0
  */
 export const format = (self: ZonedIpaddr6): string => `${addressText(self.address)}%${self.zone}`
 
@@ -111,6 +128,9 @@ export const format = (self: ZonedIpaddr6): string => `${addressText(self.addres
  * const literal = Result.getOrThrow(NetAddress.scopedIpv6LiteralFromString("::1%lo"))
  * ZonedIpaddr6.fromLiteral(literal) // => { address: Ipaddr6.loopback, zone: "lo" }
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const fromLiteral = (literal: NetAddress.ScopedIpv6Literal): ZonedIpaddr6 => fromStringUnsafe(literal)
 
@@ -123,6 +143,9 @@ export const fromLiteral = (literal: NetAddress.ScopedIpv6Literal): ZonedIpaddr6
  * import * as NetAddress from "effect/net/NetAddress"
  * NetAddress.isScopedIpv6Literal(ZonedIpaddr6.toLiteral({ address: Ipaddr6.loopback, zone: "lo" })) // => true
  * ```
+ *
+ * @category converting
+ * @since 0.1.0
  */
 export const toLiteral = (self: ZonedIpaddr6): NetAddress.ScopedIpv6Literal =>
   format(self) as NetAddress.ScopedIpv6Literal
@@ -136,5 +159,8 @@ export const toLiteral = (self: ZonedIpaddr6): NetAddress.ScopedIpv6Literal =>
  * import { Schema } from "effect"
  * Schema.decodeSync(ZonedIpaddr6.FromString)("::1%lo") // => { address: Ipaddr6.loopback, zone: "lo" }
  * ```
+ *
+ * @category schemas
+ * @since 0.1.0
  */
 export const FromString = TextSchema.textSchema(ZonedIpaddr6, fromString, format, "ZonedIpaddr6FromString")

@@ -15,6 +15,9 @@ import * as NetAddress from "effect/net/NetAddress"
  * const found: AddressOrder.Policy = AddressOrder.policyOf(NetAddress.ipFromStringUnsafe("2002::1"))
  * found.precedence // => 30
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface Policy {
   readonly prefix: NetAddress.Ipv6Address
@@ -33,6 +36,9 @@ export interface Policy {
  * const policies = [AddressOrder.policy("fc00::/7", 60, 13), ...AddressOrder.defaultPolicies.filter(({ label }) => label !== 13)]
  * AddressOrder.policyOf(NetAddress.ipFromStringUnsafe("fd00::5"), policies).precedence // => 60
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const policy = (prefix: string, precedence: number, label: number): Policy => {
   const [address, length] = prefix.split("/")
@@ -49,6 +55,9 @@ const toIpv6 = (address: NetAddress.IpAddress): NetAddress.Ipv6Address =>
  * import * as AddressOrder from "@effect-sockets/resolver/AddressOrder"
  * AddressOrder.defaultPolicies.map(({ precedence }) => precedence) // => [50, 40, 35, 30, 5, 3, 1, 1, 1]
  * ```
+ *
+ * @category constants
+ * @since 0.1.0
  */
 export const defaultPolicies: ReadonlyArray<Policy> = [
   policy("::1/128", 50, 0),
@@ -71,6 +80,9 @@ export const defaultPolicies: ReadonlyArray<Policy> = [
  * const ip = NetAddress.ipFromStringUnsafe
  * AddressOrder.commonPrefix(ip("2001:db8::1"), ip("2001:db8::2")) // => 126
  * ```
+ *
+ * @category getters
+ * @since 0.1.0
  */
 export const commonPrefix = (self: NetAddress.IpAddress, that: NetAddress.IpAddress): number => {
   const left = NetAddress.ipv6ToSegments(toIpv6(self))
@@ -88,6 +100,9 @@ export const commonPrefix = (self: NetAddress.IpAddress, that: NetAddress.IpAddr
  * const ip = NetAddress.ipFromStringUnsafe
  * AddressOrder.policyOf(ip("192.0.2.1")).label // => 4
  * ```
+ *
+ * @category getters
+ * @since 0.1.0
  */
 export const policyOf = (address: NetAddress.IpAddress, policies = defaultPolicies): Policy =>
   policies
@@ -112,6 +127,9 @@ const global = 14
  * AddressOrder.scopeOf(ip("169.254.3.4")) // => 2
  * AddressOrder.scopeOf(ip("10.0.0.5")) // => 14
  * ```
+ *
+ * @category getters
+ * @since 0.1.0
  */
 export const scopeOf = (address: NetAddress.IpAddress): number => {
   const canonical = NetAddress.toCanonical(address)
@@ -132,6 +150,9 @@ export const scopeOf = (address: NetAddress.IpAddress): number => {
  * const temporary: AddressOrder.Source = { address: ip("2001:db8::1"), prefixLength: 64, temporary: true }
  * AddressOrder.selectSource(ip("2001:db8::9"), [{ address: ip("2001:db8::2") }, temporary])?.temporary // => true
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface Source {
   readonly address: NetAddress.IpAddress
@@ -180,6 +201,9 @@ const sharedPrefix = (source: Source, destination: NetAddress.IpAddress): number
  * const source = AddressOrder.selectSource(ip("2001:db8:9::1"), mine)
  * String(source?.address) // => "2001:db8::1"
  * ```
+ *
+ * @category sorting
+ * @since 0.1.0
  */
 export const selectSource = (
   destination: NetAddress.IpAddress,
@@ -218,6 +242,9 @@ export const selectSource = (
  * const sorted = AddressOrder.sort([ip("2001:db8::1"), ip("192.0.2.1")], (to) => AddressOrder.selectSource(to, sources))
  * sorted.map(NetAddress.formatIp) // => ["192.0.2.1", "2001:db8::1"]
  * ```
+ *
+ * @category sorting
+ * @since 0.1.0
  */
 export const sort = (
   destinations: Arr.NonEmptyReadonlyArray<NetAddress.IpAddress>,
@@ -263,6 +290,9 @@ export const sort = (
  * const mixed = AddressOrder.interleave([ip("2001:db8::1"), ip("2001:db8::2"), ip("192.0.2.1")])
  * mixed.map(NetAddress.formatIp) // => ["2001:db8::1", "192.0.2.1", "2001:db8::2"]
  * ```
+ *
+ * @category sorting
+ * @since 0.1.0
  */
 export const interleave = (
   addresses: Arr.NonEmptyReadonlyArray<NetAddress.IpAddress>

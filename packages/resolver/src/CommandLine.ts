@@ -22,6 +22,9 @@ import * as Printable from "./Printable.ts"
  * await Effect.runPromise(Effect.ignore(given))
  * said[0].endsWith(" (see ping --help)") // => true
  * ```
+ *
+ * @category command line
+ * @since 0.1.0
  */
 export const presenter = ({
   complain,
@@ -50,6 +53,9 @@ export const presenter = ({
  * CommandLine.fromScript(["serve", "--", "--port", "9000"], 1, script) // => ["serve", "--port", "9000"]
  * CommandLine.fromScript(["get", "--", "-x"], 1, {}) // => ["get", "--", "-x"]
  * ```
+ *
+ * @category command line
+ * @since 0.1.0
  */
 export const fromScript = (
   args: ReadonlyArray<string>,

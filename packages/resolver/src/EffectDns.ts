@@ -45,6 +45,9 @@ const toDnsError =
  * const found = await Effect.runPromise(dns.lookup("db"))
  * found.map(String) // => ["10.0.0.5", "fd00::5"]
  * ```
+ *
+ * @category converting
+ * @since 0.1.0
  */
 export const toDns = (resolver: Resolver.Resolver["Service"]): Dns.Dns["Service"] => {
   const lookup = (
@@ -97,6 +100,9 @@ export const toDns = (resolver: Resolver.Resolver["Service"]): Dns.Dns["Service"
  * const names = Dns.Dns.use((dns) => dns.reverse("10.0.0.5"))
  * await Effect.runPromise(Effect.provide(names, Layer.provide(EffectDns.layerDns, zone))) // => ["db.internal", "db"]
  * ```
+ *
+ * @category layers
+ * @since 0.1.0
  */
 export const layerDns: Layer.Layer<Dns.Dns, never, Resolver.Resolver> = Layer.effect(
   Dns.Dns,
@@ -117,6 +123,9 @@ export const layerDns: Layer.Layer<Dns.Dns, never, Resolver.Resolver> = Layer.ef
  * const found = await Effect.runPromise(Effect.provide(resolve, Layer.provide(EffectDns.layerAddressResolver(), zone)))
  * found.map(String) // => ["10.0.0.5:5432", "[fd00::5]:5432"]
  * ```
+ *
+ * @category layers
+ * @since 0.1.0
  */
 export const layerAddressResolver = (
   options?: AddressResolver.MakeOptions

@@ -18,6 +18,9 @@ import * as Ipaddr from "@effect-sockets/ipaddr/Ipaddr"
  * const host: HostName.HostName = Result.getOrThrow(HostName.fromString("192.0.2.1"))
  * NetAddress.isIpAddress(host) // => true
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export type HostName = NetAddress.IpAddress | Host.DomainName
 
@@ -40,6 +43,9 @@ export type HostName = NetAddress.IpAddress | Host.DomainName
  * String(Result.getOrThrow(HostName.fromString("Bücher.example"))) // => "xn--bcher-kva.example"
  * Result.isFailure(HostName.fromString("127.1")) // => true
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const fromString = (text: string): Result.Result<HostName, string> => {
   // Programs open many connections to one address: this way costs a tenth of effect's.
@@ -59,6 +65,9 @@ export const fromString = (text: string): Result.Result<HostName, string> => {
  * String(Result.getOrThrow(HostName.nameFromString("WWW.example."))) // => "www.example."
  * Result.isFailure(HostName.nameFromString(".")) // => true
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const nameFromString = (text: string): Result.Result<Host.DomainName, string> =>
   Result.filterOrFail(
@@ -80,6 +89,9 @@ const isNoRoot = (host: HostName): boolean => host !== "."
  * import { Result } from "effect"
  * String(Result.map(HostName.nameFromString("www.example."), HostName.toRelative).pipe(Result.getOrThrow)) // => "www.example"
  * ```
+ *
+ * @category converting
+ * @since 0.1.0
  */
 export const toRelative: (name: Host.DomainName) => Host.DomainName = Host.toRelative
 
@@ -91,6 +103,9 @@ export const toRelative: (name: Host.DomainName) => Host.DomainName = Host.toRel
  * import { Result } from "effect"
  * String(Result.map(HostName.nameFromString("www.example"), HostName.toAbsolute).pipe(Result.getOrThrow)) // => "www.example."
  * ```
+ *
+ * @category converting
+ * @since 0.1.0
  */
 export const toAbsolute: (name: Host.DomainName) => Host.DomainName = Host.toFullyQualified
 
@@ -108,6 +123,9 @@ const topLabel = (name: Host.DomainName): string => {
  * HostName.loopbackOf(domainNameFromStringUnsafe("db.localhost"), "IPv4")?.map(String) // => ["127.0.0.1"]
  * HostName.loopbackOf(domainNameFromStringUnsafe("db.example"), "IPv4") // => undefined
  * ```
+ *
+ * @category getters
+ * @since 0.1.0
  */
 export const loopbackOf = (
   name: Host.DomainName,
@@ -129,5 +147,8 @@ export const loopbackOf = (
  * import { domainNameFromStringUnsafe } from "effect/net/Host"
  * HostName.isNeverInDns(domainNameFromStringUnsafe("host.onion")) // => true
  * ```
+ *
+ * @category predicates
+ * @since 0.1.0
  */
 export const isNeverInDns = (name: Host.DomainName): boolean => ["invalid", "onion"].includes(topLabel(name))

@@ -20,6 +20,9 @@ import * as NetAddress from "effect/net/NetAddress"
  * const hostent: Hostent.Hostent = Hostent.fromAddresses("bibop.alu.org", ["www.lisp.org"], [NetAddress.ipFromStringUnsafe("128.18.65.4")])
  * hostent.addressType // => "IPv4"
  * ```
+ *
+ * @category schemas
+ * @since 0.1.0
  */
 export class Hostent extends Schema.Class<Hostent>("@effect-sockets/resolver/Hostent")({
   name: Schema.String,
@@ -37,6 +40,9 @@ export class Hostent extends Schema.Class<Hostent>("@effect-sockets/resolver/Hos
  * const hostent = Hostent.fromAddresses("localhost", [], [NetAddress.ipv6Loopback, NetAddress.ipv4Loopback])
  * hostent.addressType // => "IPv6"
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const fromAddresses = (
   name: string,
@@ -57,6 +63,9 @@ const list = (items: ReadonlyArray<string>) =>
  * const hostent = Hostent.fromAddresses("localhost", [], [NetAddress.ipv4Loopback])
  * Hostent.format(hostent) // => '#S(HOSTENT :NAME "localhost" :ALIASES NIL :ADDR-LIST ("127.0.0.1") :ADDR-TYPE 2)'
  * ```
+ *
+ * @category formatting
+ * @since 0.1.0
  */
 export const format = (self: Hostent): string => {
   const type = self.addressType === "IPv4" ? 2 : 10

@@ -13,6 +13,9 @@ import * as HostName from "./HostName.ts"
  * const [line]: ReadonlyArray<HostsFile.HostsLine> = HostsFile.parse("192.0.2.7 db.example db # the database")
  * line.aliases // => ["db"]
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface HostsLine {
   readonly address: NetAddress.IpAddress
@@ -29,6 +32,9 @@ export interface HostsLine {
  * const lines = HostsFile.parse("127.0.0.1 localhost\n# nothing\n::1 localhost ip6-localhost")
  * lines.map(({ address }) => String(address)) // => ["127.0.0.1", "::1"]
  * ```
+ *
+ * @category parsing
+ * @since 0.1.0
  */
 export const parse = (text: string): ReadonlyArray<HostsLine> =>
   text.split("\n").flatMap((line) => {
@@ -51,6 +57,9 @@ export const parse = (text: string): ReadonlyArray<HostsLine> =>
  * const names: HostsFile.Names | undefined = HostsFile.namesOf(HostsFile.parse("192.0.2.7 db.example db"), "db")
  * names?.name // => "db.example"
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface Names {
   readonly name: string
@@ -66,6 +75,9 @@ export interface Names {
  * HostsFile.addressesOf(lines, "db.example").map(String) // => ["192.0.2.7", "2001:db8::7"]
  * HostsFile.addressesOf(lines, "db").map(String) // => ["192.0.2.7"]
  * ```
+ *
+ * @category lookups
+ * @since 0.1.0
  */
 export const addressesOf = (lines: ReadonlyArray<HostsLine>, name: string): ReadonlyArray<NetAddress.IpAddress> =>
   linesOf(lines, name).map(({ address }) => address)
@@ -83,6 +95,9 @@ const linesOf = (lines: ReadonlyArray<HostsLine>, name: string) =>
  * HostsFile.namesOf(lines, "db.example") // => { name: "db.example", aliases: ["db", "db.example", "database"] }
  * HostsFile.namesOf(lines, "web.example") // => undefined
  * ```
+ *
+ * @category lookups
+ * @since 0.1.0
  */
 export const namesOf = (lines: ReadonlyArray<HostsLine>, name: string): Names | undefined => {
   const [first, ...rest] = linesOf(lines, name).flatMap((line) => [line.name, ...line.aliases])

@@ -15,6 +15,9 @@ import * as Schema from "effect/Schema"
  * const invalid = { _tag: "InvalidOption", option: "tries", value: "NaN", mustBe: "an integer of at least 1" }
  * Schema.is(InvalidOption.InvalidOption)(invalid) // => true
  * ```
+ *
+ * @category errors
+ * @since 0.1.0
  */
 export const InvalidOption = Schema.TaggedStruct("InvalidOption", {
   /** The option's name: `"queue"`, or a path as in `"tls.handshakeTimeout"`. */
@@ -25,7 +28,12 @@ export const InvalidOption = Schema.TaggedStruct("InvalidOption", {
   mustBe: Schema.String
 })
 
-/** An option with a value that cannot be meant. */
+/**
+ * An option with a value that cannot be meant.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export type InvalidOption = typeof InvalidOption.Type
 
 /**
@@ -36,6 +44,9 @@ export type InvalidOption = typeof InvalidOption.Type
  * const invalid = InvalidOption.find({ tries: NaN }, { tries: InvalidOption.integer(1) })
  * invalid && InvalidOption.describe(invalid) // => "tries is NaN, and must be an integer of at least 1"
  * ```
+ *
+ * @category formatting
+ * @since 0.1.0
  */
 export const describe = ({ mustBe, option, value }: InvalidOption): string =>
   `${option} is ${value}, and must be ${mustBe}`
@@ -48,6 +59,9 @@ export const describe = ({ mustBe, option, value }: InvalidOption): string =>
  * const even: InvalidOption.Check = (value) => (Number(value) % 2 === 0 ? undefined : "an even number")
  * InvalidOption.find({ size: 3 }, { size: even })?.mustBe // => "an even number"
  * ```
+ *
+ * @category checks
+ * @since 0.1.0
  */
 export type Check = (value: unknown) => string | undefined
 
@@ -78,6 +92,9 @@ const shown = (value: unknown): string => {
  * InvalidOption.integer(1)(0) // => "an integer of at least 1"
  * InvalidOption.integer(0, 65_535)(80) // => undefined
  * ```
+ *
+ * @category checks
+ * @since 0.1.0
  */
 export const integer = (least: number, most: number = Number.MAX_SAFE_INTEGER): Check => {
   const mustBe =
@@ -94,6 +111,9 @@ export const integer = (least: number, most: number = Number.MAX_SAFE_INTEGER): 
  * InvalidOption.integerOrInfinity(1)(Infinity) // => undefined
  * InvalidOption.integerOrInfinity(1)(NaN) // => "an integer of at least 1, or Infinity"
  * ```
+ *
+ * @category checks
+ * @since 0.1.0
  */
 export const integerOrInfinity = (least: number): Check => {
   const check = integer(least)
@@ -108,6 +128,9 @@ export const integerOrInfinity = (least: number): Check => {
  * InvalidOption.duration("30 days") // => undefined
  * InvalidOption.duration(-1) // => "a duration that is not negative, or Infinity for none"
  * ```
+ *
+ * @category checks
+ * @since 0.1.0
  */
 export const duration: Check = (value) =>
   Number.isNaN(millisOf(value)) ? "a duration that is not negative, or Infinity for none" : undefined
@@ -120,6 +143,9 @@ export const duration: Check = (value) =>
  * InvalidOption.positiveDuration(Infinity) // => undefined
  * InvalidOption.positiveDuration(0) // => "a duration of more than 0, or Infinity for none"
  * ```
+ *
+ * @category checks
+ * @since 0.1.0
  */
 export const positiveDuration: Check = (value) =>
   millisOf(value) > 0 ? undefined : "a duration of more than 0, or Infinity for none"
@@ -131,6 +157,9 @@ export const positiveDuration: Check = (value) =>
  * import * as InvalidOption from "@effect-sockets/resolver/InvalidOption"
  * InvalidOption.oneOf("IPv4", "IPv6")("IPv5") // => '"IPv4" or "IPv6"'
  * ```
+ *
+ * @category checks
+ * @since 0.1.0
  */
 export const oneOf =
   (...values: ReadonlyArray<unknown>): Check =>
@@ -144,6 +173,9 @@ export const oneOf =
  * import * as InvalidOption from "@effect-sockets/resolver/InvalidOption"
  * InvalidOption.boolean("yes") // => "true or false"
  * ```
+ *
+ * @category checks
+ * @since 0.1.0
  */
 export const boolean: Check = oneOf(true, false)
 
@@ -154,6 +186,9 @@ export const boolean: Check = oneOf(true, false)
  * import * as InvalidOption from "@effect-sockets/resolver/InvalidOption"
  * InvalidOption.text("") // => "a text that is not empty"
  * ```
+ *
+ * @category checks
+ * @since 0.1.0
  */
 export const text: Check = (value) =>
   typeof value === "string" && value !== "" ? undefined : "a text that is not empty"
@@ -165,6 +200,9 @@ export const text: Check = (value) =>
  * import * as InvalidOption from "@effect-sockets/resolver/InvalidOption"
  * InvalidOption.array("192.0.2.53") // => "a list"
  * ```
+ *
+ * @category checks
+ * @since 0.1.0
  */
 export const array: Check = (value) => (Array.isArray(value) ? undefined : "a list")
 
@@ -175,6 +213,9 @@ export const array: Check = (value) => (Array.isArray(value) ? undefined : "a li
  * import * as InvalidOption from "@effect-sockets/resolver/InvalidOption"
  * InvalidOption.callback(() => "heard") // => undefined
  * ```
+ *
+ * @category checks
+ * @since 0.1.0
  */
 export const callback: Check = (value) => (Predicate.isFunction(value) ? undefined : "a function")
 
@@ -197,6 +238,9 @@ const millisOf = (value: unknown): number => {
  * InvalidOption.toMillis("2 seconds") // => 2000
  * InvalidOption.toMillis(undefined) // => Infinity
  * ```
+ *
+ * @category converting
+ * @since 0.1.0
  */
 export const toMillis = (input: Duration.Input | undefined, otherwise = Infinity): number =>
   input === undefined ? otherwise : Duration.toMillis(input)
@@ -211,6 +255,9 @@ export const toMillis = (input: Duration.Input | undefined, otherwise = Infinity
  * InvalidOption.find({ queue: 8, timeout: "1 minute" }, checks) // => undefined
  * InvalidOption.find({ queue: 1.5 }, checks, "server.")?.option // => "server.queue"
  * ```
+ *
+ * @category checks
+ * @since 0.1.0
  */
 export const find = <O extends object>(
   options: O,

@@ -27,6 +27,9 @@ import { make as makeError, type Operation, type ResolverError } from "./Resolve
  * const { port } = await Effect.runPromise(Effect.provide(Resolver.serviceByName("https"), NodeResolver.layerSystem(options)))
  * port // => 443
  * ```
+ *
+ * @category options
+ * @since 0.1.0
  */
 export interface SystemOptions {
   /** Canonical names and aliases. `getaddrinfo` itself always reads the system's own. */
@@ -48,6 +51,9 @@ const refuse = (operation: Operation, invalid: InvalidOption.InvalidOption | und
  * const found = await Effect.runPromise(Effect.provide(Resolver.lookup("localhost"), NodeResolver.layer))
  * found.map(String).includes("127.0.0.1") // => true
  * ```
+ *
+ * @category layers
+ * @since 0.1.0
  */
 export const layer: Layer.Layer<Resolver.Resolver> = Layer.effect(
   Resolver.Resolver,
@@ -77,6 +83,9 @@ export const layer: Layer.Layer<Resolver.Resolver> = Layer.effect(
  * const { name } = await Effect.runPromise(Effect.provide(Resolver.serviceByPort(70), layer))
  * name // => "gopher"
  * ```
+ *
+ * @category layers
+ * @since 0.1.0
  */
 export const layerSystem = (options: SystemOptions = {}): Layer.Layer<Resolver.Resolver, ResolverError> =>
   Layer.effect(
@@ -102,6 +111,9 @@ export const layerSystem = (options: SystemOptions = {}): Layer.Layer<Resolver.R
  * const [first] = await Effect.runPromise(Effect.provide(Resolver.lookup("db.localhost"), NodeResolver.layerDns(options)))
  * String(first) // => "::1"
  * ```
+ *
+ * @category options
+ * @since 0.1.0
  */
 export interface DnsOptions {
   /** Name servers, as `192.0.2.53`, `192.0.2.53:5353` or `[2001:db8::53]:5353`. Default: the system's. */
@@ -148,6 +160,9 @@ export interface DnsOptions {
  * const error = await Effect.runPromise(Effect.flip(Effect.provide(Resolver.lookup("www.example.org"), dns)))
  * error.message // => "layerDns tries: tries is 0, and must be an integer of at least 1"
  * ```
+ *
+ * @category layers
+ * @since 0.1.0
  */
 export const layerDns = (options: DnsOptions = {}): Layer.Layer<Resolver.Resolver, ResolverError> =>
   Layer.effect(
@@ -204,6 +219,9 @@ const serverOf = (
  * const { servers } = await Effect.runPromise(NodeResolver.dnsConfig.parse(ConfigProvider.fromEnv({ env })))
  * servers // => ["192.0.2.53", "192.0.2.54"]
  * ```
+ *
+ * @category config
+ * @since 0.1.0
  */
 export const dnsConfig: Config.Config<DnsOptions> = Config.unwrap<DnsOptions>({
   servers: Config.withDefault(Config.Array(Schema.String, "RESOLVER_SERVERS"), undefined),
@@ -225,6 +243,9 @@ export const dnsConfig: Config.Config<DnsOptions> = Config.unwrap<DnsOptions>({
  * const [first] = await Effect.runPromise(Effect.provide(Resolver.lookup("localhost"), dns))
  * String(first) // => "::1"
  * ```
+ *
+ * @category layers
+ * @since 0.1.0
  */
 export const layerDnsConfig = (
   config: Config.Wrap<DnsOptions> = dnsConfig
@@ -247,6 +268,9 @@ export const layerDnsConfig = (
  * )
  * String(first) // => "::1"
  * ```
+ *
+ * @category layers
+ * @since 0.1.0
  */
 export const layerConfig: Layer.Layer<Resolver.Resolver, ResolverError | Config.ConfigError> = Layer.unwrap(
   Effect.map(dnsConfig, (options) => ((options.servers ?? []).length === 0 ? layer : layerDns(options)))

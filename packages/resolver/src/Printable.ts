@@ -18,6 +18,9 @@ const escapeUnit = (unit: string): string => `\\u${unit.charCodeAt(0).toString(1
  * import * as Printable from "@effect-sockets/resolver/Printable"
  * Printable.escape("caf\u00e9\u001b[2J") // => "caf\u00e9\\u001b[2J"
  * ```
+ *
+ * @category formatting
+ * @since 0.1.0
  */
 export const escape = (text: string): string =>
   // Nearly all are ASCII, and the question for that costs a tenth of the search by categories.
@@ -35,6 +38,9 @@ const longestName = 300
  * Printable.name("localhost") // => "localhost"
  * Printable.name("a\nb") // => '"a\\nb"'
  * ```
+ *
+ * @category formatting
+ * @since 0.1.0
  */
 export const name = (text: string): string => {
   const quoted = escape(JSON.stringify(text.length > longestName ? `${text.slice(0, longestName)}…` : text))
@@ -51,6 +57,9 @@ const longestLine = 500
  * import * as Printable from "@effect-sockets/resolver/Printable"
  * Printable.line("not found:\n  /a\u0007\n") // => "not found: /a\\u0007"
  * ```
+ *
+ * @category formatting
+ * @since 0.1.0
  */
 export const line = (text: string): string => {
   const line = escape(text.replace(/\s*\n\s*/g, " ").trim())

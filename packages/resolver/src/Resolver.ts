@@ -1,6 +1,9 @@
 /**
  * Names to addresses, addresses to names, and services to ports.
+ *
+ * The file is long by its examples alone.
  */
+// oxlint-disable max-lines -- see above
 import * as Arr from "effect/Array"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -34,6 +37,9 @@ import * as StaticZone from "./StaticZone.ts"
  * const found = await Effect.runPromise(Effect.forEach(hosts, (host) => Resolver.lookup(host)).pipe(Effect.provide(Resolver.layerStatic({}))))
  * found.map(String) // => ["127.0.0.1", "127.0.0.1", "127.0.0.1"]
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export type HostInput = string | Ipaddr.Ipaddr | NetAddress.IpAddress
 
@@ -48,6 +54,9 @@ export type HostInput = string | Ipaddr.Ipaddr | NetAddress.IpAddress
  * const found = await Effect.runPromise(Effect.provide(Resolver.lookup("db", options), zone))
  * found.map(String) // => ["fd00::5"]
  * ```
+ *
+ * @category options
+ * @since 0.1.0
  */
 export interface LookupOptions {
   readonly family?: NetAddress.IpFamily | undefined
@@ -64,6 +73,9 @@ export interface LookupOptions {
  * const found = await Effect.runPromise(Effect.provide(program, zone))
  * found.map(String) // => ["10.0.0.5", "fd00::5"]
  * ```
+ *
+ * @category services
+ * @since 0.1.0
  */
 export class Resolver extends Context.Service<
   Resolver,
@@ -103,6 +115,9 @@ export class Resolver extends Context.Service<
  * name // => "db.internal"
  * aliases // => ["db"]
  * ```
+ *
+ * @category lookups
+ * @since 0.1.0
  */
 export const resolveHostIpaddr = (host: HostInput): Effect.Effect<Hostent.Hostent, ResolverError, Resolver> =>
   Resolver.use((resolver) => resolver.resolveHostIpaddr(host))
@@ -122,6 +137,9 @@ export const resolveHostIpaddr = (host: HostInput): Effect.Effect<Hostent.Hosten
  * const found = await Effect.runPromise(Effect.provide(Resolver.lookup("db"), zone))
  * found.map(String) // => ["10.0.0.5", "fd00::5"]
  * ```
+ *
+ * @category lookups
+ * @since 0.1.0
  */
 export const lookup = (
   host: HostInput,
@@ -147,6 +165,9 @@ export const lookup = (
  * const first = await Effect.runPromise(Effect.provide(Stream.runHead(Resolver.answers("db")), zone))
  * String(first) // => "some([10.0.0.5])"
  * ```
+ *
+ * @category lookups
+ * @since 0.1.0
  */
 export const answers = (
   host: HostInput
@@ -166,6 +187,9 @@ export const answers = (
  * const { port } = await Effect.runPromise(http)
  * port // => 80
  * ```
+ *
+ * @category lookups
+ * @since 0.1.0
  */
 export const serviceByName = (
   name: string,
@@ -185,6 +209,9 @@ export const serviceByName = (
  * const { name } = await Effect.runPromise(domain)
  * name // => "domain"
  * ```
+ *
+ * @category lookups
+ * @since 0.1.0
  */
 export const serviceByPort = (
   port: number,
@@ -201,6 +228,9 @@ export const serviceByPort = (
  * String(Result.getOrThrow(Resolver.parseHost("WWW.example"))) // => "www.example"
  * Result.isFailure(Resolver.parseHost("127.1")) // => true
  * ```
+ *
+ * @category parsing
+ * @since 0.1.0
  */
 export const parseHost = (host: HostInput): Result.Result<HostName.HostName, Reason> => {
   if (NetAddress.isIpAddress(host)) return Result.succeed(host)
@@ -246,6 +276,9 @@ const spanOf = (host: HostInput) => ({ "dns.question.name": String(host) })
  * const found = await Effect.runPromise(Resolver.make(source).lookup("any.example"))
  * found.map(String) // => ["127.0.0.1"]
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const make = (source: ResolverSource.ResolverSource): Resolver["Service"] => {
   const service = (
@@ -337,6 +370,9 @@ export const make = (source: ResolverSource.ResolverSource): Resolver["Service"]
  * const services = await Effect.runPromise(source.services)
  * services.length // => 0
  * ```
+ *
+ * @category converting
+ * @since 0.1.0
  */
 export const toSource = (resolver: Resolver["Service"]): ResolverSource.ResolverSource => {
   if (resolver.source !== undefined) return resolver.source
@@ -368,6 +404,9 @@ const toSourceError = ({ cause, reason }: ResolverError) => new ResolverSource.S
  * const { name } = await Effect.runPromise(Effect.provide(Resolver.resolveHostIpaddr("db"), zone))
  * name // => "db.internal"
  * ```
+ *
+ * @category layers
+ * @since 0.1.0
  */
 export const layerStatic = (zone: StaticZone.StaticZone): Layer.Layer<Resolver, ResolverError> =>
   Layer.effect(

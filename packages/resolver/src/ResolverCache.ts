@@ -28,6 +28,9 @@ import * as ResolverSource from "./ResolverSource.ts"
  * const cached = Layer.provide(ResolverCache.layerCached(options), Resolver.layerStatic({ hosts: { db: ["10.0.0.5"] } }))
  * String(await Effect.runPromise(Effect.provide(Resolver.lookup("db"), cached))) // => "10.0.0.5"
  * ```
+ *
+ * @category options
+ * @since 0.1.0
  */
 export interface CacheOptions {
   /**
@@ -58,6 +61,9 @@ export interface CacheOptions {
  * const hitRate = ({ hits, requests }: ResolverCache.Statistics) => (requests === 0 ? 0 : hits / requests)
  * hitRate({ requests: 4, hits: 3, misses: 1, size: 1 }) // => 0.75
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface Statistics {
   readonly requests: number
@@ -78,6 +84,9 @@ export interface Statistics {
  * const size = ResolverCache.ResolverCache.use((cache) => cache.statistics).pipe(Effect.map(({ size }) => size))
  * await Effect.runPromise(Effect.provide(Effect.andThen(Resolver.lookup("db"), size), cached)) // => 1
  * ```
+ *
+ * @category services
+ * @since 0.1.0
  */
 export class ResolverCache extends Context.Service<
   ResolverCache,
@@ -102,6 +111,9 @@ export class ResolverCache extends Context.Service<
  * const program = Effect.andThen(Effect.repeat(Resolver.lookup("db"), { times: 3 }), ResolverCache.statistics)
  * await Effect.runPromise(Effect.provide(program, cached)) // => { requests: 4, hits: 3, misses: 1, size: 1 }
  * ```
+ *
+ * @category getters
+ * @since 0.1.0
  */
 export const statistics: Effect.Effect<Statistics, never, ResolverCache> = ResolverCache.use(
   (cache) => cache.statistics
@@ -119,6 +131,9 @@ export const statistics: Effect.Effect<Statistics, never, ResolverCache> = Resol
  * const [, , { size }] = await Effect.runPromise(Effect.provide(program, cached))
  * size // => 0
  * ```
+ *
+ * @category accessors
+ * @since 0.1.0
  */
 export const invalidate = (host: Resolver.HostInput): Effect.Effect<void, never, ResolverCache> =>
   ResolverCache.use((cache) => cache.invalidate(host))
@@ -135,6 +150,9 @@ export const invalidate = (host: Resolver.HostInput): Effect.Effect<void, never,
  * const [, , { size }] = await Effect.runPromise(Effect.provide(program, cached))
  * size // => 0
  * ```
+ *
+ * @category accessors
+ * @since 0.1.0
  */
 export const invalidateAll: Effect.Effect<void, never, ResolverCache> = ResolverCache.use(
   (cache) => cache.invalidateAll
@@ -336,6 +354,9 @@ const make = Effect.fnUntraced(function* (source: ResolverSource.ResolverSource,
  * const found = await Effect.runPromise(Effect.provide(Resolver.lookup("localhost", { family: "IPv4" }), resolver))
  * found.map(String) // => ["127.0.0.1"]
  * ```
+ *
+ * @category layers
+ * @since 0.1.0
  */
 export const layerCached = (
   options: CacheOptions = {}

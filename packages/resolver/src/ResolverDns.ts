@@ -47,6 +47,9 @@ const toSourceError = (error: Dns.DnsError) =>
  * const { name } = await Effect.runPromise(ResolverDns.fromDns(dns).resolveHostIpaddr("db.internal"))
  * name // => "db.internal"
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const fromDns = (dns: Dns.Dns["Service"]): Resolver.Resolver["Service"] => {
   const lookup = (name: Host.DomainName, family?: NetAddress.IpFamily) =>
@@ -103,6 +106,9 @@ export const fromDns = (dns: Dns.Dns["Service"]): Resolver.Resolver["Service"] =
  * const resolver = Layer.provide(ResolverDns.layerFromDns, Dns.layerStatic({ hosts: { "db.internal": ["10.0.0.5"] } }))
  * String(await Effect.runPromise(Effect.provide(Resolver.lookup("db.internal"), resolver))) // => "10.0.0.5"
  * ```
+ *
+ * @category layers
+ * @since 0.1.0
  */
 export const layerFromDns: Layer.Layer<Resolver.Resolver, never, Dns.Dns> = Layer.effect(
   Resolver.Resolver,

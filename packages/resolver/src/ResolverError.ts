@@ -28,6 +28,9 @@ import * as Printable from "./Printable.ts"
  * const reason: ResolverError.Reason = { _tag: "InvalidName", detail: "a space" }
  * ResolverError.Reason.guards.InvalidName(reason) // => true
  * ```
+ *
+ * @category errors
+ * @since 0.1.0
  */
 export const Reason = Schema.TaggedUnion({
   HostNotFound: {},
@@ -45,7 +48,12 @@ export const Reason = Schema.TaggedUnion({
   Unknown: { code: Schema.String }
 })
 
-/** The type of {@link Reason}. */
+/**
+ * The type of {@link Reason}.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export type Reason = typeof Reason.Type
 
 /**
@@ -55,6 +63,9 @@ export type Reason = typeof Reason.Type
  * import * as ResolverError from "@effect-sockets/resolver/ResolverError"
  * ResolverError.Operation.literals.includes("lookup") // => true
  * ```
+ *
+ * @category errors
+ * @since 0.1.0
  */
 export const Operation = Schema.Literals([
   "resolveHostIpaddr",
@@ -67,7 +78,12 @@ export const Operation = Schema.Literals([
   "layerCached"
 ])
 
-/** The type of {@link Operation}. */
+/**
+ * The type of {@link Operation}.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export type Operation = typeof Operation.Type
 
 const temporary: ReadonlySet<Reason["_tag"]> = new Set(["TryAgain", "Timeout", "ServerFailure", "OutOfDescriptors"])
@@ -100,6 +116,9 @@ const describe = Reason.match({
  * error.message // => "lookup nowhere.example: unknown host"
  * error.isTemporary // => false
  * ```
+ *
+ * @category errors
+ * @since 0.1.0
  */
 export class ResolverError extends Schema.TaggedError<ResolverError>("@effect-sockets/resolver/ResolverError")(
   "ResolverError",
@@ -134,6 +153,9 @@ export class ResolverError extends Schema.TaggedError<ResolverError>("@effect-so
  * const fields: ResolverError.Fields = { operation: "lookup", query: "db.example", reason: { _tag: "Timeout" } }
  * ResolverError.make(fields).isTemporary // => true
  * ```
+ *
+ * @category errors
+ * @since 0.1.0
  */
 export interface Fields {
   readonly operation: Operation
@@ -150,6 +172,9 @@ export interface Fields {
  * const error = ResolverError.make({ operation: "lookup", query: "db.example", reason: { _tag: "TryAgain" } })
  * error.message // => "lookup db.example: temporary failure in name resolution"
  * ```
+ *
+ * @category errors
+ * @since 0.1.0
  */
 export const make = ({ cause, ...fields }: Fields): ResolverError =>
   new ResolverError(cause === undefined ? fields : { ...fields, cause }, { disableChecks: true })
@@ -161,6 +186,9 @@ export const make = ({ cause, ...fields }: Fields): ResolverError =>
  * import * as ResolverError from "@effect-sockets/resolver/ResolverError"
  * ResolverError.noAddress("IPv6") // => { _tag: "NoAddress", family: "IPv6" }
  * ```
+ *
+ * @category errors
+ * @since 0.1.0
  */
 export const noAddress = (family: NetAddress.IpFamily | undefined): Reason =>
   family === undefined ? { _tag: "NoAddress" } : { _tag: "NoAddress", family }

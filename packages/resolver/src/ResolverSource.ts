@@ -29,6 +29,9 @@ import type * as Servent from "./Servent.ts"
  * }
  * String(answer.addresses) // => "10.0.0.5"
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface Answer {
   readonly name: string
@@ -53,6 +56,9 @@ export interface Answer {
  * const question: ResolverSource.Question = { name: domainNameFromStringUnsafe("a.example"), family: "IPv4", names: false }
  * String((await Effect.runPromise(source.forward(question))).addresses) // => "127.0.0.1"
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface Question {
   readonly name: Host.DomainName
@@ -71,6 +77,9 @@ export interface Question {
  * const absent = new ResolverSource.SourceError({ reason: { _tag: "HostNotFound" }, ttl: Duration.minutes(5) })
  * ResolverSource.isAbsence(absent) // => true
  * ```
+ *
+ * @category errors
+ * @since 0.1.0
  */
 export class SourceError extends Data.TaggedError("SourceError")<{
   readonly reason: Reason
@@ -102,6 +111,9 @@ export class SourceError extends Data.TaggedError("SourceError")<{
  * }
  * String(await Effect.runPromise(Resolver.make(source).lookup("any.example"))) // => "127.0.0.1"
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface ResolverSource {
   readonly forward: (question: Question) => Effect.Effect<Answer, SourceError>
@@ -121,6 +133,9 @@ export interface ResolverSource {
  * const error = await Effect.runPromise(Effect.flip(ResolverSource.fail({ _tag: "Timeout" })))
  * error.reason // => { _tag: "Timeout" }
  * ```
+ *
+ * @category errors
+ * @since 0.1.0
  */
 export const fail = (reason: Reason, cause?: unknown): Effect.Effect<never, SourceError> =>
   Effect.fail(new SourceError(cause === undefined ? { reason } : { reason, cause }))
@@ -133,6 +148,9 @@ export const fail = (reason: Reason, cause?: unknown): Effect.Effect<never, Sour
  * ResolverSource.isAbsence({ reason: { _tag: "NoAddress" } }) // => true
  * ResolverSource.isAbsence({ reason: { _tag: "Timeout" } }) // => false
  * ```
+ *
+ * @category predicates
+ * @since 0.1.0
  */
 export const isAbsence = ({ reason }: Pick<SourceError, "reason">): boolean =>
   reason._tag === "HostNotFound" || reason._tag === "NoAddress"
@@ -147,6 +165,9 @@ export const isAbsence = ({ reason }: Pick<SourceError, "reason">): boolean =>
  * const ofAaaa = new ResolverSource.SourceError({ reason: { _tag: "Timeout" } })
  * ResolverSource.ofBoth([ofA, ofAaaa]).reason // => { _tag: "Timeout" }
  * ```
+ *
+ * @category combinators
+ * @since 0.1.0
  */
 export const ofBoth = (errors: ReadonlyArray<SourceError>): SourceError =>
   errors.find(({ reason }) => reason._tag === "HostNotFound") ??
@@ -169,6 +190,9 @@ const shortest = (errors: ReadonlyArray<SourceError>): Duration.Duration | undef
  * const error = await Effect.runPromise(Effect.flip(ResolverSource.orFail([], { _tag: "NoAddress" })))
  * error.reason // => { _tag: "NoAddress" }
  * ```
+ *
+ * @category combinators
+ * @since 0.1.0
  */
 export const orFail = (
   addresses: ReadonlyArray<NetAddress.IpAddress>,
@@ -193,6 +217,9 @@ export const orFail = (
  * const { name } = await Effect.runPromise(mine)
  * name // => "mine.example"
  * ```
+ *
+ * @category combinators
+ * @since 0.1.0
  */
 export const confirmed = (
   address: NetAddress.IpAddress,

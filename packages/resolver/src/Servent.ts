@@ -13,6 +13,9 @@ import * as Schema from "effect/Schema"
  * const udp: Servent.Protocol = "udp"
  * Option.map(Servent.findByPort(Servent.wellKnown, 53, udp), ({ name }) => name) // => Option.some("domain")
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export type Protocol = string
 
@@ -24,6 +27,9 @@ export type Protocol = string
  * const mine = new Servent.Servent({ name: "mine", aliases: ["my"], port: 4242, protocol: "tcp" })
  * mine.port // => 4242
  * ```
+ *
+ * @category schemas
+ * @since 0.1.0
  */
 export class Servent extends Schema.Class<Servent>("@effect-sockets/resolver/Servent")({
   name: Schema.String,
@@ -42,6 +48,9 @@ export class Servent extends Schema.Class<Servent>("@effect-sockets/resolver/Ser
  * const [http] = Servent.parse("http 80/tcp www # the web")
  * http.aliases // => ["www"]
  * ```
+ *
+ * @category parsing
+ * @since 0.1.0
  */
 export const parse = (text: string): ReadonlyArray<Servent> =>
   text.split("\n").flatMap((line) => {
@@ -59,6 +68,9 @@ export const parse = (text: string): ReadonlyArray<Servent> =>
  * import * as Servent from "@effect-sockets/resolver/Servent"
  * Servent.wellKnown.some(({ name, port }) => name === "gopher" && port === 70) // => true
  * ```
+ *
+ * @category constants
+ * @since 0.1.0
  */
 export const wellKnown: ReadonlyArray<Servent> = parse(`
 echo 7/tcp
@@ -115,6 +127,9 @@ const find = (
  * import { Option } from "effect"
  * Option.map(Servent.findByName(Servent.wellKnown, "WWW"), ({ port }) => port) // => Option.some(80)
  * ```
+ *
+ * @category lookups
+ * @since 0.1.0
  */
 export const findByName = (
   services: ReadonlyArray<Servent>,
@@ -135,6 +150,9 @@ export const findByName = (
  * import { Option } from "effect"
  * Option.map(Servent.findByPort(Servent.wellKnown, 443), ({ protocol }) => protocol) // => Option.some("tcp")
  * ```
+ *
+ * @category lookups
+ * @since 0.1.0
  */
 export const findByPort = (
   services: ReadonlyArray<Servent>,

@@ -22,6 +22,9 @@ import type * as Servent from "./Servent.ts"
  * const zone: StaticZone.StaticZone = { hosts: { "db.internal": ["10.0.0.5"] }, aliases: { db: "db.internal" } }
  * String(await Effect.runPromise(Effect.provide(Resolver.lookup("DB"), Resolver.layerStatic(zone)))) // => "10.0.0.5"
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface StaticZone {
   /** The addresses of each host, best first. */
@@ -42,6 +45,9 @@ export interface StaticZone {
  * const error: StaticZone.StaticZoneError | undefined = Result.isFailure(result) ? result.failure : undefined
  * error // => { input: "db.internal", detail: "the alias db stands for no host" }
  * ```
+ *
+ * @category errors
+ * @since 0.1.0
  */
 export interface StaticZoneError {
   readonly input: string
@@ -64,6 +70,9 @@ const domain = (name: string) =>
  * const source = Result.getOrThrow(StaticZone.toSource({ hosts: { "db.internal": ["10.0.0.5"] } }))
  * String(await Effect.runPromise(Resolver.make(source).lookup("db.internal"))) // => "10.0.0.5"
  * ```
+ *
+ * @category converting
+ * @since 0.1.0
  */
 export const toSource = (zone: StaticZone): Result.Result<ResolverSource.ResolverSource, StaticZoneError> =>
   Result.gen(function* () {

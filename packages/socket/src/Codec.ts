@@ -20,6 +20,9 @@ import { concat } from "./internal/stream/Bytes.ts"
  * const reply = <A>(codec: Codec.Codec<A>, frame: A) => codec.encode(frame)
  * reply(Codec.line(), "250 OK") // => "250 OK\r\n"
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface Codec<in out A> extends Decoder.Decoder<A> {
   /** The frame's bytes, or text that is written as UTF-8, or why it is no frame of this codec. */
@@ -35,6 +38,9 @@ export interface Codec<in out A> extends Decoder.Decoder<A> {
  * const options: Codec.Options = { maxBytes: 3 }
  * Codec.line(options).encode("long") // => new Decoder.Failure({ _tag: "FrameTooLong", limit: 3 })
  * ```
+ *
+ * @category options
+ * @since 0.1.0
  */
 export interface Options {
   /** Bytes of a frame's content at most, at least 0, or `Infinity` for no bound. Default 65,536. */
@@ -52,6 +58,9 @@ export interface Options {
  * const cut = Decoder.decodeAll(Codec.line(options), [new TextEncoder().encode("QUIT\r\nDELETE /tm")])
  * cut._tag === "Failure" && cut.failure._tag // => "UnexpectedEof"
  * ```
+ *
+ * @category options
+ * @since 0.1.0
  */
 export interface DelimitedOptions extends Options {
   /**
@@ -74,6 +83,9 @@ const defaultMaxBytes = 65_536
  * Decoder.decodeAll(flag, [Uint8Array.of(1, 0)]) // => Result.succeed([true, false])
  * flag.encode(true) // => Uint8Array.of(1)
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const make = <A>(
   decoder: Decoder.Decoder<A>,
@@ -115,6 +127,9 @@ const length = (text: string): number => encoder.encode(text).length
  * Decoder.decodeAll(Codec.line({ maxBytes: 80 }), [new TextEncoder().encode("one\r\ntwo")]) // => Result.succeed(["one", "two"])
  * Codec.line().encode("one") // => "one\r\n"
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const line = (options?: DelimitedOptions): Codec<string> =>
   bounded(
@@ -150,6 +165,9 @@ export const line = (options?: DelimitedOptions): Codec<string> =>
  * const field = Codec.delimited(Uint8Array.of(0), { maxBytes: 255 })
  * Decoder.decodeAll(field, [Uint8Array.of(7, 8, 0, 9, 0)]) // => Result.succeed([Uint8Array.of(7, 8), Uint8Array.of(9)])
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const delimited = (delimiter: Uint8Array, options?: DelimitedOptions): Codec<Uint8Array> => {
   if (delimiter.length === 0) return refusedDelimiter
@@ -202,6 +220,9 @@ const indexOf = (bytes: Uint8Array, delimiter: Uint8Array): number => {
  * import { Result } from "effect"
  * Decoder.decodeAll(Codec.bytes(2), [Uint8Array.of(1, 2, 3)]) // => Result.fail({ _tag: "UnexpectedEof", expected: 2, received: 1 })
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const bytes = (count: number): Codec<Uint8Array> => {
   // A length of 64 bits is a length, though nobody has as many bytes.
@@ -233,6 +254,9 @@ export const bytes = (count: number): Codec<Uint8Array> => {
  * const message = Decoder.flatMap(Codec.integer("u8"), (kind) => Decoder.map(Codec.rest(1000), (body) => ({ kind, body })))
  * Decoder.decodeAll(message, [Uint8Array.of(1, 2, 3)]) // => Result.succeed([{ kind: 1, body: Uint8Array.of(2, 3) }])
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const rest = (maxBytes: number): Codec<Uint8Array> => {
   const reason = InvalidOption.find({ maxBytes }, { maxBytes: InvalidOption.integerOrInfinity(0) })
@@ -255,6 +279,9 @@ export const rest = (maxBytes: number): Codec<Uint8Array> => {
  * const sizeOf = (prefix: Codec.Prefix) => Codec.integer(prefix).maxBytes
  * sizeOf("u32le") // => 4
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export type Prefix = "u8" | "u16" | "u16le" | "u32" | "u32le"
 
@@ -289,6 +316,9 @@ const encodeInteger = (value: number, prefix: Prefix): Uint8Array => {
  * Decoder.decodeAll(Codec.integer("u16"), [Uint8Array.of(1, 0)]) // => Result.succeed([256])
  * Codec.integer("u16le").encode(256) // => Uint8Array.of(0, 1)
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const integer = (prefix: Prefix): Codec<number> => {
   const size = sizes[prefix]
@@ -320,6 +350,9 @@ export const integer = (prefix: Prefix): Codec<number> => {
  * packet.encode(Uint8Array.of(7)) // => Uint8Array.of(0, 0, 0, 1, 7)
  * Decoder.decodeAll(packet, [Uint8Array.of(255, 255, 255, 255)]) // => Result.fail({ _tag: "FrameTooLong", limit: 16_384 })
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const lengthPrefixed = (prefix: Prefix, options?: Options): Codec<Uint8Array> => {
   const size = sizes[prefix]
@@ -357,6 +390,9 @@ const mostDigits = 15
  * import { Result } from "effect"
  * Decoder.decodeAll(Codec.decimalLine, [new TextEncoder().encode("42\r\n-1\r\n")]) // => Result.succeed([42, -1])
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const decimalLine: Codec<number> = make(
   Decoder.make<number>(
@@ -399,6 +435,9 @@ const comma = 44
  * const decoded = Decoder.decodeAll(Codec.netstring({ maxBytes: 100 }), [new TextEncoder().encode("2:hi,")])
  * Result.map(decoded, ([frame]) => new TextDecoder().decode(frame)) // => Result.succeed("hi")
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const netstring = (options?: Options): Codec<Uint8Array> =>
   bounded(
@@ -442,6 +481,9 @@ export const netstring = (options?: Options): Codec<Uint8Array> =>
  * event.encode({ id: 7 }) // => "{\"id\":7}\r\n"
  * Decoder.decodeAll(event, [new TextEncoder().encode("{\"id\":8}\n")]) // => Result.succeed([{ id: 8 }])
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const jsonLine = <A, I>(schema: Schema.Codec<A, I>, options?: DelimitedOptions): Codec<A> => {
   const text = line(options)

@@ -26,6 +26,9 @@ import type * as Tls from "./Tls.ts"
  * events.borrow(new Uint8Array(3))
  * heard // => ["3 bytes"]
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface ConnectionEvents {
   /** Bytes of the peer, at least one. The receiver may keep the array: it is not used again. */
@@ -58,6 +61,9 @@ export interface ConnectionEvents {
  * }))
  * await Effect.runPromise(Effect.provide(fired, NodeNetwork.layer)) // => "at once"
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface Timers {
   /** Milliseconds that only grow. */
@@ -76,6 +82,9 @@ export interface Timers {
  * const options: SocketOptions = { keepAlive: "30 seconds", noDelay: false }
  * options.noDelay // => false
  * ```
+ *
+ * @category options
+ * @since 0.1.0
  */
 export interface SocketOptions {
   /** Send small segments at once (TCP_NODELAY). Default `true`: this package already gathers small writes. */
@@ -113,6 +122,9 @@ export interface SocketOptions {
  * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryNetwork.layer())))
  * ends // => ["127.0.0.1:49152 to 127.0.0.1:7"]
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface Connection {
   readonly localAddress: NetAddress.SocketAddress
@@ -167,6 +179,9 @@ export interface Connection {
  * const info = { protocol: "TLSv1.3", alpnProtocol: "h2", servername: "a.test", authorized: false, peerSubject: undefined }
  * await Effect.runPromise(protocolOf({ handshake: Effect.succeed(info) })) // => "TLSv1.3"
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface SecureConnection extends Connection {
   /** What the handshake agreed on, or why it failed. */

@@ -27,6 +27,9 @@ import * as NetworkError from "./NetworkError.ts"
  * const options: Datagram.Options = { queue: 100, whenFull: "dropOldest" }
  * options.queue // => 100
  * ```
+ *
+ * @category options
+ * @since 0.1.0
  */
 export interface Options {
   /** Datagrams that wait for the program, at least 1. Default 1024: 64 MiB if all were of the longest kind. */
@@ -51,6 +54,9 @@ export interface Options {
  * const multicast: Datagram.MulticastOptions = { ttl: 1, loopback: true }
  * multicast.ttl // => 1
  * ```
+ *
+ * @category options
+ * @since 0.1.0
  */
 export interface MulticastOptions {
   /** The interface they leave by. Default: the system's choice. */
@@ -85,6 +91,9 @@ const findInvalid = (options: Options): InvalidOption.InvalidOption | undefined 
  * const request: Datagram.Request = { local, peer: undefined, options: {}, onError: () => {} }
  * request.local.port // => 0
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface Request {
   readonly local: NetAddress.InetAddress
@@ -105,6 +114,9 @@ export interface Request {
  * const opens = Datagram.DatagramNetwork.useSync((network) => typeof network.socket)
  * await Effect.runPromise(Effect.provide(opens, MemoryNetwork.layer())) // => "function"
  * ```
+ *
+ * @category services
+ * @since 0.1.0
  */
 export class DatagramNetwork extends Context.Service<
   DatagramNetwork,
@@ -130,6 +142,9 @@ export class DatagramNetwork extends Context.Service<
  * })
  * await Effect.runPromise(Effect.provide(Effect.scoped(toItself), MemoryNetwork.layer())) // => "hello from 127.0.0.1:53"
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface Datagram {
   /** The program may keep it. */
@@ -149,6 +164,9 @@ export interface Datagram {
  * const bound = Effect.map(Datagram.bind(NetAddress.inetAddressFromStringUnsafe("127.0.0.1:69")), portOf)
  * await Effect.runPromise(Effect.provide(Effect.scoped(bound), MemoryNetwork.layer())) // => 69
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface Socket {
   readonly localAddress: NetAddress.InetAddress
@@ -270,6 +288,9 @@ const open = Effect.fnUntraced(function* (
  * const { message } = await Effect.runPromise(Effect.provide(error, MemoryNetwork.layer()))
  * message // => "listen 127.0.0.1:13: address already in use"
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const bind = (
   address: NetAddress.InetAddress,
@@ -302,6 +323,9 @@ const anyLocal = (peer: NetAddress.InetAddress): NetAddress.InetAddress =>
  * const { reason } = await Effect.runPromise(Effect.provide(error, layer))
  * reason._tag // => "ConnectionRefused"
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const connect: {
   (
@@ -353,6 +377,9 @@ export const connect: {
  * const { reason } = await Effect.runPromise(Effect.provide(Effect.scoped(error), MemoryNetwork.layer()))
  * reason._tag // => "MessageTooLong"
  * ```
+ *
+ * @category writing
+ * @since 0.1.0
  */
 export const send = (
   self: Socket,
@@ -393,6 +420,9 @@ export const send = (
  * const nobody = Effect.scoped(Effect.flatMap(port, (socket) => Effect.timeoutOption(Datagram.receive(socket), "5 millis")))
  * await Effect.runPromise(Effect.provide(nobody, MemoryNetwork.layer())) // => Option.none()
  * ```
+ *
+ * @category reading
+ * @since 0.1.0
  */
 export const receive = (self: Socket): Effect.Effect<Datagram, NetworkError.NetworkError> =>
   (self as SocketImpl).receive
@@ -413,6 +443,9 @@ export const receive = (self: Socket): Effect.Effect<Datagram, NetworkError.Netw
  * const { reason } = await Effect.runPromise(Effect.provide(Effect.scoped(error), MemoryNetwork.layer()))
  * reason._tag // => "Unsupported"
  * ```
+ *
+ * @category configuring
+ * @since 0.1.0
  */
 export const joinMulticast = <A extends NetAddress.IpAddress>(
   self: Socket,

@@ -27,6 +27,9 @@ const TypeId = "~@effect-sockets/socket/Decoder" as const
  * const two = Decoder.make((input) => (input.size < 2 ? Decoder.more : input.take(2)))
  * Decoder.decodeAll(two, [Uint8Array.of(1), Uint8Array.of(2)]) // => Result.succeed([Uint8Array.of(1, 2)])
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const more: unique symbol = Symbol.for("@effect-sockets/socket/Decoder/more")
 
@@ -38,6 +41,9 @@ export const more: unique symbol = Symbol.for("@effect-sockets/socket/Decoder/mo
  * const isEnough = <A>(outcome: A | Decoder.More): outcome is A => outcome !== Decoder.more
  * isEnough(Decoder.more) // => false
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export type More = typeof more
 
@@ -49,6 +55,9 @@ export type More = typeof more
  * const failure = new Decoder.Failure({ _tag: "FrameTooLong", limit: 512 })
  * failure.reason._tag // => "FrameTooLong"
  * ```
+ *
+ * @category errors
+ * @since 0.1.0
  */
 export class Failure {
   readonly reason: Reason
@@ -65,6 +74,9 @@ export class Failure {
  * const half = (n: number): Decoder.Outcome<number> => (n % 2 === 0 ? n / 2 : Decoder.invalidFrame(`${n} is odd`))
  * half(8) // => 4
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export type Outcome<A> = A | More | Failure
 
@@ -78,6 +90,9 @@ export type Outcome<A> = A | More | Failure
  * const bit = (input: Decoder.Input) => (input.peek() === -1 ? Decoder.more : input.take(1)[0] & 1)
  * Decoder.decodeAll(Decoder.make(bit), [Uint8Array.of(2, 3)]) // => Result.succeed([0, 1])
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface Input {
   /** Bytes that are there and not taken. */
@@ -114,6 +129,9 @@ export interface Input {
  * const size: Decoder.Decoder<number> = Codec.integer("u8")
  * size.maxBytes // => 1
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface Decoder<out A> {
   readonly [TypeId]: typeof TypeId
@@ -132,6 +150,9 @@ export interface Decoder<out A> {
  * import * as Decoder from "@effect-sockets/socket/Decoder"
  * Decoder.succeed("nothing").maxBytes === Decoder.defaultMaxBytes // => true
  * ```
+ *
+ * @category constants
+ * @since 0.1.0
  */
 export const defaultMaxBytes = 1024 * 1024
 
@@ -143,6 +164,9 @@ export const defaultMaxBytes = 1024 * 1024
  * import * as Decoder from "@effect-sockets/socket/Decoder"
  * Decoder.isDecoder(Codec.line()) // => true
  * ```
+ *
+ * @category guards
+ * @since 0.1.0
  */
 export const isDecoder = (u: unknown): u is Decoder<unknown> => Predicate.hasProperty(u, TypeId)
 
@@ -162,6 +186,9 @@ export const isDecoder = (u: unknown): u is Decoder<unknown> => Predicate.hasPro
  * }, { maxBytes: 80 })
  * Decoder.decodeAll(word, [new TextEncoder().encode("to be ")]) // => Result.succeed(["to", "be"])
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const make = <A>(
   decode: (input: Input) => Outcome<A>,
@@ -197,6 +224,9 @@ const after = <A>(
  * const never = Decoder.refused({ _tag: "Unsupported", detail: "version 3" })
  * Decoder.decodeAll(never, [Uint8Array.of(3)]) // => Result.fail({ _tag: "Unsupported", detail: "version 3" })
  * ```
+ *
+ * @category errors
+ * @since 0.1.0
  */
 export const refused = (reason: Reason): Decoder<never> => {
   const failure = new Failure(reason)
@@ -215,6 +245,9 @@ export const refused = (reason: Reason): Decoder<never> => {
  * })
  * Decoder.decodeAll(flag, [Uint8Array.of(1, 0)]) // => Result.succeed([true, false])
  * ```
+ *
+ * @category errors
+ * @since 0.1.0
  */
 export const invalidFrame = (detail: string): Failure => new Failure({ _tag: "InvalidFrame", detail })
 
@@ -241,6 +274,9 @@ const part = <A>(self: Decoder<A>, input: Input): Outcome<A> => {
  * const kind = Decoder.flatMap(Codec.integer("u8"), (n) => Decoder.succeed(n === 0 ? "ping" : "pong"))
  * Decoder.decodeAll(kind, [Uint8Array.of(0, 1)]) // => Result.succeed(["ping", "pong"])
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const succeed = <A>(value: A): Decoder<A> => make(() => value)
 
@@ -254,6 +290,9 @@ export const succeed = <A>(value: A): Decoder<A> => make(() => value)
  * const celsius = Decoder.map(Codec.integer("u16"), (n) => n / 10)
  * Decoder.decodeAll(celsius, [Uint8Array.of(0, 215)]) // => Result.succeed([21.5])
  * ```
+ *
+ * @category combinators
+ * @since 0.1.0
  */
 export const map = <A, B>(self: Decoder<A>, f: (frame: A) => B): Decoder<B> =>
   after(
@@ -275,6 +314,9 @@ export const map = <A, B>(self: Decoder<A>, f: (frame: A) => B): Decoder<B> =>
  * const percent = Decoder.mapResult(Codec.integer("u8"), (n) => n <= 100 ? Result.succeed(n) : Result.fail(`${n} %`))
  * Decoder.decodeAll(percent, [Uint8Array.of(101)]) // => Result.fail({ _tag: "InvalidFrame", detail: "101 %" })
  * ```
+ *
+ * @category combinators
+ * @since 0.1.0
  */
 export const mapResult = <A, B>(self: Decoder<A>, f: (frame: A) => Result.Result<B, string>): Decoder<B> =>
   map(self, (frame) => {
@@ -292,6 +334,9 @@ export const mapResult = <A, B>(self: Decoder<A>, f: (frame: A) => Result.Result
  * const prefixed = Decoder.flatMap(Codec.integer("u8"), Codec.bytes, { maxBytes: 256 })
  * Decoder.decodeAll(prefixed, [Uint8Array.of(2, 8, 9)]) // => Result.succeed([Uint8Array.of(8, 9)])
  * ```
+ *
+ * @category combinators
+ * @since 0.1.0
  */
 export const flatMap = <A, B>(
   self: Decoder<A>,
@@ -317,6 +362,9 @@ export const flatMap = <A, B>(
  * const frame = Decoder.endedBy(Codec.integer("u8"), Uint8Array.of(0))
  * Decoder.decodeAll(frame, [Uint8Array.of(7, 0, 8, 0)]) // => Result.succeed([7, 8])
  * ```
+ *
+ * @category combinators
+ * @since 0.1.0
  */
 export const endedBy = <A>(self: Decoder<A>, terminator: Uint8Array): Decoder<A> =>
   after(
@@ -350,6 +398,9 @@ const terminated = (input: Input, terminator: Uint8Array): More | Failure | unde
  * const point = Decoder.repeat(Codec.integer("u16"), 2)
  * Decoder.decodeAll(point, [Uint8Array.of(0, 3, 0, 4)]) // => Result.succeed([[3, 4]])
  * ```
+ *
+ * @category combinators
+ * @since 0.1.0
  */
 export const repeat = <A>(
   self: Decoder<A>,
@@ -395,6 +446,9 @@ const announced = (count: Decoder<number>, input: Input): Outcome<number> => {
  * const numbers = Decoder.announcedFrames(Codec.integer("u8"), Codec.decimalLine)
  * Decoder.decodeAll(numbers, [new TextEncoder().encode("\x0217\r\n4\r\n")]) // => Result.succeed([[17, 4]])
  * ```
+ *
+ * @category combinators
+ * @since 0.1.0
  */
 export const announcedFrames = <A>(
   count: Decoder<number>,
@@ -422,6 +476,9 @@ export const announcedFrames = <A>(
  * const reason = { _tag: "FrameTooLong", limit: 100 } as const
  * Decoder.decodeAll(decoder, [Uint8Array.of(255)]) // => Result.fail(reason)
  * ```
+ *
+ * @category options
+ * @since 0.1.0
  */
 export interface AnnouncedOptions {
   /** Bytes that must follow the content, and are dropped. Default none. */
@@ -462,6 +519,9 @@ const none = new Uint8Array(0)
  * const decoder = Decoder.announcedBytes(Codec.decimalLine)
  * Decoder.decodeAll(decoder, [Uint8Array.of(50, 10, 7, 8)]) // => Result.succeed([Uint8Array.of(7, 8)])
  * ```
+ *
+ * @category combinators
+ * @since 0.1.0
  */
 export const announcedBytes = (length: Decoder<number>, options?: AnnouncedOptions): Decoder<Uint8Array> =>
   content(length, (input, count) => input.take(count), options)
@@ -476,6 +536,9 @@ export const announcedBytes = (length: Decoder<number>, options?: AnnouncedOptio
  * const decoder = Decoder.announcedText(Codec.decimalLine, { terminator: new TextEncoder().encode("\r\n") })
  * Decoder.decodeAll(decoder, [new TextEncoder().encode("5\r\nhello\r\n")]) // => Result.succeed(["hello"])
  * ```
+ *
+ * @category combinators
+ * @since 0.1.0
  */
 export const announcedText = (length: Decoder<number>, options?: AnnouncedOptions): Decoder<string> =>
   content(length, (input, count) => input.text(count), options)
@@ -491,6 +554,9 @@ export const announcedText = (length: Decoder<number>, options?: AnnouncedOption
  * const value = Decoder.byFirstByte<number | string>(() => ({ "+": Codec.line(), ":": Codec.decimalLine }))
  * Decoder.decodeAll(value, [new TextEncoder().encode("+OK\r\n:42\r\n")]) // => Result.succeed(["OK", 42])
  * ```
+ *
+ * @category combinators
+ * @since 0.1.0
  */
 export const byFirstByte = <A>(
   cases: () => { readonly [character: string]: Decoder<A> },
@@ -521,6 +587,9 @@ export const byFirstByte = <A>(
  * const short = Decoder.withMaxBytes(Codec.lengthPrefixed("u8"), 4)
  * Decoder.decodeAll(short, [Uint8Array.of(4, 1, 2, 3, 4)]) // => Result.fail({ _tag: "FrameTooLong", limit: 4 })
  * ```
+ *
+ * @category combinators
+ * @since 0.1.0
  */
 export const withMaxBytes = <A>(self: Decoder<A>, maxBytes: number): Decoder<A> =>
   after(self, (input) => part(self, input), { maxBytes })
@@ -561,6 +630,9 @@ export const look = <A>(self: Decoder<A>, input: DecoderInput, buffer: InputBuff
  * const chunks = ["on", "e\ntw", "o\n"].map((text) => new TextEncoder().encode(text))
  * Decoder.decodeAll(Codec.line(), chunks) // => Result.succeed(["one", "two"])
  * ```
+ *
+ * @category running
+ * @since 0.1.0
  */
 export const decodeAll = <A>(self: Decoder<A>, chunks: Iterable<Uint8Array>): Result.Result<Array<A>, Reason> => {
   const buffer = new InputBuffer()

@@ -46,6 +46,9 @@ import type * as Tls from "./Tls.ts"
  * const live = Layer.merge(MemoryNetwork.layer(), Resolver.layerStatic({}))
  * await program.pipe(Effect.scoped, Effect.provide(live), Effect.runPromise) // => Option.some("directly")
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export type Dialer = (
   host: HostInput,
@@ -72,6 +75,9 @@ export type Dialer = (
  * const live = Layer.merge(MemoryNetwork.layer(), Resolver.layerStatic({ hosts: { "echo.test": ["127.0.0.1"] } }))
  * await program.pipe(Effect.scoped, Effect.provide(live), Effect.runPromise) // => Option.some("hello")
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const direct =
   (options?: SocketStream.OpenOptions): Dialer =>
@@ -99,6 +105,9 @@ export const direct =
  * const { message } = await program.pipe(Effect.scoped, Effect.provide(live), Effect.runPromise)
  * message // => "open hidden.test:80: timed out after 50 ms"
  * ```
+ *
+ * @category options
+ * @since 0.1.0
  */
 export interface ProxyOptions {
   /** Who asks. Sent in clear, unless TLS stands between. SOCKS5: 1 to 255 bytes each; HTTP: no colon in `user`. */
@@ -219,6 +228,9 @@ const socks: Protocol = {
  * const live = Layer.merge(MemoryNetwork.layer(), Resolver.layerStatic({}))
  * await program.pipe(Effect.scoped, Effect.provide(live), Effect.runPromise) // => Option.some("from behind the proxy")
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const socks5 = (proxyHost: HostInput, proxyPort: number, options: ProxyOptions = {}) =>
   through(socks, proxyHost, proxyPort, options)
@@ -269,6 +281,9 @@ const http: Protocol = {
  * const { message } = await program.pipe(Effect.scoped, Effect.provide(live), Effect.runPromise)
  * message // => "open hidden.test:443: permission denied"
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const httpConnect = (proxyHost: HostInput, proxyPort: number, options: ProxyOptions = {}) =>
   through(http, proxyHost, proxyPort, options)
@@ -295,6 +310,9 @@ export const httpConnect = (proxyHost: HostInput, proxyPort: number, options: Pr
  * const live = Layer.merge(MemoryNetwork.layer(), Resolver.layerStatic({}))
  * await program.pipe(Effect.scoped, Effect.provide(live), Effect.runPromise) // => { _tag: "Local", version: 2, tlvs: [] }
  * ```
+ *
+ * @category combinators
+ * @since 0.1.0
  */
 export const proxyHeader =
   (header?: Header | ((stream: SocketStream.SocketStream) => Header)) =>
@@ -345,6 +363,9 @@ const nameOf = (host: HostInput): string =>
  * const error = await program.pipe(Effect.scoped, Effect.provide(live), Effect.runPromise)
  * error.reason._tag // => "Unsupported"
  * ```
+ *
+ * @category combinators
+ * @since 0.1.0
  */
 export const tls =
   (options: Tls.ClientOptions = {}) =>

@@ -57,6 +57,9 @@ const source = Symbol("@effect-sockets/socket/EffectSocket")
  * const { reason } = await Effect.runPromise(Effect.scoped(program))
  * reason._tag // => "SocketUpgradeError"
  * ```
+ *
+ * @category options
+ * @since 0.1.0
  */
 export interface ToSocketOptions {
   /** Which side of a TLS handshake `upgrade` takes. Default `"client"`. */
@@ -89,6 +92,9 @@ export interface ToSocketOptions {
  * const batch = await Effect.runPromise(Effect.scoped(program))
  * batch // => [new TextEncoder().encode("hello, effect\r\n")]
  * ```
+ *
+ * @category converting
+ * @since 0.1.0
  */
 export const toSocket = (stream: SocketStream.SocketStream, options: ToSocketOptions = {}): Socket.Socket => {
   const ends = endsOf(stream as StreamState, options.side ?? "client")
@@ -113,6 +119,9 @@ export const toSocket = (stream: SocketStream.SocketStream, options: ToSocketOpt
  * })
  * await Effect.runPromise(Effect.scoped(program)) // => true
  * ```
+ *
+ * @category converting
+ * @since 0.1.0
  */
 export const streamOf = (socket: Socket.Socket): Option.Option<SocketStream.SocketStream> =>
   source in socket ? Option.some(socket[source] as SocketStream.SocketStream) : Option.none()
@@ -137,6 +146,9 @@ export const streamOf = (socket: Socket.Socket): Option.Option<SocketStream.Sock
  * const error = await program.pipe(Effect.scoped, Effect.provide(live), Effect.runPromise)
  * error.reason._tag // => "SocketOpenError"
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const make = <R>(
   open: Effect.Effect<SocketStream.SocketStream, NetworkError, R>
@@ -203,6 +215,9 @@ export const make = <R>(
  * })
  * await Effect.runPromise(Effect.scoped(program)) // => [new TextEncoder().encode("hello")]
  * ```
+ *
+ * @category layers
+ * @since 0.1.0
  */
 export const layer = <R>(
   open: Effect.Effect<SocketStream.SocketStream, NetworkError, R>
@@ -230,6 +245,9 @@ export const layer = <R>(
  * const { message } = await Effect.runPromise(Effect.scoped(program))
  * message // => "read 192.0.2.7:4711: timed out after 20 ms"
  * ```
+ *
+ * @category options
+ * @since 0.1.0
  */
 export interface FromSocketOptions extends SocketStream.Options {
   /** Default `0.0.0.0:0`. */
@@ -270,6 +288,9 @@ const resetEvent = new Socket.CloseEvent(4000, "reset")
  * })
  * await Effect.runPromise(Effect.scoped(program)) // => Option.some("HELLO")
  * ```
+ *
+ * @category converting
+ * @since 0.1.0
  */
 export const fromSocket = (
   socket: Socket.Socket,

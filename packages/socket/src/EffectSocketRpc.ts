@@ -80,6 +80,9 @@ const Current = Context.Reference<Calls | undefined>("@effect-sockets/socket/Eff
  * const live = Layer.mergeAll(MemoryNetwork.layer(), RpcSerialization.layerNdjson)
  * await program.pipe(Effect.scoped, Effect.provide(live), Effect.runPromise) // => true
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const make = Effect.fnUntraced(function* (
   target: number | NetAddress.SocketAddress,
@@ -156,6 +159,9 @@ export const make = Effect.fnUntraced(function* (
  * )
  * await Effect.runPromise(Effect.scoped(Effect.as(Layer.build(server), "served"))) // => "served"
  * ```
+ *
+ * @category layers
+ * @since 0.1.0
  */
 export const layerProtocol = (
   target: number | NetAddress.SocketAddress,

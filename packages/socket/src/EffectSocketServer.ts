@@ -30,6 +30,9 @@ import * as ServerSocket from "./ServerSocket.ts"
  * const options: EffectSocketServer.Options = { maxConnections: 1000, maxPerPeer: 50, drainTimeout: "20 seconds" }
  * options.maxPerPeer // => 50
  * ```
+ *
+ * @category options
+ * @since 0.1.0
  */
 export interface Options extends ServerSocket.Options, Server.Options {}
 
@@ -46,6 +49,9 @@ export interface Options extends ServerSocket.Options, Server.Options {}
  * const report = await program.pipe(Effect.provide(live), Effect.runPromise)
  * report // => { drained: 0, aborted: 0 }
  * ```
+ *
+ * @category services
+ * @since 0.1.0
  */
 export class EffectSocketServer extends Context.Service<
   EffectSocketServer,
@@ -98,6 +104,9 @@ const serving = (cause: NetworkError) =>
  * const program = Effect.map(EffectSocketServer.make(4141), ({ address }) => NetAddress.formatSocketAddress(address))
  * await program.pipe(Effect.scoped, Effect.provide(MemoryNetwork.layer()), Effect.runPromise) // => "127.0.0.1:4141"
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const make = Effect.fnUntraced(function* (
   target: number | NetAddress.SocketAddress,
@@ -147,6 +156,9 @@ export const make = Effect.fnUntraced(function* (
  * const live = Layer.provide(EffectSocketServer.layer(4141), MemoryNetwork.layer())
  * await SocketServer.SocketServer.useSync(({ address }) => address._tag).pipe(Effect.provide(live), Effect.runPromise) // => "InetAddressV4"
  * ```
+ *
+ * @category layers
+ * @since 0.1.0
  */
 export const layer = (
   target: number | NetAddress.SocketAddress,

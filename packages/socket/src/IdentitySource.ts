@@ -24,6 +24,9 @@ import type * as Tls from "./Tls.ts"
  * const fixed: IdentitySource = { current: () => ({ cert: "of May", key: "1" }) }
  * fixed.current().cert // => "of May"
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export type IdentitySource = Tls.IdentitySource
 
@@ -36,6 +39,9 @@ export type IdentitySource = Tls.IdentitySource
  * const options: IdentitySource.Options<never> = { onError: (error) => Effect.logError(error.message) }
  * typeof options.onError // => "function"
  * ```
+ *
+ * @category options
+ * @since 0.1.0
  */
 export interface Options<E> {
   /** Hears why an identity was not taken, or that there will be no more. Default: a warning in the log. */
@@ -95,6 +101,9 @@ const reporting =
  * }).pipe(Effect.scoped, Effect.provide(MemoryNetwork.layer()))
  * await Effect.runPromise(program) // => "of June"
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const fromStream = <E, R>(
   identities: Stream.Stream<Tls.Identity, E, R>,
@@ -133,6 +142,9 @@ export const fromStream = <E, R>(
  * const options: IdentitySource.EffectOptions<never> = { every: "1 hour", changes: Stream.make("renewed") }
  * options.every // => "1 hour"
  * ```
+ *
+ * @category options
+ * @since 0.1.0
  */
 export interface EffectOptions<E> extends Options<E> {
   /** How long to wait from one question to the next. Default 1 minute: a renewal has days. */
@@ -161,6 +173,9 @@ export interface EffectOptions<E> extends Options<E> {
  * }).pipe(Effect.scoped, Effect.provide(MemoryNetwork.layer()))
  * await Effect.runPromise(program) // => true
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const fromEffect = <E, R>(
   identity: Effect.Effect<Tls.Identity, E, R>,

@@ -55,6 +55,9 @@ export type { Attempt, Fault, FaultRates, LinkOptions, Options, TraceEvent, Trac
  * const program = MemoryNetwork.MemoryNetwork.use((network) => network.descriptors)
  * await Effect.runPromise(Effect.provide(program, MemoryNetwork.layer())) // => 0
  * ```
+ *
+ * @category services
+ * @since 0.1.0
  */
 export class MemoryNetwork extends Context.Service<
   MemoryNetwork,
@@ -208,6 +211,9 @@ const make = Effect.fnUntraced(function* (options: Options) {
  * const network = MemoryNetwork.layer({ hosts, latency: "25 millis", seed: 7 })
  * await Effect.runPromise(Simulation.simulate(Effect.provide(why, network))) // => "ConnectionRefused"
  * ```
+ *
+ * @category layers
+ * @since 0.1.0
  */
 export const layer: {
   (): Layer.Layer<Network | DatagramNetwork | MemoryNetwork>
@@ -231,6 +237,9 @@ export const layer: {
  * const error = await Effect.runPromise(Effect.flip(Effect.provide(call, phone)))
  * error.message // => "connect 10.0.0.2:80: connection refused"
  * ```
+ *
+ * @category layers
+ * @since 0.1.0
  */
 export const layerHost = (name: string): Layer.Layer<Network | DatagramNetwork, never, MemoryNetwork> =>
   Layer.effectContext(
@@ -253,6 +262,9 @@ export const layerHost = (name: string): Layer.Layer<Network | DatagramNetwork, 
  * const error = await Effect.runPromise(call.pipe(MemoryNetwork.runOn("phone"), Effect.flip, Effect.provide(network)))
  * error.reason._tag // => "ConnectionRefused"
  * ```
+ *
+ * @category combinators
+ * @since 0.1.0
  */
 export const runOn: {
   (
@@ -297,6 +309,9 @@ export const runOn: {
  * const program = Effect.andThen(MemoryNetwork.partition("phone", "server"), why)
  * await Effect.runPromise(Simulation.simulate(Effect.provide(program, MemoryNetwork.layer({ hosts, retransmitTimeout: "20 seconds" })))) // => "TimedOut"
  * ```
+ *
+ * @category faults
+ * @since 0.1.0
  */
 export const partition = (a: string, b: string): Effect.Effect<void, never, MemoryNetwork> =>
   MemoryNetwork.use((network) => network.partition(a, b))
@@ -317,6 +332,9 @@ export const partition = (a: string, b: string): Effect.Effect<void, never, Memo
  * const program = Effect.andThen(MemoryNetwork.vanish("server"), why)
  * await Effect.runPromise(Simulation.simulate(Effect.provide(program, MemoryNetwork.layer({ hosts, retransmitTimeout: "20 seconds" })))) // => "TimedOut"
  * ```
+ *
+ * @category faults
+ * @since 0.1.0
  */
 export const vanish = (place: string): Effect.Effect<void, never, MemoryNetwork> =>
   MemoryNetwork.use((network) => network.vanish(place))
@@ -337,6 +355,9 @@ export const vanish = (place: string): Effect.Effect<void, never, MemoryNetwork>
  * const program = Effect.andThen(MemoryNetwork.partition("phone", "server"), Effect.andThen(MemoryNetwork.heal(), why))
  * await Effect.runPromise(Effect.provide(program, MemoryNetwork.layer({ hosts }))) // => "ConnectionRefused"
  * ```
+ *
+ * @category faults
+ * @since 0.1.0
  */
 export const heal = (a?: string, b?: string): Effect.Effect<void, never, MemoryNetwork> =>
   MemoryNetwork.use((network) => network.heal(a, b))
@@ -359,6 +380,9 @@ export const heal = (a?: string, b?: string): Effect.Effect<void, never, MemoryN
  * const program = Effect.scoped(both.pipe(Effect.andThen(MemoryNetwork.reset("phone", "server")), Effect.andThen(MemoryNetwork.descriptors)))
  * await Effect.runPromise(Effect.provide(program, MemoryNetwork.layer({ hosts }))) // => 1
  * ```
+ *
+ * @category faults
+ * @since 0.1.0
  */
 export const reset = (a: string, b: string): Effect.Effect<void, never, MemoryNetwork> =>
   MemoryNetwork.use((network) => network.reset(a, b))
@@ -381,6 +405,9 @@ export const reset = (a: string, b: string): Effect.Effect<void, never, MemoryNe
  * const program = Effect.all([Effect.scoped(Effect.andThen(port, MemoryNetwork.descriptors)), MemoryNetwork.descriptors])
  * await Effect.runPromise(Effect.provide(program, MemoryNetwork.layer({ hosts }))) // => [1, 0]
  * ```
+ *
+ * @category getters
+ * @since 0.1.0
  */
 export const descriptors: Effect.Effect<number, never, MemoryNetwork> = MemoryNetwork.use(
   (network) => network.descriptors
@@ -396,6 +423,9 @@ export const descriptors: Effect.Effect<number, never, MemoryNetwork> = MemoryNe
  * const [event] = await Effect.runPromise(Effect.provide(program, MemoryNetwork.layer()))
  * event.kind // => "vanish"
  * ```
+ *
+ * @category getters
+ * @since 0.1.0
  */
 export const trace: Effect.Effect<ReadonlyArray<TraceEvent>, never, MemoryNetwork> = MemoryNetwork.use(
   (network) => network.trace
@@ -411,5 +441,8 @@ export const trace: Effect.Effect<ReadonlyArray<TraceEvent>, never, MemoryNetwor
  * const text = await Effect.runPromise(Effect.provide(program, MemoryNetwork.layer()))
  * text.trim().split(" ").slice(1) // => ["everything", "heal"]
  * ```
+ *
+ * @category formatting
+ * @since 0.1.0
  */
 export const format = (events: Iterable<TraceEvent>): string => Array.from(events, formatEvent).join("\n")

@@ -26,6 +26,9 @@ import type * as Tls from "./Tls.ts"
  * const options: ConnectOptions = { localAddress: NetAddress.ipFromStringUnsafe("192.0.2.1"), keepAlive: "1 minute" }
  * options.keepAlive // => "1 minute"
  * ```
+ *
+ * @category options
+ * @since 0.1.0
  */
 export interface ConnectOptions extends SocketOptions {
   /** The local address to connect from, for a machine with several. Default: the system's choice. */
@@ -47,6 +50,9 @@ export interface ConnectOptions extends SocketOptions {
  * const error = await Effect.runPromise(Effect.flip(open({ backlog: NaN })))
  * error.reason._tag // => "InvalidOption"
  * ```
+ *
+ * @category options
+ * @since 0.1.0
  */
 export interface ListenOptions extends SocketOptions {
   /** Connections that the kernel keeps while the process is busy, at least 1. Default 511, as in Node and nginx. */
@@ -65,6 +71,9 @@ export interface ListenOptions extends SocketOptions {
  * const options: DescriptorOptions = { backlog: 1024, keepAlive: "1 minute" }
  * options.backlog // => 1024
  * ```
+ *
+ * @category options
+ * @since 0.1.0
  */
 export type DescriptorOptions = Omit<ListenOptions, "reusePort" | "ipv6Only">
 
@@ -87,6 +96,9 @@ export type DescriptorOptions = Omit<ListenOptions, "reusePort" | "ipv6Only">
  * }))
  * await Effect.runPromise(Effect.provide(dialled, MemoryNetwork.layer())) // => "ConnectionRefused"
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface DialEvents {
   /** The connection. Whoever takes this call owns it, and attaches to it in the same turn. */
@@ -113,6 +125,9 @@ export interface DialEvents {
  * const connection = await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryNetwork.layer())))
  * NetAddress.formatSocketAddress(connection.remoteAddress) // => "127.0.0.1:80"
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface ListenerEvents {
   /** A new connection. Whoever takes this call owns it, and attaches to it in the same turn. */
@@ -140,6 +155,9 @@ export interface ListenerEvents {
  * const port = await Effect.runPromise(Effect.map(listen, portOf).pipe(Effect.scoped, Effect.provide(NodeNetwork.layer)))
  * port > 0 // => true
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface Listener {
   /** The address that was opened, with the port the system chose where 0 was asked for. */
@@ -162,6 +180,9 @@ export interface Listener {
  * const error = await Effect.runPromise(Effect.flip(connect).pipe(Effect.provide(MemoryNetwork.layer())))
  * error.message // => "connect 127.0.0.1:80: connection refused"
  * ```
+ *
+ * @category services
+ * @since 0.1.0
  */
 export class Network extends Context.Service<
   Network,
@@ -227,6 +248,9 @@ export class Network extends Context.Service<
  * const deaf = (parts: Network.Parts): Network.Parts => ({ ...parts, capacity: 1 })
  * typeof deaf // => "function"
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export type Parts = Omit<Network["Service"], "connect">
 
@@ -251,6 +275,9 @@ export type Parts = Omit<Network["Service"], "connect">
  * await Effect.runPromise(Effect.flip(connect).pipe(Effect.provide(watched)))
  * seen // => ["127.0.0.1:80"]
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const make = (parts: Parts): Network["Service"] => {
   const { listenOn } = parts
@@ -324,6 +351,9 @@ const listenChecks = { ...socketChecks, backlog: integer(1, largestCount), reuse
  * }))
  * reason // => "ConnectionRefused"
  * ```
+ *
+ * @category combinators
+ * @since 0.1.0
  */
 export const dialBy =
   <R>(

@@ -40,6 +40,9 @@ const Count = Schema.Number
  * const reason: NetworkError.Reason = { _tag: "LineTooLong", limit: 80 }
  * NetworkError.describe(reason) // => "no end of line within 80 bytes"
  * ```
+ *
+ * @category errors
+ * @since 0.1.0
  */
 export const Reason = Schema.TaggedUnion({
   AddressInUse: {},
@@ -66,7 +69,12 @@ export const Reason = Schema.TaggedUnion({
   Unknown: { code: Schema.String, detail: Schema.String }
 })
 
-/** Why a socket operation failed. */
+/**
+ * Why a socket operation failed.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export type Reason = typeof Reason.Type
 
 /**
@@ -77,6 +85,9 @@ export type Reason = typeof Reason.Type
  * const whileOpen = NetworkError.Operation.pick(["read", "write", "close"]).literals
  * whileOpen.length // => 3
  * ```
+ *
+ * @category errors
+ * @since 0.1.0
  */
 export const Operation = Schema.Literals([
   "connect",
@@ -90,7 +101,12 @@ export const Operation = Schema.Literals([
   "configure"
 ])
 
-/** What was being done when it failed. */
+/**
+ * What was being done when it failed.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export type Operation = typeof Operation.Type
 
 const words: { readonly [K in Reason["_tag"]]: (reason: Extract<Reason, { _tag: K }>) => string } = {
@@ -143,6 +159,9 @@ const retryable: ReadonlySet<Reason["_tag"]> = new Set([
  * const orElse = Effect.catchReason(connect, "NetworkError", "ConnectionRefused", () => Effect.succeed("nobody is there"))
  * await Effect.runPromise(orElse) // => "nobody is there"
  * ```
+ *
+ * @category errors
+ * @since 0.1.0
  */
 export class NetworkError extends Schema.TaggedError<NetworkError>()("NetworkError", {
   operation: Operation,
@@ -174,6 +193,9 @@ export class NetworkError extends Schema.TaggedError<NetworkError>()("NetworkErr
  * import * as NetworkError from "@effect-sockets/socket/NetworkError"
  * NetworkError.make("read", "[::1]:80", { _tag: "TimedOut", millis: 500 }).message // => "read [::1]:80: timed out after 500 ms"
  * ```
+ *
+ * @category errors
+ * @since 0.1.0
  */
 export const make = (
   operation: Operation,
@@ -199,6 +221,9 @@ export const make = (
  * NetworkError.isNetworkError(NetworkError.make("read", "/run/app.sock", { _tag: "Closed" })) // => true
  * NetworkError.isNetworkError(new Error("closed")) // => false
  * ```
+ *
+ * @category guards
+ * @since 0.1.0
  */
 export const isNetworkError = Schema.is(NetworkError)
 
@@ -209,6 +234,9 @@ export const isNetworkError = Schema.is(NetworkError)
  * import * as NetworkError from "@effect-sockets/socket/NetworkError"
  * NetworkError.describe({ _tag: "UnexpectedEof", expected: 4, received: 1 }) // => "input ended after 1 of 4 bytes"
  * ```
+ *
+ * @category formatting
+ * @since 0.1.0
  */
 export const describe = (reason: Reason): string => (words[reason._tag] as (reason: Reason) => string)(reason)
 
@@ -252,6 +280,9 @@ const byCode: { readonly [code: string]: Reason | ((detail: string) => Reason) }
  * NetworkError.reasonFromCause(cause) // => { _tag: "AddressInUse" }
  * NetworkError.reasonFromCause("no code")._tag // => "Unknown"
  * ```
+ *
+ * @category converting
+ * @since 0.1.0
  */
 export const reasonFromCause = (cause: unknown): Reason => {
   const detail = (cause instanceof Error ? cause.message : String(cause)).split("\n", 1)[0]

@@ -32,6 +32,9 @@ const toOptions = ({ local, onError, options, peer }: Request): NodeDatagramSock
  * })
  * await Effect.runPromise(Effect.provide(Effect.scoped(hear), NodeDatagram.layer)) // => "hello"
  * ```
+ *
+ * @category layers
+ * @since 0.1.0
  */
 export const layer: Layer.Layer<DatagramNetwork> = Layer.succeed(
   DatagramNetwork,

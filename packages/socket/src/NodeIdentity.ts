@@ -23,6 +23,9 @@ import type * as Tls from "./Tls.ts"
  * })
  * of("example.com").key // => "/etc/letsencrypt/live/example.com/privkey.pem"
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface Files {
   /** The certificate, followed by those that lead to the authority: certbot's `fullchain.pem`. */
@@ -48,6 +51,9 @@ const text = (path: string): Effect.Effect<string, NetworkError> =>
  * const error = await Effect.runPromise(Effect.flip(NodeIdentity.read({ cert: "/nowhere/a.pem", key: "/nowhere/b.pem" })))
  * error.operation // => "tls"
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const read = (files: Files): Effect.Effect<Tls.Identity, NetworkError> =>
   Effect.all({ cert: text(files.cert), key: text(files.key) }, { concurrency: 2 })
@@ -97,6 +103,9 @@ const changes = (folder: string): Stream.Stream<void> =>
  * const error = await Effect.runPromise(Effect.flip(listen))
  * error.message.includes("ENOENT") // => true
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const watch = (
   files: Files,

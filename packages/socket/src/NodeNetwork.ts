@@ -54,6 +54,9 @@ const capacityOf = (limit: number): number => Math.max(1, Math.floor((limit - re
  * }).pipe(Effect.scoped, Effect.provide([NodeNetwork.layer, Resolver.layerStatic({})]))
  * await Effect.runPromise(program) // => Option.some("hello")
  * ```
+ *
+ * @category layers
+ * @since 0.1.0
  */
 export const layer: Layer.Layer<Network> = Layer.sync(Network, () =>
   make({ dial, listen, listenOn, checkTls: checkServer, timers, capacity: capacityOf(descriptorLimit()) })

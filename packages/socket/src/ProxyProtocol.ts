@@ -45,6 +45,9 @@ export type {
  * const header = ProxyProtocol.proxied(at("192.0.2.7:4711"), at("203.0.113.1:80"))
  * ProxyProtocol.encodeUnsafe(header).length // => 16 + 12
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const proxied = (source: NetAddress.SocketAddress, destination: NetAddress.SocketAddress): Proxied => ({
   _tag: "Proxied",
@@ -68,6 +71,9 @@ export const proxied = (source: NetAddress.SocketAddress, destination: NetAddres
  * ProxyProtocol.decode(header)._tag // => "Complete"
  * ProxyProtocol.decode(header, options)._tag // => "Invalid"
  * ```
+ *
+ * @category options
+ * @since 0.1.0
  */
 export interface Options {
   /**
@@ -100,6 +106,9 @@ const v1Signature = Uint8Array.of(0x50, 0x52, 0x4f, 0x58, 0x59)
  * ProxyProtocol.decode(line) // => { _tag: "Complete", length: 15, header: { _tag: "Unknown", version: 1, tlvs: [] } }
  * ProxyProtocol.decode(line.subarray(0, 8)) // => { _tag: "NeedMore", atLeast: 15 }
  * ```
+ *
+ * @category encoding
+ * @since 0.1.0
  */
 export const decode = (bytes: Uint8Array, options: Options = {}): Decoded => {
   const invalid = InvalidOption.find(options, checks)
@@ -125,6 +134,9 @@ export const decode = (bytes: Uint8Array, options: Options = {}): Decoded => {
  * const reason = ProxyProtocol.Reason.make({ _tag: "Invalid", at: 6, why: "a protocol" })
  * new ProxyProtocol.ProxyProtocolError({ reason }).message // => "PROXY header: a protocol, at byte 6"
  * ```
+ *
+ * @category errors
+ * @since 0.1.0
  */
 export const Reason = Schema.TaggedUnion({
   NotProxy: {},
@@ -132,7 +144,12 @@ export const Reason = Schema.TaggedUnion({
   Unencodable: { why: Schema.String }
 })
 
-/** Why there is no header. */
+/**
+ * Why there is no header.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export type Reason = typeof Reason.Type
 
 /**
@@ -145,6 +162,9 @@ export type Reason = typeof Reason.Type
  * const written = ProxyProtocol.encode({ _tag: "Unknown", version: 1, tlvs: [{ _tag: "Crc32c" }] })
  * Result.isFailure(written) && written.failure.reason._tag // => "Unencodable"
  * ```
+ *
+ * @category errors
+ * @since 0.1.0
  */
 export class ProxyProtocolError extends Schema.TaggedError<ProxyProtocolError>()("ProxyProtocolError", {
   /** The peer that should have sent the header, as text. */
@@ -178,6 +198,9 @@ export class ProxyProtocolError extends Schema.TaggedError<ProxyProtocolError>()
  * const error = await Effect.runPromise(Effect.scoped(program))
  * ProxyProtocol.isProxyProtocolError(error) && error.reason // => { _tag: "NotProxy" }
  * ```
+ *
+ * @category guards
+ * @since 0.1.0
  */
 export const isProxyProtocolError = Schema.is(ProxyProtocolError)
 
@@ -194,6 +217,9 @@ export const isProxyProtocolError = Schema.is(ProxyProtocolError)
  * const bytes = ProxyProtocol.encode({ _tag: "Local", version: 2, tlvs: [] })
  * Result.isSuccess(bytes) && bytes.success.length // => 16
  * ```
+ *
+ * @category encoding
+ * @since 0.1.0
  */
 export const encode = (header: Header): Result.Result<Uint8Array, ProxyProtocolError> => {
   const bytes = header.version === 1 ? V1.encode(header) : V2.encode(header)
@@ -211,6 +237,9 @@ export const encode = (header: Header): Result.Result<Uint8Array, ProxyProtocolE
  * const header = ProxyProtocol.encodeUnsafe({ _tag: "Unknown", version: 2, tlvs: [] })
  * header.length // => 16
  * ```
+ *
+ * @category encoding
+ * @since 0.1.0
  */
 export const encodeUnsafe = (header: Header): Uint8Array => Result.getOrThrow(encode(header))
 
@@ -267,6 +296,9 @@ const standard = attempt({})
  * const live = Layer.mergeAll(MemoryNetwork.layer(), Resolver.layerStatic({}))
  * await program.pipe(Effect.scoped, Effect.provide(live), Effect.runPromise) // => { _tag: "Unknown", version: 1, tlvs: [] }
  * ```
+ *
+ * @category reading
+ * @since 0.1.0
  */
 export const read: {
   (options?: Options): (self: SocketStream) => Effect.Effect<Header, NetworkError | ProxyProtocolError>

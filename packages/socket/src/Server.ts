@@ -88,6 +88,9 @@ const loop = <R>(
  * const scoped = program.pipe(Effect.scoped, Effect.provide([MemoryNetwork.layer(), Resolver.layerStatic({})]))
  * await Effect.runPromise(scoped) // => Option.some("good day")
  * ```
+ *
+ * @category running
+ * @since 0.1.0
  */
 export const serve: {
   <R>(
@@ -136,6 +139,9 @@ export const serve: {
  * const scoped = program.pipe(Effect.scoped, Effect.provide([MemoryNetwork.layer(), Resolver.layerStatic({})]))
  * await Effect.runPromise(scoped) // => { drained: 1, aborted: 0 }
  * ```
+ *
+ * @category running
+ * @since 0.1.0
  */
 export const start: {
   <R>(
@@ -167,6 +173,9 @@ export const start: {
  * const stop = Server.Running.use((server) => server.stop)
  * await Effect.runPromise(Effect.provide(stop, server)) // => { drained: 0, aborted: 0 }
  * ```
+ *
+ * @category services
+ * @since 0.1.0
  */
 export class Running extends Context.Service<Running, Server>()("@effect-sockets/socket/Server/Running") {}
 
@@ -193,6 +202,9 @@ export class Running extends Context.Service<Running, Server>()("@effect-sockets
  * const answer = await Effect.runPromise(ask.pipe(Effect.scoped, Effect.provide(Layer.provideMerge(echo, network))))
  * answer // => Option.some("hello")
  * ```
+ *
+ * @category layers
+ * @since 0.1.0
  */
 export const layer: {
   <R = never>(
@@ -225,6 +237,9 @@ export const layer: {
  * server.targets // => [{ host: "localhost", port: 70 }, { host: "192.0.2.1", port: 70 }]
  * server.options.queue // => 10
  * ```
+ *
+ * @category config
+ * @since 0.1.0
  */
 export const config = <R = never>(
   given: LayerOptions<R> & { readonly port?: number | undefined } = {}
@@ -255,6 +270,9 @@ export const config = <R = never>(
  * const machine = [NodeNetwork.layer, NodeResolver.layer, environment]
  * await Effect.runPromise(Effect.provide(address, Layer.provide(echo, machine))) // => "InetAddressV6"
  * ```
+ *
+ * @category layers
+ * @since 0.1.0
  */
 export const layerConfig = <R = never>(
   name: string,

@@ -49,6 +49,9 @@ export type {
  * const options: ServerSocket.DescriptorOptions = { queue: 100, readTimeout: "30 seconds" }
  * options.queue // => 100
  * ```
+ *
+ * @category options
+ * @since 0.1.0
  */
 export type DescriptorOptions = Omit<Options, "reusePort" | "ipv6Only">
 
@@ -73,6 +76,9 @@ const portOf = (self: ServerSocket): ListeningPort => self as ListeningPort
  * const error = await Effect.runPromise(Effect.flip(twice).pipe(Effect.scoped, Effect.provide(MemoryNetwork.layer())))
  * error.message // => "listen 127.0.0.1:80: address already in use"
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const listen: {
   (
@@ -127,6 +133,9 @@ const isAddressTarget = (target: unknown): target is number | NetAddress.SocketA
  * const text = await Effect.runPromise(Effect.map(program, String).pipe(Effect.scoped, Effect.provide(network)))
  * text // => "ServerSocket(127.0.0.1:80, [::1]:80, 127.0.0.1:8080, /run/admin.sock)"
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const listenAll: {
   (
@@ -149,6 +158,9 @@ export const listenAll: {
  * ServerSocket.formatTarget(80) // => "127.0.0.1:80"
  * ServerSocket.formatTarget({ host: "localhost", port: 80 }) // => "localhost:80"
  * ```
+ *
+ * @category formatting
+ * @since 0.1.0
  */
 export const formatTarget = (target: Target): string => labelOf(target)
 
@@ -174,6 +186,9 @@ export const formatTarget = (target: Target): string => labelOf(target)
  * const error = await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(NodeNetwork.layer)))
  * error.message // => "listen descriptor 1000000: invalid address: it is not open"
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const fromDescriptor = (
   descriptor: number,
@@ -201,6 +216,9 @@ export const fromDescriptor = (
  * const scoped = program.pipe(Effect.scoped, Effect.provide([MemoryNetwork.layer(), Resolver.layerStatic({})]))
  * await Effect.runPromise(scoped) // => Option.some("hello")
  * ```
+ *
+ * @category accepting
+ * @since 0.1.0
  */
 export const accept = (self: ServerSocket): Effect.Effect<SocketStream, NetworkError, Scope.Scope> =>
   Effect.flatMap(Effect.scope, (scope) => portOf(self).accept(scope))
@@ -218,6 +236,9 @@ export const accept = (self: ServerSocket): Effect.Effect<SocketStream, NetworkE
  * const program = Effect.flatMap(ServerSocket.listen(80), ServerSocket.acceptWithin("10 millis"))
  * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryNetwork.layer()))) // => Option.none()
  * ```
+ *
+ * @category accepting
+ * @since 0.1.0
  */
 export const acceptWithin: {
   (
@@ -270,6 +291,9 @@ export const acceptWithin: {
  * const scoped = program.pipe(Effect.scoped, Effect.provide([MemoryNetwork.layer(), Resolver.layerStatic({})]))
  * await Effect.runPromise(scoped) // => [Option.some("hello"), Option.some("hello")]
  * ```
+ *
+ * @category accepting
+ * @since 0.1.0
  */
 export const connections = (self: ServerSocket): Stream.Stream<SocketStream, NetworkError, Scope.Scope> =>
   Stream.fromPull(
@@ -301,6 +325,9 @@ export const connections = (self: ServerSocket): Stream.Stream<SocketStream, Net
  * const scoped = program.pipe(Effect.scoped, Effect.provide([MemoryNetwork.layer(), Resolver.layerStatic({})]))
  * await Effect.runPromise(scoped) // => "ConnectionRefused"
  * ```
+ *
+ * @category accepting
+ * @since 0.1.0
  */
 export const suspend = (self: ServerSocket): Effect.Effect<void> => portOf(self).suspend
 
@@ -326,6 +353,9 @@ export const suspend = (self: ServerSocket): Effect.Effect<void> => portOf(self)
  * const scoped = program.pipe(Effect.scoped, Effect.provide([MemoryNetwork.layer(), Resolver.layerStatic({})]))
  * await Effect.runPromise(scoped) // => 80
  * ```
+ *
+ * @category accepting
+ * @since 0.1.0
  */
 export const resume = (self: ServerSocket): Effect.Effect<void, NetworkError> => portOf(self).resume
 
@@ -346,5 +376,8 @@ export const resume = (self: ServerSocket): Effect.Effect<void, NetworkError> =>
  * const error = await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryNetwork.layer())))
  * error.message // => "accept 127.0.0.1:80: the socket is closed"
  * ```
+ *
+ * @category closing
+ * @since 0.1.0
  */
 export const close = (self: ServerSocket): Effect.Effect<void> => portOf(self).close

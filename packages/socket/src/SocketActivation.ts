@@ -19,6 +19,9 @@ import * as Schema from "effect/Schema"
  * const web: SocketActivation.Passed = { descriptor: 3, name: "web" }
  * web.descriptor // => 3
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface Passed {
   readonly descriptor: number
@@ -33,6 +36,9 @@ export interface Passed {
  * const variables: SocketActivation.Variables = { LISTEN_PID: "4711", LISTEN_FDS: "2", LISTEN_FDNAMES: "web:metrics" }
  * variables.LISTEN_FDS // => "2"
  * ```
+ *
+ * @category options
+ * @since 0.1.0
  */
 export interface Variables {
   /** The process that the descriptors are for. */
@@ -51,6 +57,9 @@ export interface Variables {
  * const error = new SocketActivation.SocketActivationError({ variable: "LISTEN_FDS", value: "two", mustBe: "a number" })
  * error.message // => "LISTEN_FDS is \"two\" and must be a number"
  * ```
+ *
+ * @category errors
+ * @since 0.1.0
  */
 export class SocketActivationError extends Schema.TaggedError<SocketActivationError>()("SocketActivationError", {
   variable: Schema.Literals(["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"]),
@@ -91,6 +100,9 @@ const positive = (
  * // => Result.succeed([{ descriptor: 3, name: "web" }, { descriptor: 4, name: "metrics" }])
  * SocketActivation.fromVariables(variables, 4712) // => Result.succeed([])
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const fromVariables = (
   { LISTEN_FDNAMES, LISTEN_FDS, LISTEN_PID }: Variables,
@@ -131,6 +143,9 @@ export const fromVariables = (
  * const socket = await Effect.runPromise(listen.pipe(Effect.scoped, Effect.provide(NodeNetwork.layer)))
  * socket.address._tag // => "InetAddressV4"
  * ```
+ *
+ * @category getters
+ * @since 0.1.0
  */
 export const passedTo = (pid: number): Effect.Effect<ReadonlyArray<Passed>, SocketActivationError> => {
   const variable = (name: keyof Variables) =>

@@ -14,6 +14,9 @@ import { Reason } from "./NetworkError.ts"
  * const isOverload = (refusal: SocketMetrics.Refusal) => refusal === "QueueFull" || refusal === "QueueTimeout"
  * isOverload("Access") // => false
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export type Refusal = "Access" | "MaxPerPeer" | "ProxyHeader" | "QueueFull" | "QueueTimeout" | "Stopped"
 
@@ -27,6 +30,9 @@ export type Refusal = "Access" | "MaxPerPeer" | "ProxyHeader" | "QueueFull" | "Q
  * const idOf = (outcome: SocketMetrics.Outcome) => endedBy[outcome].id
  * idOf("Failed") // => "socket_connections_ended"
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export type Outcome = "Succeeded" | "Failed" | "Interrupted"
 
@@ -38,6 +44,9 @@ export type Outcome = "Succeeded" | "Failed" | "Interrupted"
  * const failed: SocketMetrics.ByReason = SocketMetrics.client.opensFailedFor
  * failed.TimedOut.attributes // => { reason: "timed_out" }
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export type ByReason = { readonly [K in Reason["_tag"]]: Metric.Counter<number> }
 
@@ -52,6 +61,9 @@ export type ByReason = { readonly [K in Reason["_tag"]]: Metric.Counter<number> 
  * const metrics = SocketMetrics.at(NetAddress.inetAddressFromStringUnsafe("192.0.2.1:80"))
  * await Effect.runPromise(load(metrics)) // => 0
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface ServerMetrics {
   /** Connections that handlers are busy with now: `socket_connections_active`. */
@@ -101,6 +113,9 @@ export interface ServerMetrics {
  * const { count } = await Effect.runPromise(scoped)
  * count // => 1
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface ClientMetrics {
   /** Attempts to connect to one address: `socket_attempts`. An `open` makes one or more. */
@@ -227,6 +242,9 @@ const make = (address: string): ServerMetrics => ({
  * const scoped = program.pipe(Effect.scoped, Effect.provide([MemoryNetwork.layer(), Resolver.layerStatic({})]))
  * await Effect.runPromise(scoped) // => 1
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const at = (address: NetAddress.SocketAddress): ServerMetrics => make(NetAddress.formatSocketAddress(address))
 
@@ -249,6 +267,9 @@ export const at = (address: NetAddress.SocketAddress): ServerMetrics => make(Net
  * const scoped = program.pipe(Effect.scoped, Effect.provide([MemoryNetwork.layer(), Resolver.layerStatic({})]))
  * await Effect.runPromise(scoped) // => 1
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const client: ClientMetrics = {
   attempts: counter("socket_attempts", "Attempts to connect to one address", {}),

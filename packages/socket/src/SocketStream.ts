@@ -61,6 +61,9 @@ export type {
  * const program = Effect.map(SocketPair.make(), ([, server]) => peer(server))
  * await Effect.runPromise(Effect.scoped(program)) // => "127.0.0.1:49153"
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface SocketStream {
   readonly [TypeId]: typeof TypeId
@@ -81,6 +84,9 @@ export interface SocketStream {
  * import * as SocketStream from "@effect-sockets/socket/SocketStream"
  * SocketStream.isSocketStream({ remoteAddress: "127.0.0.1:80" }) // => false
  * ```
+ *
+ * @category guards
+ * @since 0.1.0
  */
 export const isSocketStream = (u: unknown): u is SocketStream =>
   u instanceof StreamState || Predicate.hasProperty(u, TypeId)
@@ -100,6 +106,9 @@ const stateOf = (self: SocketStream): StreamState => self as StreamState
  * const { reason } = await Effect.runPromise(Effect.flip(open))
  * reason._tag // => "InvalidOption"
  * ```
+ *
+ * @category options
+ * @since 0.1.0
  */
 export interface OpenOptions extends Options, RaceOptions {
   /** Take a TLS handshake on the new connection, as its client. `servername` is the host unless it says otherwise. */
@@ -137,6 +146,9 @@ export interface OpenOptions extends Options, RaceOptions {
  * const scoped = program.pipe(Effect.scoped, Effect.provide([MemoryNetwork.layer(), Resolver.layerStatic({ hosts: { "server.test": ["127.0.0.1"] } })]))
  * await Effect.runPromise(scoped) // => Option.some("hello")
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const open: {
   (
@@ -196,6 +208,9 @@ const openingTls = (target: Target, options: OpenOptions, tls: Tls.ClientOptions
  * })
  * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(NodeNetwork.layer))) // => "InvalidOption"
  * ```
+ *
+ * @category configuring
+ * @since 0.1.0
  */
 export const configure: {
   (options: SocketOptions): (self: SocketStream) => Effect.Effect<void, NetworkError>
@@ -236,6 +251,9 @@ const change = (connection: Connection, options: SocketOptions): Reason | undefi
  * })
  * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryNetwork.layer()))) // => Option.some("hello")
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const make = (
   connection: Connection,
@@ -275,6 +293,9 @@ export const make = (
  * })
  * await Effect.runPromise(Effect.scoped(program)) // => [Option.some(Uint8Array.of(1, 2, 3)), Option.none()]
  * ```
+ *
+ * @category reading
+ * @since 0.1.0
  */
 export const read = (self: SocketStream): Effect.Effect<Option.Option<Uint8Array>, NetworkError> =>
   stateOf(self).read(Reads.chunk)
@@ -300,6 +321,9 @@ export const read = (self: SocketStream): Effect.Effect<Option.Option<Uint8Array
  * })
  * await Effect.runPromise(Effect.scoped(program)) // => Option.some([65_536, 3])
  * ```
+ *
+ * @category reading
+ * @since 0.1.0
  */
 export const readInto: {
   (buffer: Uint8Array): (self: SocketStream) => Effect.Effect<Option.Option<Uint8Array>, NetworkError>
@@ -326,6 +350,9 @@ export const readInto: {
  * })
  * await Effect.runPromise(Effect.scoped(program)) // => [Uint8Array.of(1, 2), { _tag: "UnexpectedEof", expected: 2, received: 1 }]
  * ```
+ *
+ * @category reading
+ * @since 0.1.0
  */
 export const readExactly: {
   (count: number): (self: SocketStream) => Effect.Effect<Uint8Array, NetworkError>
@@ -347,6 +374,9 @@ export const readExactly: {
  * })
  * await Effect.runPromise(Effect.scoped(program)) // => { _tag: "LineTooLong", limit: 3 }
  * ```
+ *
+ * @category options
+ * @since 0.1.0
  */
 export type DelimitedOptions = Codec.DelimitedOptions
 
@@ -369,6 +399,9 @@ export type DelimitedOptions = Codec.DelimitedOptions
  * })
  * await Effect.runPromise(Effect.scoped(program)) // => Option.some(Uint8Array.of(7, 8))
  * ```
+ *
+ * @category reading
+ * @since 0.1.0
  */
 export const readUntil: {
   (
@@ -407,6 +440,9 @@ export const readUntil: {
  * })
  * await Effect.runPromise(Effect.scoped(program)) // => Option.some(["one", "two", "three"])
  * ```
+ *
+ * @category reading
+ * @since 0.1.0
  */
 export const readLine: {
   (options?: DelimitedOptions): (self: SocketStream) => Effect.Effect<Option.Option<string>, NetworkError>
@@ -434,6 +470,9 @@ export const readLine: {
  * })
  * await Effect.runPromise(Effect.scoped(program)) // => "all of it"
  * ```
+ *
+ * @category reading
+ * @since 0.1.0
  */
 export const readAll: {
   (options?: Codec.Options): (self: SocketStream) => Effect.Effect<Uint8Array, NetworkError>
@@ -462,6 +501,9 @@ export const readAll: {
  * })
  * await Effect.runPromise(Effect.scoped(program)) // => Option.some("hello")
  * ```
+ *
+ * @category reading
+ * @since 0.1.0
  */
 export const readFrame: {
   <A>(decoder: Decoder.Decoder<A>): (self: SocketStream) => Effect.Effect<Option.Option<A>, NetworkError>
@@ -492,6 +534,9 @@ const repeatRead = <A>(next: Effect.Effect<Option.Option<A>, NetworkError>): Str
  * })
  * await Effect.runPromise(Effect.scoped(program)) // => "chunk"
  * ```
+ *
+ * @category reading
+ * @since 0.1.0
  */
 export const chunks = (self: SocketStream): Stream.Stream<Uint8Array, NetworkError> => repeatRead(read(self))
 
@@ -512,6 +557,9 @@ export const chunks = (self: SocketStream): Stream.Stream<Uint8Array, NetworkErr
  * })
  * await Effect.runPromise(Effect.scoped(program)) // => ["one", "two"]
  * ```
+ *
+ * @category reading
+ * @since 0.1.0
  */
 export const lines: {
   (options?: DelimitedOptions): (self: SocketStream) => Stream.Stream<string, NetworkError>
@@ -539,6 +587,9 @@ export const lines: {
  * })
  * await Effect.runPromise(Effect.scoped(program)) // => [1, 256]
  * ```
+ *
+ * @category reading
+ * @since 0.1.0
  */
 export const frames: {
   <A>(decoder: Decoder.Decoder<A>): (self: SocketStream) => Stream.Stream<A, NetworkError>
@@ -572,6 +623,9 @@ export const frames: {
  * })
  * await Effect.runPromise(Effect.scoped(program)) // => Uint8Array.of(2, 1)
  * ```
+ *
+ * @category reading
+ * @since 0.1.0
  */
 export const forEachFrame: {
   <A, E, R>(
@@ -605,6 +659,9 @@ export const forEachFrame: {
  * })
  * await Effect.runPromise(Effect.scoped(program)) // => Option.some("SHOUT")
  * ```
+ *
+ * @category reading
+ * @since 0.1.0
  */
 export const forEachLine: {
   <E, R>(
@@ -639,6 +696,9 @@ export const forEachLine: {
  * })
  * await Effect.runPromise(Effect.scoped(program)) // => 12
  * ```
+ *
+ * @category reading
+ * @since 0.1.0
  */
 export const forEachChunk: {
   <E, R>(
@@ -685,6 +745,9 @@ export const forEachChunk: {
  * const scoped = program.pipe(Effect.scoped, Effect.provide([MemoryNetwork.layer(), Resolver.layerStatic({})]))
  * await Effect.runPromise(scoped) // => Option.some("42")
  * ```
+ *
+ * @category reading
+ * @since 0.1.0
  */
 export const busy = (self: SocketStream): Effect.Effect<void, never, Scope.Scope> =>
   Effect.asVoid(
@@ -716,6 +779,9 @@ export const busy = (self: SocketStream): Effect.Effect<void, never, Scope.Scope
  * })
  * await Effect.runPromise(Effect.scoped(program)) // => "text!"
  * ```
+ *
+ * @category writing
+ * @since 0.1.0
  */
 export const write: {
   (chunk: Uint8Array | string): (self: SocketStream) => Effect.Effect<void, NetworkError>
@@ -736,6 +802,9 @@ export const write: {
  * })
  * await Effect.runPromise(Effect.scoped(program)) // => "hi\r\n"
  * ```
+ *
+ * @category writing
+ * @since 0.1.0
  */
 export const writeLine: {
   (line: string): (self: SocketStream) => Effect.Effect<void, NetworkError>
@@ -759,6 +828,9 @@ export const writeLine: {
  * })
  * await Effect.runPromise(Effect.scoped(program)) // => Uint8Array.of(0, 1, 7)
  * ```
+ *
+ * @category writing
+ * @since 0.1.0
  */
 export const writeFrame: {
   <A>(codec: Codec.Codec<A>, frame: A): (self: SocketStream) => Effect.Effect<void, NetworkError>
@@ -789,6 +861,9 @@ export const writeFrame: {
  * })
  * await Effect.runPromise(Effect.scoped(program)) // => 5
  * ```
+ *
+ * @category writing
+ * @since 0.1.0
  */
 export const flush = (self: SocketStream): Effect.Effect<void, NetworkError> =>
   Effect.suspend(() => stateOf(self).flush("write"))
@@ -813,6 +888,9 @@ export const flush = (self: SocketStream): Effect.Effect<void, NetworkError> =>
  * })
  * await Effect.runPromise(Effect.scoped(program)) // => 5
  * ```
+ *
+ * @category writing
+ * @since 0.1.0
  */
 export const copy: {
   (to: SocketStream): (self: SocketStream) => Effect.Effect<number, NetworkError>
@@ -836,6 +914,9 @@ export const copy: {
  * })
  * await Effect.runPromise(Effect.scoped(program)) // => [true, false]
  * ```
+ *
+ * @category predicates
+ * @since 0.1.0
  */
 export const isReusable = (self: SocketStream): boolean => stateOf(self).isReusable
 
@@ -853,6 +934,9 @@ export const isReusable = (self: SocketStream): boolean => stateOf(self).isReusa
  * })
  * await Effect.runPromise(Effect.scoped(program)) // => { _tag: "TimedOut", millis: 20 }
  * ```
+ *
+ * @category options
+ * @since 0.1.0
  */
 export interface RelayOptions {
   /**
@@ -884,6 +968,9 @@ export interface RelayOptions {
  * })
  * await Effect.runPromise(Effect.scoped(program)) // => "hello"
  * ```
+ *
+ * @category writing
+ * @since 0.1.0
  */
 export const relay: {
   (to: SocketStream, options?: RelayOptions): (self: SocketStream) => Effect.Effect<void, NetworkError>
@@ -921,6 +1008,9 @@ export const relay: {
  * })
  * await Effect.runPromise(Effect.scoped(program)) // => [Option.none(), Option.some("I can still answer")]
  * ```
+ *
+ * @category closing
+ * @since 0.1.0
  */
 export const endWrite = (self: SocketStream): Effect.Effect<void, NetworkError> =>
   Effect.suspend(() => {
@@ -949,6 +1039,9 @@ export const endWrite = (self: SocketStream): Effect.Effect<void, NetworkError> 
  * })
  * await Effect.runPromise(Effect.scoped(program)) // => "the last word\r\n"
  * ```
+ *
+ * @category closing
+ * @since 0.1.0
  */
 export const close = (self: SocketStream): Effect.Effect<void, NetworkError> =>
   Effect.suspend(() => {
@@ -976,6 +1069,9 @@ export const close = (self: SocketStream): Effect.Effect<void, NetworkError> =>
  * })
  * await Effect.runPromise(Effect.scoped(program)) // => "ConnectionReset"
  * ```
+ *
+ * @category closing
+ * @since 0.1.0
  */
 export const reset = (self: SocketStream): Effect.Effect<void> =>
   Effect.suspend(() => {
@@ -1013,6 +1109,9 @@ export const reset = (self: SocketStream): Effect.Effect<void> =>
  * })
  * await Effect.runPromise(Effect.scoped(program)) // => { _tag: "Unsupported", detail: "TLS on this network" }
  * ```
+ *
+ * @category tls
+ * @since 0.1.0
  */
 export const upgradeTls: {
   (options: Tls.HandshakeOptions): (self: SocketStream) => Effect.Effect<Tls.HandshakeInfo, NetworkError>
@@ -1061,6 +1160,9 @@ export const upgradeTls: {
  * })
  * await Effect.runPromise(Effect.scoped(program)) // => false
  * ```
+ *
+ * @category tls
+ * @since 0.1.0
  */
 export const handshake = (self: SocketStream): Effect.Effect<Tls.HandshakeInfo, NetworkError> =>
   Effect.suspend(() => {
@@ -1085,6 +1187,9 @@ export const handshake = (self: SocketStream): Effect.Effect<Tls.HandshakeInfo, 
  * })
  * await Effect.runPromise(Effect.scoped(program)) // => "127.0.0.1, 49152"
  * ```
+ *
+ * @category getters
+ * @since 0.1.0
  */
 export const hostPort = (
   self: SocketStream

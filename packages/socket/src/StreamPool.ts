@@ -26,6 +26,9 @@ const TypeId = "~@effect-sockets/socket/StreamPool"
  * const options: StreamPool.Options = { max: 4, idleTimeout: "10 seconds", acquireTimeout: "1 second" }
  * options.max // => 4
  * ```
+ *
+ * @category options
+ * @since 0.1.0
  */
 export interface Options {
   /** Connections at most, at least 1. Who finds them all in use waits. Default 10. */
@@ -56,6 +59,9 @@ const checks = {
  * const options: StreamPool.UseOptions = { repeatable: true }
  * options.repeatable // => true
  * ```
+ *
+ * @category options
+ * @since 0.1.0
  */
 export interface UseOptions {
   /**
@@ -90,6 +96,9 @@ class Pooled {
  *     Effect.andThen(SocketStream.writeLine(stream, question), SocketStream.readLine(stream)))
  * ask.length // => 2
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface StreamPool {
   readonly [TypeId]: typeof TypeId
@@ -128,6 +137,9 @@ interface State extends StreamPool {
  * const scoped = program.pipe(Effect.scoped, Effect.provide([MemoryNetwork.layer(), Resolver.layerStatic({})]))
  * await Effect.runPromise(scoped) // => 1
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const make = Effect.fnUntraced(function* <R>(
   open: Effect.Effect<SocketStream.SocketStream, NetworkError.NetworkError, R>,
@@ -195,6 +207,9 @@ const stale = Symbol("stale")
  * const { message } = await Effect.runPromise(scoped)
  * message // => "open 127.0.0.1:7: connection refused"
  * ```
+ *
+ * @category combinators
+ * @since 0.1.0
  */
 export const use: {
   <A, E, R>(

@@ -9,6 +9,9 @@ import type * as Duration from "effect/Duration"
  * const identity: Tls.Identity = { cert: "-----BEGIN CERTIFICATE-----…", key: "-----BEGIN PRIVATE KEY-----…" }
  * Object.keys(identity) // => ["cert", "key"]
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface Identity {
   readonly cert: string
@@ -27,6 +30,9 @@ export interface Identity {
  * identity = { cert: "of June", key: "2" }
  * Tls.currentIdentity(options.identity).cert // => "of June"
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface IdentitySource {
   current(): Identity
@@ -40,6 +46,9 @@ export interface IdentitySource {
  * const identity: Tls.Identity = { cert: "of May", key: "1" }
  * Tls.currentIdentity({ current: () => identity }) === Tls.currentIdentity(identity) // => true
  * ```
+ *
+ * @category getters
+ * @since 0.1.0
  */
 export const currentIdentity = (identity: Identity | IdentitySource): Identity =>
   "current" in identity ? identity.current() : identity
@@ -71,6 +80,9 @@ interface Common {
  * const error = await Effect.runPromise(program)
  * error.reason // => { _tag: "TimedOut", millis: 50 }
  * ```
+ *
+ * @category options
+ * @since 0.1.0
  */
 export interface ClientOptions extends Common {
   /**
@@ -97,6 +109,9 @@ export interface ClientOptions extends Common {
  * const error = await Effect.runPromise(Effect.flip(listen).pipe(Effect.scoped, Effect.provide(NodeNetwork.layer)))
  * error.reason._tag // => "Tls"
  * ```
+ *
+ * @category options
+ * @since 0.1.0
  */
 export interface ServerOptions extends Common {
   /** What is shown to clients. */
@@ -115,6 +130,9 @@ export interface ServerOptions extends Common {
  * const options: Tls.HandshakeOptions = { side: "client", options: { servername: "example.com" } }
  * options.side // => "client"
  * ```
+ *
+ * @category options
+ * @since 0.1.0
  */
 export type HandshakeOptions =
   | { readonly side: "client"; readonly options: ClientOptions }
@@ -129,6 +147,9 @@ export type HandshakeOptions =
  * whoIs({ protocol: "TLSv1.3", alpnProtocol: undefined, servername: "a.test", authorized: true, peerSubject: "CN=me" })
  * // => "CN=me"
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface HandshakeInfo {
   /** `"TLSv1.3"`, for example. */

@@ -9,6 +9,9 @@ import type * as Listing from "../Listing.ts"
  * DocumentRoot.isHidden("/.git/config") // => true
  * DocumentRoot.isHidden("/.well-known/security.txt") // => false
  * ```
+ *
+ * @category predicates
+ * @since 0.1.0
  */
 export const isHidden = (path: string): boolean =>
   path.includes("/.") && path !== "/.well-known" && !path.startsWith("/.well-known/")

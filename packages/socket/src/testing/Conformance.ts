@@ -36,6 +36,9 @@ export type {
  * const failure = Conformance.ConformanceFailure.make({ name: "BasicIO", detail: "a byte is missing" })
  * failure.message // => "BasicIO: a byte is missing"
  * ```
+ *
+ * @category errors
+ * @since 0.1.0
  */
 export class ConformanceFailure extends Schema.TaggedError<ConformanceFailure>()("ConformanceFailure", {
   /** The case: the promise in one sentence. */
@@ -57,6 +60,9 @@ export class ConformanceFailure extends Schema.TaggedError<ConformanceFailure>()
  * const named = (cases: ReadonlyArray<Conformance.Case>, name: string) => cases.filter((one) => one.name.startsWith(name))
  * named(Conformance.cases({ pair: () => Effect.fail("no transport yet") }), "BasicIO").length // => 1
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface Case<R = never> {
   /** The promise in one sentence, unique in the suite. */
@@ -121,6 +127,9 @@ const toCases = <R>(checks: Checks<R>, factory: Factory<R>): ReadonlyArray<Case<
  * const exit = await Effect.runPromise(Effect.exit(first.run.pipe(Effect.provide([MemoryNetwork.layer(), Resolver.layerStatic({})]))))
  * exit._tag // => "Success"
  * ```
+ *
+ * @category running
+ * @since 0.1.0
  */
 export const cases = <R = never>(factory: Factory<R>): ReadonlyArray<Case<R>> => [
   ...toCases(Transfer.checks<R>(), factory),
@@ -143,6 +152,9 @@ export const cases = <R = never>(factory: Factory<R>): ReadonlyArray<Case<R>> =>
  * }
  * Conformance.overNetwork(options).openHandles === MemoryNetwork.descriptors // => true
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface OverNetwork<R = never> extends Pick<Factory<R>, "signalsReset" | "maxBufferedBytes" | "openHandles"> {
   /** Where to listen: port 0 for any, or an effect that gives a fresh address each time. */
@@ -169,6 +181,9 @@ export interface OverNetwork<R = never> extends Pick<Factory<R>, "signalsReset" 
  *   Effect.andThen(SocketStream.writeLine(client, "hello"), SocketStream.readLine(server)))
  * await Effect.runPromise(Effect.scoped(line).pipe(Effect.provide([MemoryNetwork.layer(), Resolver.layerStatic({})]))) // => Option.some("hello")
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const overNetwork = <R = never>(options: OverNetwork<R>): Factory<R | Network | Resolver> => {
   const address: Effect.Effect<NetAddress.SocketAddress, never, R> = Effect.isEffect(options.address)

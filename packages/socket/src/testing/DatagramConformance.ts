@@ -24,6 +24,9 @@ const limit = Duration.seconds(30)
  * const exit = await Effect.runPromise(Effect.exit(Effect.provide(first.run, MemoryNetwork.layer())))
  * exit._tag // => "Success"
  * ```
+ *
+ * @category running
+ * @since 0.1.0
  */
 export const cases = (address: NetAddress.InetAddress): ReadonlyArray<Case<DatagramNetwork>> =>
   Object.entries(checks).map(([name, check]) => ({

@@ -24,6 +24,9 @@ const cutAt = (input: Uint8Array, places: ReadonlyArray<number>): Array<Uint8Arr
  * const cuts = [...DecoderTests.cuts(Uint8Array.of(1, 2, 3))].map((pieces) => pieces.map(({ length }) => length))
  * cuts.some((sizes) => sizes.join() === "1,1,1") // => true
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export function* cuts(input: Uint8Array): Generator<Array<Uint8Array>> {
   const { length } = input
@@ -62,6 +65,9 @@ const shown = (value: unknown): string => Inspectable.toStringUnknown(value, 0)
  * const input = new TextEncoder().encode("one\r\ntwo\nthree")
  * DecoderTests.splits(Codec.line(), input) // => Result.succeed(["one", "two", "three"])
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const splits = <A>(decoder: Decoder.Decoder<A>, input: Uint8Array): Result.Result<Array<A>, Reason> => {
   const whole = Decoder.decodeAll(decoder, [input.slice()])

@@ -17,6 +17,9 @@ import * as NetworkError from "../NetworkError.ts"
  * const exit = await Effect.runPromise(Effect.exit(Simulation.simulate(Effect.never, options)))
  * exit._tag // => "Failure"
  * ```
+ *
+ * @category options
+ * @since 0.1.0
  */
 export interface Options {
   /** In the effect's own time, above 0. Default 1 hour: what is still running then most likely hangs. */
@@ -45,6 +48,9 @@ const step = 60_000
  * const program = Effect.andThen(Effect.sleep("30 minutes"), Clock.currentTimeMillis)
  * await Effect.runPromise(Simulation.simulate(program)) // => 1_800_000
  * ```
+ *
+ * @category running
+ * @since 0.1.0
  */
 export const simulate = <A, E, R>(
   self: Effect.Effect<A, E, R>,

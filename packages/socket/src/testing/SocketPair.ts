@@ -32,6 +32,9 @@ const address = NetAddress.inetAddressUnsafe(NetAddress.ipv4Loopback, 0)
  * })
  * await Effect.runPromise(Effect.scoped(program)) // => Option.some("hello")
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const make = Effect.fnUntraced(function* (
   options: SocketStream.Options = {}

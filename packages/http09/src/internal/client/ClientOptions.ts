@@ -15,6 +15,9 @@ import type * as RequestLine from "../../RequestLine.ts"
  * const targets: ReadonlyArray<Http09Client.Target> = ["http://localhost/a", { host: "localhost", port: 8080, path: "/a" }]
  * targets.length // => 2
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export type Target =
   /** `http://host[:port]/path`, see `Http09Url`. */
@@ -37,6 +40,9 @@ export type Target =
  * const observe = (event: Http09Client.Event) => Console.log(event._tag, event.stream.remoteAddress)
  * const get = Http09Client.get("http://localhost:8080/", { observe })
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export type Event =
   /** The connection is open and the request is sent now. */
@@ -52,6 +58,9 @@ export type Event =
  * const options: Http09Client.Options = { dialect: "1991", timeout: "10 seconds", maxBytes: 1_000_000 }
  * const page = Http09Client.getText("http://localhost:8080/", options)
  * ```
+ *
+ * @category options
+ * @since 0.1.0
  */
 export interface Options {
   /** `book` (`GET path HTTP/0.9`, the default) or `1991` (`GET path`), for servers that know no version below 1.0. */

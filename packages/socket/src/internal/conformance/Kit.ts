@@ -17,6 +17,9 @@ import * as SocketStream from "../../SocketStream.ts"
  * const turned = ([client, server]: Conformance.Pair): Conformance.Pair => [server, client]
  * turned.length // => 1
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export type Pair = readonly [client: SocketStream.SocketStream, server: SocketStream.SocketStream]
 
@@ -30,6 +33,9 @@ export type Pair = readonly [client: SocketStream.SocketStream, server: SocketSt
  * const failure = await Effect.runPromise(Effect.flip(Conformance.cases(factory)[0].run))
  * failure.detail.includes("no transport yet") // => true
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface Factory<R = never> {
   /** A connected pair. The scope owns both ends, and closes them at the same time. */

@@ -52,6 +52,9 @@ const effectReason: { readonly [K in Operation]: (cause: NetworkError) => Socket
  * reason._tag // => "SocketWriteError"
  * "cause" in reason && reason.cause === error // => true
  * ```
+ *
+ * @category converting
+ * @since 0.1.0
  */
 export const toEffectError = (error: NetworkError): Socket.SocketError =>
   new Socket.SocketError({ reason: effectReason[error.operation](error) })
@@ -96,6 +99,9 @@ const ourReason: {
  * const closed = new Socket.SocketError({ reason: new Socket.SocketCloseError({ code: 1006 }) })
  * EffectSocket.fromEffectError(closed, "192.0.2.1:80").message // => "read 192.0.2.1:80: connection reset"
  * ```
+ *
+ * @category converting
+ * @since 0.1.0
  */
 export const fromEffectError = ({ reason }: Socket.SocketError, address = "unknown"): NetworkError => {
   if ("cause" in reason && isNetworkError(reason.cause)) return reason.cause

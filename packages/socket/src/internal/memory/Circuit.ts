@@ -28,6 +28,9 @@ import { Wire, type WireShape } from "./Wire.ts"
  * const program = why
  * await Effect.runPromise(Simulation.simulate(Effect.provide(program, MemoryNetwork.layer({ hosts, faults: () => fault })))) // => "ConnectionRefused"
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export type Fault =
   /** The attempt is refused, whoever listens. */
@@ -53,6 +56,9 @@ export type Fault =
  * await Effect.runPromise(MemoryNetwork.runOn(Effect.exit(call), "phone").pipe(Effect.provide(network)))
  * numbers // => [1]
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface Attempt {
   /** The number of the connection, from 1, in the order of the attempts. */

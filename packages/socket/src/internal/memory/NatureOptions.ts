@@ -21,6 +21,9 @@ import type { Attempt, Draw, Fault, Nature, Plan, Way } from "./Circuit.ts"
  * const program = Effect.map(Effect.timed(why), ([time]) => Duration.format(time))
  * await Effect.runPromise(Simulation.simulate(Effect.provide(program, MemoryNetwork.layer({ hosts, ...slow })))) // => "4s"
  * ```
+ *
+ * @category options
+ * @since 0.1.0
  */
 export interface LinkOptions {
   /** How long a segment is under way. Default 0: it arrives in a later turn, with the clock standing still. */
@@ -59,6 +62,9 @@ export interface LinkOptions {
  * const program = why
  * await Effect.runPromise(Simulation.simulate(Effect.provide(program, MemoryNetwork.layer({ hosts, faults, seed: 7 })))) // => "ConnectionRefused"
  * ```
+ *
+ * @category options
+ * @since 0.1.0
  */
 export interface FaultRates {
   /** Refused, whoever listens. */
@@ -82,6 +88,9 @@ export interface FaultRates {
  * const error = await Effect.runPromise(Effect.flip(Effect.provide(Effect.void, layer)))
  * error.message.split(":")[1].startsWith(" latency is -20, and must be") // => true
  * ```
+ *
+ * @category options
+ * @since 0.1.0
  */
 export interface Options extends LinkOptions {
   /** Where chance begins: the same seed draws the same. Default 0. */

@@ -20,6 +20,9 @@
  * const kinds = Effect.map(Effect.andThen(why, MemoryNetwork.trace), (trace): Array<MemoryNetwork.TraceKind> => trace.map(({ kind }) => kind))
  * await Effect.runPromise(Effect.provide(kinds, MemoryNetwork.layer({ hosts }))) // => ["connect", "refused", "RST", "got RST", "closed"]
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export type TraceKind =
   | "connect"
@@ -55,6 +58,9 @@ export type TraceKind =
  * const event: MemoryNetwork.TraceEvent = { at: 20, connection: 0, kind: "vanish", from: "server", to: "", bytes: 0 }
  * MemoryNetwork.format([event]) // => "    20.000 server vanish"
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface TraceEvent {
   /** Milliseconds since the network was made. */

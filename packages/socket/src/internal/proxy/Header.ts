@@ -14,6 +14,9 @@ import type * as NetAddress from "effect/net/NetAddress"
  * ]
  * headers.map((header) => Result.getOrThrow(ProxyProtocol.encode(header)).length) // => [16, 15]
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export type Header = Local | Unknown | Proxied
 
@@ -27,6 +30,9 @@ export type Header = Local | Unknown | Proxied
  * const healthCheck: ProxyProtocol.Local = { _tag: "Local", version: 2, tlvs: [] }
  * ProxyProtocol.decode(ProxyProtocol.encodeUnsafe(healthCheck)) // => { _tag: "Complete", length: 16, header: healthCheck }
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface Local {
   readonly _tag: "Local"
@@ -43,6 +49,9 @@ export interface Local {
  * const nobody: ProxyProtocol.Unknown = { _tag: "Unknown", version: 1, tlvs: [] }
  * new TextDecoder().decode(ProxyProtocol.encodeUnsafe(nobody)) // => "PROXY UNKNOWN\r\n"
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface Unknown {
   readonly _tag: "Unknown"
@@ -63,6 +72,9 @@ export interface Unknown {
  * }
  * new TextDecoder().decode(ProxyProtocol.encodeUnsafe(header)) // => "PROXY TCP4 192.0.2.7 203.0.113.1 4711 80\r\n"
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface Proxied {
   readonly _tag: "Proxied"
@@ -88,6 +100,9 @@ export interface Proxied {
  * const id: ProxyProtocol.Bytes<"UniqueId"> = { _tag: "UniqueId", value: Uint8Array.of(1, 2, 3) }
  * ProxyProtocol.encodeUnsafe({ _tag: "Local", version: 2, tlvs: [id] }).slice(-6) // => Uint8Array.of(5, 0, 3, 1, 2, 3)
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface Bytes<Tag extends string> {
   readonly _tag: Tag
@@ -103,6 +118,9 @@ export interface Bytes<Tag extends string> {
  * const name: ProxyProtocol.Text<"Authority"> = { _tag: "Authority", value: "hi.test" }
  * ProxyProtocol.encodeUnsafe({ _tag: "Local", version: 2, tlvs: [name] }).length // => 16 + 3 + 7
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface Text<Tag extends string> {
   readonly _tag: Tag
@@ -118,6 +136,9 @@ export interface Text<Tag extends string> {
  * const ours: ProxyProtocol.Other = { _tag: "Other", type: 0xe0, value: Uint8Array.of(7) }
  * ProxyProtocol.encodeUnsafe({ _tag: "Local", version: 2, tlvs: [ours] }).slice(-4) // => Uint8Array.of(0xe0, 0, 1, 7)
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface Other extends Bytes<"Other"> {
   /** From 0 to 255. */
@@ -142,6 +163,9 @@ export interface Other extends Bytes<"Other"> {
  * const decoded = ProxyProtocol.decode(ProxyProtocol.encodeUnsafe({ _tag: "Local", version: 2, tlvs: facts }))
  * decoded._tag === "Complete" && decoded.header.tlvs // => facts
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export type Tlv =
   | Bytes<"Alpn">
@@ -165,6 +189,9 @@ export type Tlv =
  * }
  * byCertificate(said) // => false
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface Ssl {
   readonly _tag: "Ssl"
@@ -188,6 +215,9 @@ export interface Ssl {
  * const nameIn = (facts: ReadonlyArray<ProxyProtocol.SslTlv>) => facts.find(({ _tag }) => _tag === "CommonName")?.value
  * nameIn([{ _tag: "Version", value: "TLSv1.3" }, { _tag: "CommonName", value: "ada" }]) // => "ada"
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export type SslTlv =
   | Text<"Version">
@@ -215,6 +245,9 @@ export type SslTlv =
  * said // => { _tag: "Invalid", at: 6, why: "it is TCP4, TCP6 or UNKNOWN" }
  * ProxyProtocol.decode(new TextEncoder().encode("GET /")) // => { _tag: "NotProxy" }
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export type Decoded =
   | { readonly _tag: "Complete"; readonly header: Header; readonly length: number }

@@ -29,6 +29,9 @@ import type { Report, ServerLoop } from "./ServerLoop.ts"
  * const scoped = program.pipe(Effect.scoped, Effect.provide([MemoryNetwork.layer(), Resolver.layerStatic({})]))
  * await Effect.runPromise(scoped) // => 1
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface Server {
   /** Where it listens: the first of `addresses`. */
@@ -89,6 +92,9 @@ export interface Server {
  * const scoped = program.pipe(Effect.scoped, Effect.provide([MemoryNetwork.layer(), Resolver.layerStatic({})]))
  * await Effect.runPromise(scoped) // => ["11 bytes of 127.0.0.1"]
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface ConnectionSnapshot {
   readonly localAddress: NetAddress.SocketAddress

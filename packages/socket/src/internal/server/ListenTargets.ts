@@ -25,6 +25,9 @@ import { portProblem } from "../port.ts"
  * ]
  * targets.length // => 2
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export type Target = AddressTarget | HostTarget
 
@@ -36,6 +39,9 @@ export type Target = AddressTarget | HostTarget
  * const targets: ReadonlyArray<ServerSocket.AddressTarget> = [80, { descriptor: 3 }]
  * targets.length // => 2
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export type AddressTarget = number | NetAddress.SocketAddress | { readonly descriptor: number }
 
@@ -47,6 +53,9 @@ export type AddressTarget = number | NetAddress.SocketAddress | { readonly descr
  * const target: ServerSocket.HostTarget = { host: "localhost", port: 0 }
  * target.port // => 0
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface HostTarget {
   readonly host: HostInput

@@ -25,6 +25,9 @@ const TypeId = "~@effect-sockets/socket/ServerSocket" as const
  * const program = Effect.map(ServerSocket.listen(80), state)
  * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryNetwork.layer()))) // => "0 refused"
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface ServerSocket {
   readonly [TypeId]: typeof TypeId
@@ -54,6 +57,9 @@ export interface ServerSocket {
  * import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
  * ServerSocket.isServerSocket({ address: "127.0.0.1:80" }) // => false
  * ```
+ *
+ * @category guards
+ * @since 0.1.0
  */
 export const isServerSocket = (u: unknown): u is ServerSocket => Predicate.hasProperty(u, TypeId)
 

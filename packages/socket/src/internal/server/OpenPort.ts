@@ -26,6 +26,9 @@ import { labelOf, openAll, resolve, type Target } from "./ListenTargets.ts"
  * const scoped = program.pipe(Effect.scoped, Effect.provide(MemoryNetwork.layer()))
  * await Effect.runPromise(scoped) // => "ServerSocket(127.0.0.1:80)"
  * ```
+ *
+ * @category options
+ * @since 0.1.0
  */
 export interface Options extends ListenOptions, StreamOptions {
   /**

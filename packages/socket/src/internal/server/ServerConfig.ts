@@ -12,6 +12,9 @@ import type { Options } from "./ServerOptions.ts"
  * const options: Server.LayerOptions = { queue: 100, maxConnections: 1000, drainTimeout: "5 seconds" }
  * options.queue // => 100
  * ```
+ *
+ * @category options
+ * @since 0.1.0
  */
 export interface LayerOptions<R = never> extends ServerSocketOptions, Options<R> {}
 
@@ -23,6 +26,9 @@ export interface LayerOptions<R = never> extends ServerSocketOptions, Options<R>
  * const configured: Server.Configured = { targets: [{ host: "localhost", port: 80 }], options: { maxConnections: 100 } }
  * configured.targets.length // => 1
  * ```
+ *
+ * @category config
+ * @since 0.1.0
  */
 export interface Configured<R = never> {
   readonly targets: ReadonlyArray<HostTarget>

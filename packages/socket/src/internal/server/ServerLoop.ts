@@ -44,6 +44,9 @@ import { bounds, type Handler, type Options } from "./ServerOptions.ts"
  * const text = ({ aborted, drained }: Server.Report) => `${drained} ended in order, ${aborted} were cut`
  * text({ drained: 2, aborted: 0 }) // => "2 ended in order, 0 were cut"
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface Report {
   /**

@@ -21,6 +21,9 @@ import type { ListeningPort } from "./ListeningPort.ts"
  * const logged: Server.Handler = (stream) => Effect.ensuring(echo(stream), Effect.logDebug(`${stream} has ended`))
  * typeof logged // => "function"
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export type Handler<R = never> = (stream: SocketStream) => Effect.Effect<unknown, unknown, R>
 
@@ -37,6 +40,9 @@ export type Handler<R = never> = (stream: SocketStream) => Effect.Effect<unknown
  * const error = await Effect.runPromise(Effect.flip(serve).pipe(Effect.scoped, Effect.provide(MemoryNetwork.layer())))
  * error.reason._tag // => "InvalidOption"
  * ```
+ *
+ * @category options
+ * @since 0.1.0
  */
 export interface Options<R = never> extends StreamOptions, Rules {
   /**

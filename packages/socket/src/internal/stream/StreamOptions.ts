@@ -14,6 +14,9 @@ import * as InvalidOption from "@effect-sockets/resolver/InvalidOption"
  * const error = await Effect.runPromise(Effect.flip(Effect.scoped(read)))
  * error.reason // => { _tag: "TimedOut", millis: 10 }
  * ```
+ *
+ * @category options
+ * @since 0.1.0
  */
 export interface Options {
   /**

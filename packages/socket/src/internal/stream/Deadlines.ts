@@ -5,9 +5,16 @@
  */
 import type { Timers } from "../../Connection.ts"
 
+/**
+ * The first timer of a stream is set for this many milliseconds at most: by then a short connection has ended, and what it
+ * waited for after its first read, its linger, needed no timer of its own.
+ */
+const firstLook = 1000
+
 export class Deadlines {
   /** When the timer fires; `-Infinity` when none will be set any more. */
   private armedFor = Infinity
+  private isFirst = true
   private disarm: (() => void) | undefined
   private readonly due: { onDue(): void }
 
@@ -24,8 +31,11 @@ export class Deadlines {
   arm(timers: Timers, at: number): void {
     if (at >= this.armedFor) return
     this.disarm?.()
-    this.armedFor = at
-    this.disarm = timers.set(Math.max(0, at - timers.now()), () => {
+    const now = timers.now()
+    const due = this.isFirst ? Math.min(at, now + firstLook) : at
+    this.isFirst = false
+    this.armedFor = due
+    this.disarm = timers.set(Math.max(0, due - now), () => {
       this.disarm = undefined
       this.armedFor = Infinity
       this.due.onDue()

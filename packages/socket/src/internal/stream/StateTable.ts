@@ -134,15 +134,43 @@ export class IllegalTransition extends Error {
   }
 }
 
+/** What follows a state, by event, as far as it was asked for. */
+const after = Symbol("@effect-sockets/socket/StateTable/after")
+type After = { [K in Event]: States | undefined }
+interface Known extends States {
+  readonly [after]?: After
+}
+
+const known = new Map<string, Known>()
+
+/** Each state once, with what follows it: a connection goes from one to the next and makes nothing. */
+const intern = (whole: Whole, input: Direction, output: Direction): States => {
+  const key = `${whole} ${input} ${output}`
+  const found = known.get(key)
+  if (found !== undefined) return found
+  const states: Known = { whole, input, output }
+  const value = Object.fromEntries(Object.keys(table).map((event) => [event, undefined])) as unknown as After
+  Object.defineProperty(states, after, { value })
+  known.set(key, states)
+  return states
+}
+
 /** The states after an event. */
-export const next = (states: States, event: Event): States => {
+export const next = (states: Known, event: Event): States => {
+  const following = states[after]
+  return following?.[event] ?? follow(states, event, following)
+}
+
+const follow = (states: States, event: Event, following: After | undefined): States => {
   const row = table[event]
   const whole = row.whole[states.whole]
   const input = row.input[states.input]
   const output = row.output[states.output]
   if (whole === undefined || input === undefined || output === undefined) throw new IllegalTransition(event, states)
-  return { whole, input, output }
+  const then = intern(whole, input, output)
+  if (following !== undefined) following[event] = then
+  return then
 }
 
 /** A stream's states at its start. */
-export const initial: States = { whole: "open", input: "open", output: "open" }
+export const initial: States = intern("open", "open", "open")

@@ -10,8 +10,11 @@ const long = packages
   .map((file) => ({ file, text: fs.readFileSync(path.join(root, file), "utf8") }))
   .filter(({ text }) => text.trimEnd().split("\n").length > most)
 
-/** A source without the examples of its doc comments. */
-const withoutExamples = (text: string): string => text.replaceAll(/^ *\*\n( *\* ```ts\n)(?: *\*.*\n)*? *\* ```\n/gm, "")
+/** A source without the examples and the tags of its doc comments. */
+const withoutExamples = (text: string): string =>
+  text
+    .replaceAll(/^ *\*\n( *\* ```ts\n)(?: *\*.*\n)*? *\* ```\n/gm, "")
+    .replaceAll(/^ *\*\n *\* @category .*\n *\* @since .*\n/gm, "")
 
 it.each(long.map(({ file, text }) => [file, text] as const))(
   "%s says in its first comment why it has more than 400 lines",

@@ -267,7 +267,7 @@ export const config = <R = never>(
  * const environment = ConfigProvider.layer(ConfigProvider.fromEnv({ env: { ECHO_HOST: "::1", ECHO_PORT: "0" } }))
  * const echo = Server.layerConfig("ECHO", (stream) => SocketStream.copy(stream, stream))
  * const address = Server.Running.pipe(Effect.map((server) => server.address._tag))
- * const machine = [NodeNetwork.layer, NodeResolver.layer, environment]
+ * const machine = Layer.mergeAll(NodeNetwork.layer, NodeResolver.layer, environment)
  * await Effect.runPromise(Effect.provide(address, Layer.provide(echo, machine))) // => "InetAddressV6"
  * ```
  *

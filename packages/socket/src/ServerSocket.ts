@@ -125,11 +125,11 @@ const isAddressTarget = (target: unknown): target is number | NetAddress.SocketA
  * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
  * import * as Resolver from "@effect-sockets/resolver/Resolver"
  * import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
- * import { Effect } from "effect"
+ * import { Effect, Layer } from "effect"
  * import * as NetAddress from "effect/net/NetAddress"
  * const admin = NetAddress.unixPathAddress("/run/admin.sock")
  * const program = ServerSocket.listenAll([{ host: "localhost", port: 80 }, 8080, admin])
- * const network = [MemoryNetwork.layer(), Resolver.layerStatic({})]
+ * const network = Layer.merge(MemoryNetwork.layer(), Resolver.layerStatic({}))
  * const text = await Effect.runPromise(Effect.map(program, String).pipe(Effect.scoped, Effect.provide(network)))
  * text // => "ServerSocket(127.0.0.1:80, [::1]:80, 127.0.0.1:8080, /run/admin.sock)"
  * ```

@@ -23,7 +23,10 @@ import { type ConnectionSnapshot, Handle, type Server } from "./internal/server/
 import { isServerSocket, type ListeningPort, type ServerSocket } from "./internal/server/ListeningPort.ts"
 import type { AddressTarget, Target } from "./internal/server/ListenTargets.ts"
 import { config as makeConfig, type Configured, type LayerOptions } from "./internal/server/ServerConfig.ts"
-import { type Report, ServerLoop } from "./internal/server/ServerLoop.ts"
+import type { AcceptRate } from "./internal/server/AcceptRate.ts"
+import type { Alarm } from "./internal/server/LoadAlarm.ts"
+import type { Report } from "./internal/server/Report.ts"
+import { ServerLoop } from "./internal/server/ServerLoop.ts"
 import { type Handler, type Options, problem } from "./internal/server/ServerOptions.ts"
 import type { Resolver } from "@effect-sockets/resolver/Resolver"
 import type { Network } from "./Network.ts"
@@ -31,6 +34,10 @@ import { make as makeError, type NetworkError } from "./NetworkError.ts"
 import { listenAll } from "./ServerSocket.ts"
 
 export type {
+  /** How many connections may come in a time. */
+  AcceptRate,
+  /** A server has come near its bound, or is away from it again. */
+  Alarm,
   /** What was configured: where to listen, and how. */
   Configured,
   /** One connection of a running server, as it was at one moment. */
@@ -253,6 +260,9 @@ export const config = <R = never>(
  * |---|---|
  * | `ECHO_HOST` | `127.0.0.1`; names and addresses, with commas between them |
  * | `ECHO_PORT` | none: it must be there; 0 takes a free one |
+ * | `ECHO_ACCEPT_RATE`, `ECHO_ACCEPT_BURST` | the `limit` and `burst` of `acceptRate` |
+ * | `ECHO_ACCEPT_RATE_PER_PEER`, `ECHO_ACCEPT_BURST_PER_PEER` | those of `acceptRatePerPeer` |
+ * | `ECHO_ALARM_AT`, `ECHO_ALARM_COOLDOWN` | as `options` and `Server` have them |
  * | `ECHO_MAX_CONNECTIONS`, `ECHO_MAX_PER_PEER`, `ECHO_QUEUE`, `ECHO_QUEUE_TIMEOUT` | as `options` and `Server` have them |
  * | `ECHO_READ_TIMEOUT`, `ECHO_WRITE_TIMEOUT`, `ECHO_IDLE_TIMEOUT`, `ECHO_MAX_AGE`, `ECHO_DRAIN_TIMEOUT` | as `options` and `Server` have them |
  *

@@ -18,7 +18,15 @@ import { Reason } from "./NetworkError.ts"
  * @category models
  * @since 0.1.0
  */
-export type Refusal = "Access" | "MaxPerPeer" | "ProxyHeader" | "QueueFull" | "QueueTimeout" | "Stopped"
+export type Refusal =
+  | "AcceptRate"
+  | "AcceptRatePerPeer"
+  | "Access"
+  | "MaxPerPeer"
+  | "ProxyHeader"
+  | "QueueFull"
+  | "QueueTimeout"
+  | "Stopped"
 
 /**
  * How a connection ended: its handler succeeded, failed or died, or was ended by the server.
@@ -134,6 +142,8 @@ export interface ClientMetrics {
 }
 
 const refusals: { readonly [K in Refusal]: string } = {
+  AcceptRate: "accept_rate",
+  AcceptRatePerPeer: "accept_rate_per_peer",
   Access: "access",
   MaxPerPeer: "max_per_peer",
   ProxyHeader: "proxy_header",

@@ -87,6 +87,28 @@ describe("layerConfig", () => {
   )
 
   live(
+    "takes accept rates and alarms from the configuration, and from the options what is not there",
+    Effect.gen(function* () {
+      const heard: Array<string> = []
+      const env = { CHAT_PORT: "0", CHAT_ACCEPT_BURST: "1", CHAT_ACCEPT_RATE_PER_PEER: "5", CHAT_ALARM_AT: "0.1" }
+      const layer = Server.layerConfig("CHAT", echo, {
+        maxConnections: 10,
+        acceptRate: { limit: 2, per: "1 hour" },
+        onRefused: (_, refusal) => Effect.sync(() => void heard.push(refusal)),
+        onAlarm: ({ _tag }) => Effect.sync(() => void heard.push(_tag))
+      })
+      const server = yield* Effect.provide(Server.Running, yield* Layer.build(Layer.provide(layer, environment(env))))
+      yield* plainClient(portOf(server))
+      yield* handling(server, 1)
+      yield* plainClient(portOf(server)).pipe(
+        Effect.flatMap(endOf),
+        Effect.orElseSucceed(() => "RST")
+      )
+      assert.deepStrictEqual(heard, ["Raised", "AcceptRate"])
+    })
+  )
+
+  live(
     "fails with what is wrong: a port that is missing or none, a host that nobody knows, a bound of nothing",
     Effect.gen(function* () {
       const tagOf = (env: Record<string, string>) =>
@@ -99,7 +121,15 @@ describe("layerConfig", () => {
       assert.strictEqual(yield* tagOf({ CHAT_PORT: "70000" }), "InvalidAddress")
       assert.strictEqual(yield* tagOf({ CHAT_PORT: "0", CHAT_HOST: "nobody.test" }), "Resolution")
       assert.strictEqual(yield* tagOf({ CHAT_PORT: "0", CHAT_HOST: "localhost,," }), "Resolution")
-      assert.strictEqual(yield* tagOf({ CHAT_PORT: "0", CHAT_MAX_CONNECTIONS: "0" }), "InvalidOption")
+      for (const [option, value] of [
+        ["MAX_CONNECTIONS", "0"],
+        ["ACCEPT_RATE", "NaN"],
+        ["ACCEPT_BURST", "5"],
+        ["ACCEPT_RATE_PER_PEER", "-1"],
+        ["ALARM_AT", "80"]
+      ]) {
+        assert.strictEqual(yield* tagOf({ CHAT_PORT: "0", [`CHAT_${option}`]: value }), "InvalidOption", option)
+      }
     })
   )
 })

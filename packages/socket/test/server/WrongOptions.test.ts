@@ -19,7 +19,10 @@ const wrong = {
   positiveDuration: [NaN, -1, 0, "soon", "0 seconds", null],
   truth: ["yes", 1, null],
   callback: ["log", null, {}],
-  set: ["10.0.0.0/8", null, []]
+  set: ["10.0.0.0/8", null, []],
+  rate: [NaN, -1, 0, "8", null],
+  finiteDuration: [NaN, -1, 0, "soon", "0 seconds", Infinity, null],
+  share: [NaN, -0.1, 0, 1.01, Infinity, "0.5", null]
 } as const
 
 type Kind = keyof typeof wrong
@@ -50,6 +53,15 @@ const serverOptions: ReadonlyArray<readonly [string, Kind]> = [
   ["drainTimeout", "duration"],
   ["onError", "callback"],
   ["onRefused", "callback"],
+  ["acceptRate.limit", "rate"],
+  ["acceptRate.per", "finiteDuration"],
+  ["acceptRate.burst", "count"],
+  ["acceptRatePerPeer.limit", "rate"],
+  ["acceptRatePerPeer.per", "finiteDuration"],
+  ["acceptRatePerPeer.burst", "count"],
+  ["alarmAt", "share"],
+  ["alarmCooldown", "duration"],
+  ["onAlarm", "callback"],
   ["access.allow", "set"],
   ["access.deny", "set"],
   ["proxyProtocol.trust", "set"],
@@ -82,6 +94,8 @@ const openOptions: ReadonlyArray<readonly [string, Kind]> = [
 /** What the group of an option needs besides it. */
 const groups: { readonly [group: string]: object } = {
   access: {},
+  acceptRate: { limit: 1 },
+  acceptRatePerPeer: { limit: 1 },
   proxyProtocol: { trust: IpSet.empty },
   tls: { identity }
 }

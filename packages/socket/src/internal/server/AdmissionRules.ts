@@ -9,15 +9,26 @@ import type { Connection } from "../../Connection.ts"
 import type { Refusal } from "../../SocketMetrics.ts"
 import * as Access from "../Access.ts"
 import type { StreamState } from "../stream/StreamState.ts"
+import { type AcceptRate, AcceptRateRule, PeerRates, problem as rateProblem } from "./AcceptRate.ts"
 
 /** Which connections a server lets in. */
 export interface Rules {
+  /**
+   * How many connections may come in a time, all peers together; more are refused (`"AcceptRate"`). Who may not come in
+   * by another rule does not count. Default: no limit.
+   */
+  readonly acceptRate?: AcceptRate | undefined
+  /**
+   * The same for each peer (`"AcceptRatePerPeer"`). Of 10,000 peers it is remembered how many they had; of more, those are
+   * forgotten that were not seen for longest. Default: no limit.
+   */
+  readonly acceptRatePerPeer?: AcceptRate | undefined
   /** Peers in `deny` are refused; with `allow`, so are those that are not in it. Default: everybody may come. */
   readonly access?: Access.Access | undefined
   /** Connections of one peer at once, at least 1. Default: as many as there are. */
   readonly maxPerPeer?: number | undefined
   /**
-   * How much of an IPv6 address makes a peer, for `maxPerPeer`: a prefix of 1 to 128 bits. Default 64, since one customer
+   * How much of an IPv6 address makes a peer, for `maxPerPeer` and `acceptRatePerPeer`: a prefix of 1 to 128 bits. Default 64, since one customer
    * commonly has that many addresses to choose from (RFC 6177). IPv4 addresses count whole, also in their mapped form.
    */
   readonly peerPrefixLength?: number | undefined
@@ -58,7 +69,11 @@ const proxyChecks = {
 /** The first rule that cannot be meant. */
 export const problem = (rules: Rules): InvalidOption.InvalidOption | undefined => {
   const { access, proxyProtocol } = rules
-  const invalid = InvalidOption.find(rules, checks) ?? Access.problem(access)
+  const invalid =
+    InvalidOption.find(rules, checks) ??
+    rateProblem(rules.acceptRate, "acceptRate") ??
+    rateProblem(rules.acceptRatePerPeer, "acceptRatePerPeer") ??
+    Access.problem(access)
   if (invalid !== undefined || proxyProtocol === undefined) return invalid
   // Whom to believe has no default.
   const given = { ...proxyProtocol, trust: proxyProtocol.trust ?? null }
@@ -72,35 +87,62 @@ export class AdmissionRules {
   /** How many connections each peer has now, by its key; a peer without any is not here. */
   private readonly perPeer = new Map<string, number>()
 
+  private readonly rate: AcceptRateRule | undefined
+  private readonly perPeerRate: PeerRates | undefined
+  /** When there is room again for as many as may come at once. */
+  private fullAt = -Infinity
+  /** Whether no rule asks who comes. */
+  private readonly isOpen: boolean
+
   constructor(rules: Rules) {
+    const { acceptRate, acceptRatePerPeer, access, maxPerPeer } = rules
     this.rules = rules
+    this.rate = acceptRate && new AcceptRateRule(acceptRate)
+    this.perPeerRate = acceptRatePerPeer && new PeerRates(acceptRatePerPeer)
+    this.isOpen = access === undefined && maxPerPeer === undefined && acceptRatePerPeer === undefined
   }
 
-  private get isOpen(): boolean {
-    const { access, maxPerPeer } = this.rules
-    return access === undefined && maxPerPeer === undefined
-  }
-
-  /** The reason to refuse, or nothing: then the connection is counted until it ends. Proxies are let in as they are. */
+  /**
+   * The reason to refuse, or nothing: then the connection is counted until it ends. Of proxies, only how many come in a
+   * time is asked.
+   */
   enter(stream: StreamState): Refusal | undefined {
     // An address is not made where nobody asks for it.
-    return this.isOpen || this.isProxied(stream.connection) ? undefined : this.enterAs(stream, stream.remoteAddress)
+    return this.isOpen || this.isProxied(stream.connection)
+      ? this.comes(stream)
+      : this.admit(stream, stream.remoteAddress, true)
   }
 
   /** The reason to refuse the client behind a connection, or nothing: then it is counted until the connection ends. */
   enterAs(stream: StreamState, client: NetAddress.SocketAddress): Refusal | undefined {
+    return this.admit(stream, client, false)
+  }
+
+  private admit(stream: StreamState, client: NetAddress.SocketAddress, isNew: boolean): Refusal | undefined {
     const { access, maxPerPeer } = this.rules
     // A Unix-domain peer has no address of its own.
-    if (!NetAddress.isInetAddress(client)) return undefined
+    if (!NetAddress.isInetAddress(client)) return isNew ? this.comes(stream) : undefined
     const { address } = client
     if (!Access.isAllowed(access, address)) return "Access"
-    // What is gone already has no place to give back.
-    if (maxPerPeer === undefined || stream.gone) return undefined
-    const peer = this.peerOf(address)
+    const { perPeerRate } = this
+    const peer = maxPerPeer === undefined && perPeerRate === undefined ? "" : this.peerOf(address)
     const count = this.perPeer.get(peer) ?? 0
-    if (count >= maxPerPeer) return "MaxPerPeer"
+    if (maxPerPeer !== undefined && count >= maxPerPeer) return "MaxPerPeer"
+    if (perPeerRate?.take(peer, stream.connection.timers.now()) === false) return "AcceptRatePerPeer"
+    const refusal = isNew ? this.comes(stream) : undefined
+    // What is gone already has no place to give back.
+    if (refusal !== undefined || maxPerPeer === undefined || stream.gone) return refusal
     this.perPeer.set(peer, count + 1)
     stream.onLeave = () => this.leave(peer)
+    return undefined
+  }
+
+  /** One more has come: it counts, if there is room for it in the rate of all. */
+  private comes({ connection }: StreamState): Refusal | undefined {
+    if (this.rate === undefined) return undefined
+    const after = this.rate.next(this.fullAt, connection.timers.now())
+    if (after === undefined) return "AcceptRate"
+    this.fullAt = after
     return undefined
   }
 

@@ -7,7 +7,8 @@ import * as NetAddress from "effect/net/NetAddress"
 import * as InvalidOption from "@effect-sockets/resolver/InvalidOption"
 import { make as makeError, type NetworkError } from "../../NetworkError.ts"
 import { closedError, type ServerSocket } from "./ListeningPort.ts"
-import type { Report, ServerLoop } from "./ServerLoop.ts"
+import type { Report } from "./Report.ts"
+import type { ServerLoop } from "./ServerLoop.ts"
 
 /**
  * A running server.

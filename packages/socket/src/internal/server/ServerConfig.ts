@@ -1,5 +1,6 @@
 /** What operators decide about a server, as effect's `Config`. */
 import * as Config from "effect/Config"
+import type { AcceptRate } from "./AcceptRate.ts"
 import type { HostTarget } from "./ListenTargets.ts"
 import type { Options as ServerSocketOptions } from "./OpenPort.ts"
 import type { Options } from "./ServerOptions.ts"
@@ -37,6 +38,18 @@ export interface Configured<R = never> {
 
 const hostsOf = (text: string): ReadonlyArray<string> => text.split(",").map((host) => host.trim())
 
+/** A rate is there as soon as one of its parts is. */
+const rate = (limit: string, burst: string, given: AcceptRate | undefined): Config.Config<AcceptRate | undefined> =>
+  Config.map(
+    Config.all({
+      limit: Config.withDefault(Config.Number(limit), given?.limit),
+      burst: Config.withDefault(Config.Int(burst), given?.burst)
+    }),
+    // A burst alone is an option that cannot be meant.
+    ({ burst, limit }) =>
+      limit === undefined && burst === undefined ? undefined : { ...given, limit: limit as number, burst }
+  )
+
 export const config = <R>({
   port,
   ...given
@@ -46,6 +59,10 @@ export const config = <R>({
       hosts: Config.map(Config.withDefault(Config.String("HOST"), "127.0.0.1"), hostsOf),
       port: port === undefined ? Config.Int("PORT") : Config.withDefault(Config.Int("PORT"), port),
       decided: Config.all({
+        acceptRate: rate("ACCEPT_RATE", "ACCEPT_BURST", given.acceptRate),
+        acceptRatePerPeer: rate("ACCEPT_RATE_PER_PEER", "ACCEPT_BURST_PER_PEER", given.acceptRatePerPeer),
+        alarmAt: Config.withDefault(Config.Number("ALARM_AT"), given.alarmAt),
+        alarmCooldown: Config.withDefault(Config.Duration("ALARM_COOLDOWN"), given.alarmCooldown),
         queue: Config.withDefault(Config.Int("QUEUE"), given.queue),
         queueTimeout: Config.withDefault(Config.Duration("QUEUE_TIMEOUT"), given.queueTimeout),
         maxConnections: Config.withDefault(Config.Int("MAX_CONNECTIONS"), given.maxConnections),

@@ -34,29 +34,9 @@ import { AdmissionRules } from "./AdmissionRules.ts"
 import { drive } from "./DirectDriver.ts"
 import { Handled, type Handling, noticeGrace } from "./Handled.ts"
 import type { ListeningPort } from "./ListeningPort.ts"
+import { alarmOf, type LoadAlarm } from "./LoadAlarm.ts"
+import type { Report } from "./Report.ts"
 import { bounds, type Handler, type Options } from "./ServerOptions.ts"
-
-/**
- * How the connections ended that were open when a server was stopped.
- *
- * ```ts
- * import * as Server from "@effect-sockets/socket/Server"
- * const text = ({ aborted, drained }: Server.Report) => `${drained} ended in order, ${aborted} were cut`
- * text({ drained: 2, aborted: 0 }) // => "2 ended in order, 0 were cut"
- * ```
- *
- * @category models
- * @since 0.1.0
- */
-export interface Report {
-  /**
-   * In order: FIN followed everything that was written, by themselves within `drainTimeout` or between two messages, and no
-   * reset of this side's came after it.
-   */
-  readonly drained: number
-  /** Otherwise: reset when `drainTimeout` had passed, by a handler that failed, or by their peer. */
-  readonly aborted: number
-}
 
 /** The default of `drainTimeout`, in milliseconds. */
 const defaultDrain = 10_000
@@ -105,6 +85,7 @@ export class ServerLoop<R> implements Taker, Handling {
   /** How many connections may have a permit. */
   private maxConnections: number
   private readonly metrics: SocketMetrics.ServerMetrics
+  private readonly alarm: LoadAlarm<R> | undefined
   /** Open while no connection is handled. */
   private readonly empty = Latch.makeUnsafe(true)
   /** Open while no connection does more than linger. */
@@ -134,6 +115,7 @@ export class ServerLoop<R> implements Taker, Handling {
     this.maxAge = InvalidOption.toMillis(options.maxAge)
     this.idleTimeout = InvalidOption.toMillis(options.idleTimeout)
     this.metrics = SocketMetrics.at(port.address)
+    this.alarm = alarmOf(options, (callback) => this.call(callback))
     const { maxConnections, queue } = bounds(options.maxConnections, port)
     this.maxConnections = maxConnections
     port.queue.capacity = queue
@@ -204,6 +186,7 @@ export class ServerLoop<R> implements Taker, Handling {
     this.unused.closeUnsafe()
     this.inUse++
     this.metrics.accepted.updateUnsafe(1, this.context)
+    this.alarm?.rose(this.handled.size, this.maxConnections, handled.since)
     this.begin(handled)
   }
 
@@ -285,6 +268,7 @@ export class ServerLoop<R> implements Taker, Handling {
     } finally {
       if (this.handled.size === 0) this.empty.openUnsafe()
       this.takeWaiting()
+      if (!this.isStopping) this.alarm?.fell(this.handled.size, this.maxConnections)
     }
   }
 
@@ -376,6 +360,8 @@ export class ServerLoop<R> implements Taker, Handling {
     return Effect.sync(() => {
       this.maxConnections = maxConnections
       this.takeWaiting()
+      this.alarm?.rose(this.handled.size, maxConnections, this.clock.currentTimeMillisUnsafe())
+      this.alarm?.fell(this.handled.size, maxConnections)
     })
   }
 

@@ -9,6 +9,7 @@ import type { SocketStream } from "../../SocketStream.ts"
 import { checks as streamChecks, type Options as StreamOptions } from "../stream/StreamOptions.ts"
 import { problem as ruleProblem, type Rules } from "./AdmissionRules.ts"
 import type { ListeningPort } from "./ListeningPort.ts"
+import { type AlarmOptions, checks as alarmChecks } from "./LoadAlarm.ts"
 
 /**
  * What a server does with each connection. Its scope ends with the connection.
@@ -44,7 +45,7 @@ export type Handler<R = never> = (stream: SocketStream) => Effect.Effect<unknown
  * @category options
  * @since 0.1.0
  */
-export interface Options<R = never> extends StreamOptions, Rules {
+export interface Options<R = never> extends StreamOptions, Rules, AlarmOptions<R> {
   /**
    * Connections handled at once, at least 1; others wait in the server socket's queue. Default: what the process's
    * descriptors allow, at most 10,000: they, a file for each and the queue fit below the limit together.
@@ -81,6 +82,7 @@ export interface Options<R = never> extends StreamOptions, Rules {
 
 const checks = {
   ...streamChecks,
+  ...alarmChecks,
   maxConnections: InvalidOption.integer(1),
   idleTimeout: InvalidOption.positiveDuration,
   maxAge: InvalidOption.positiveDuration,

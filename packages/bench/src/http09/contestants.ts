@@ -1,7 +1,7 @@
 /** The ways in which peers are measured. */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { fileURLToPath } from "node:url"
+import * as path from "node:path"
 import { freePort, untilAnswered } from "./ports.ts"
 import { BenchError, cpuSeconds, family, memoryBytes, type Process, start } from "./processes.ts"
 
@@ -47,7 +47,7 @@ export type Contest = (
   peers: ReadonlyArray<Peer>
 ) => Effect.Effect<Array<Contestant>, BenchError, Scope.Scope>
 
-const inPeers = (file: string): string => fileURLToPath(new URL(`peers/${file}`, import.meta.url))
+const inPeers = (file: string): string => path.resolve(import.meta.dirname, "peers", file)
 
 const parse = <A>(process: Process): Effect.Effect<A, BenchError> =>
   Effect.map(process.line, (line) => JSON.parse(line) as A)

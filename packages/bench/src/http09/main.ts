@@ -63,6 +63,22 @@ const compile = Effect.fnUntraced(function* (folder: string) {
   })
 })
 
+const command = (folder: string): string => path.join(folder, "http09/dist/http09.js")
+
+/** Makes the command as it is published: one file, below its package's own description. */
+const bundle = (folder: string) =>
+  Effect.try({
+    try: () => {
+      const source = path.join(import.meta.dirname, "../../../http09")
+      const built = path.join(folder, "http09")
+      const file = command(folder)
+      const bundler = path.join(source, "node_modules/.bin/rolldown")
+      execFileSync(bundler, ["-c", "rolldown.config.ts", "--file", file], { cwd: source, stdio: "ignore" })
+      fs.copyFileSync(path.join(source, "package.json"), path.join(built, "package.json"))
+    },
+    catch: () => BenchError.make({ message: "the command http09 cannot be bundled here" })
+  })
+
 const writeDocuments = (folder: string): string => {
   const root = path.join(folder, "root")
   fs.mkdirSync(root)
@@ -112,6 +128,7 @@ const main = Effect.gen(function* () {
   if (os.platform() !== "linux") return yield* fail("the driver needs Linux (epoll, /proc)")
   const home = yield* folder
   const all = works(path.join(home, "root"), {
+    command: command(home),
     nginx: isThere("nginx", "-v"),
     redis: isThere("redis-server", "--version")
   })
@@ -120,6 +137,7 @@ const main = Effect.gen(function* () {
   const unknown = wanted?.find((id) => all.every((work) => work.id !== id))
   if (unknown !== undefined) return yield* fail(`no work is called ${unknown}: see --list`)
   const driver = yield* compile(home)
+  if (wanted?.includes("start") ?? true) yield* bundle(home)
   writeDocuments(home)
   // This project's server keeps small files in memory once they have rested for two seconds.
   yield* Effect.sleep("2.5 seconds")

@@ -75,8 +75,10 @@ const cli = "../../../../http09/src/cli.ts"
 const loop = `${ours}, read and write`
 const served = `${ours}, http09 serve`
 
-/** Which other servers are installed, beside which this project's are shown. */
+/** What this project's servers are shown beside, and with. */
 export interface Installed {
+  /** The command `http09` in one file, as it is published. */
+  readonly command: string
   readonly nginx: boolean
   readonly redis: boolean
 }
@@ -271,7 +273,8 @@ export const works = (folder: string, installed: Installed): ReadonlyArray<Work>
       peers: [
         { name: baseline, file: "smallest.mjs", args: [folder] },
         effects("file", folder),
-        as({ name: ours, file: cli, args: ["serve", folder, "--port"] }, "http09 serve")
+        as({ name: ours, file: installed.command, args: ["serve", folder, "--port"] }, "http09 serve"),
+        as({ name: ours, file: cli, args: ["serve", folder, "--port"] }, "http09 serve from its sources")
       ],
       goals: [
         { of: served, beside: baseline, is: "atMostAbove", measure: "figure", value: 0.2 },

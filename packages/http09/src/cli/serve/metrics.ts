@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { randomUUID } from "node:crypto"
 import * as fs from "node:fs/promises"
-import * as http from "node:http"
+import type * as http from "node:http"
 import type * as net from "node:net"
 import type { MetricsTarget } from "./settings.ts"
 
@@ -84,13 +84,24 @@ const send = (response: http.ServerResponse, { contentType, text }: Page): void 
 
 /** Answers `GET /metrics` and `GET /connections` on 127.0.0.1 until the scope closes: the port. */
 const onPort = (port: number, figures: Figures): Effect.Effect<number, MetricsError, Scope.Scope> =>
+  // Loaded when it is wanted: to import it by name makes Node load its `fetch` and `WebSocket` as well.
+  Effect.flatMap(
+    Effect.promise(() => import("node:http")),
+    ({ createServer }) => serving(createServer, port, figures)
+  )
+
+const serving = (
+  createServer: typeof http.createServer,
+  port: number,
+  figures: Figures
+): Effect.Effect<number, MetricsError, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.callback<http.Server, MetricsError>((resume) => {
       const pages = new Map<string | undefined, Page>([
         ["/metrics", { contentType: "text/plain; version=0.0.4; charset=utf-8", text: figures.metrics }],
         ["/connections", { contentType: "application/json", text: figures.connections }]
       ])
-      const server = http.createServer((request, response) => {
+      const server = createServer((request, response) => {
         response.shouldKeepAlive = false
         const isRead = request.method === "GET" || request.method === "HEAD"
         const page = pages.get(request.url)

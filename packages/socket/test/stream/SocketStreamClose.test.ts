@@ -230,6 +230,23 @@ describe("the two ends of a connection", () => {
 })
 
 describe("lingering", () => {
+  it.effect("sets no timer where the transport says that it closes by itself", () =>
+    Effect.gen(function* () {
+      const timers = Effect.fnUntraced(function* (isLast: boolean) {
+        const connection = new FakeConnection()
+        Object.assign(connection, { end: () => isLast })
+        const self = yield* SocketStream.make(connection)
+        connection.events.end()
+        const closing = yield* Effect.forkChild(SocketStream.close(self), { startImmediately: true })
+        const { active } = connection.timers
+        connection.breaks()
+        yield* Fiber.join(closing)
+        return active
+      })
+      assert.deepStrictEqual([yield* timers(true), yield* timers(false)], [0, 1])
+    })
+  )
+
   for (const unread of [0, 1, 300_000]) {
     live(
       `a megabyte arrives whole at a slow peer of which ${unread} bytes were never read`,

@@ -121,6 +121,19 @@ describe("gathering", () => {
     })
   )
 
+  it.effect("what fills the mark leaves in the call that wrote it, and less at the end of the turn", () =>
+    Effect.gen(function* () {
+      const [self, connection] = yield* fakeStream({ highWaterMark: 100 }, { prompt: true })
+      const sizes = () => connection.sent.map(({ length }) => length)
+      yield* SocketStream.write(self, marked(1, 99))
+      assert.deepStrictEqual(sizes(), [])
+      yield* SocketStream.write(self, marked(2, 1))
+      assert.deepStrictEqual(sizes(), [100])
+      yield* SocketStream.write(self, marked(3, 100))
+      assert.deepStrictEqual(sizes(), [100, 100])
+    })
+  )
+
   live(
     "a hundred writes of one run are one packet to a plain peer",
     Effect.gen(function* () {

@@ -485,7 +485,10 @@ export class StreamState implements ConnectionEvents {
         if (failure !== undefined) return Effect.fail(failure)
       }
       if (this.hasRoom) {
-        this.put(chunk)
+        this.takeOutput(chunk)
+        // What fills the mark by itself has nothing to wait for.
+        if (this.hasRoom || this.inTurn) this.schedule()
+        else this.sendNow()
         return Effect.void
       }
     }
@@ -536,13 +539,20 @@ export class StreamState implements ConnectionEvents {
 
   /** Takes a chunk, whatever waits: who calls looks at `outputError` before, and at the mark. */
   put(chunk: Uint8Array | string): void {
+    this.takeOutput(chunk)
+    this.schedule()
+  }
+
+  private takeOutput(chunk: Uint8Array | string): void {
     this.awaitingReply = false
     this.output.put(chunk)
-    // One send for all that is written before this turn ends.
-    if (!this.scheduled && this.output.inFlight === 0) {
-      this.scheduled = true
-      if (!this.inTurn) void microtask.then(() => this.guard(() => this.send()))
-    }
+  }
+
+  /** One send for all that is written before this turn ends. */
+  private schedule(): void {
+    if (this.scheduled || this.output.inFlight > 0) return
+    this.scheduled = true
+    if (!this.inTurn) void microtask.then(() => this.guard(() => this.send()))
   }
 
   /** Sends what is due, where no fiber has its turn: what was written is complete, so the stream may be idle now. */

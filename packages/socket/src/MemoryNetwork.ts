@@ -16,6 +16,7 @@
  */
 // oxlint-disable max-lines -- see above
 import * as Clock from "effect/Clock"
+import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
@@ -29,6 +30,7 @@ import type { Attempt, Draw, Fault } from "./internal/memory/Circuit.ts"
 import { Datagrams } from "./internal/memory/Datagrams.ts"
 import type { Endpoint } from "./internal/memory/Endpoint.ts"
 import { Host } from "./internal/memory/Host.ts"
+import { config } from "./internal/memory/NatureConfig.ts"
 import {
   addressesOf,
   type FaultRates,
@@ -221,6 +223,43 @@ export const layer: {
 } = (options: Options = {}): Layer.Layer<Network | DatagramNetwork | MemoryNetwork> =>
   // Without options there are none that cannot be meant.
   Layer.effectContext(make(options)) as Layer.Layer<Network | DatagramNetwork | MemoryNetwork>
+
+/**
+ * As `layer`, with what it is like read from effect's `Config`, from the environment unless the program has another
+ * provider: a test suite can be run again on a worse network, or with another seed. What is configured goes before
+ * `options`, which have the hosts. With the name `"NETWORK"`:
+ *
+ * | name | |
+ * |---|---|
+ * | `NETWORK_SEED` | a text or a number |
+ * | `NETWORK_LATENCY`, `NETWORK_JITTER`, `NETWORK_ACCEPT_DELAY`, `NETWORK_RETRANSMIT_TIMEOUT` | durations: `25 millis` |
+ * | `NETWORK_BANDWIDTH`, `NETWORK_SEND_BUFFER`, `NETWORK_RECEIVE_BUFFER`, `NETWORK_MAX_CHUNK`, `NETWORK_MTU` | bytes |
+ * | `NETWORK_LOSS`, `NETWORK_DUPLICATION` | from 0 to 1 |
+ * | `NETWORK_FAULTS_REFUSE`, `NETWORK_FAULTS_RESET`, `NETWORK_FAULTS_VANISH`, `NETWORK_FAULTS_WITHIN` | as `FaultRates`; they go before `faults` as a function, too |
+ *
+ * **Errors** as `layer`; `ConfigError` for a value that cannot be read.
+ *
+ * ```ts
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import * as Resolver from "@effect-sockets/resolver/Resolver"
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * import { ConfigProvider, Effect, Layer } from "effect"
+ * const env = ConfigProvider.layer(ConfigProvider.fromEnv({ env: { NETWORK_SEED: "7", NETWORK_FAULTS_REFUSE: "1" } }))
+ * const network = Layer.provide(MemoryNetwork.layerConfig("NETWORK", { latency: "1 millis" }), env)
+ * const open = Effect.flip(SocketStream.open("127.0.0.1", 80))
+ * const program = Effect.scoped(Effect.provide(open, [network, Resolver.layerStatic({})]))
+ * const error = await Effect.runPromise(program)
+ * error.message // => "open 127.0.0.1:80: connection refused"
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerConfig = (
+  name: string,
+  options: Options = {}
+): Layer.Layer<Network | DatagramNetwork | MemoryNetwork, NetworkError.NetworkError | Config.ConfigError> =>
+  Layer.unwrap(Effect.map(Config.nested(config(options), name), (configured) => layer(configured)))
 
 /**
  * `Network` for programs on a host. A name that is not among the network's `hosts` is a defect.

@@ -1,10 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as ConfigProvider from "effect/ConfigProvider"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as MemoryNetwork from "../../src/MemoryNetwork.ts"
 import type { NetworkError } from "../../src/NetworkError.ts"
 import * as Simulation from "../../src/testing/Simulation.ts"
-import { dial, layer, listening, port80 } from "../utils/memory.ts"
+import { dial, hosts, layer, listening, port80 } from "../utils/memory.ts"
 
 const named = <A, R>(effect: Effect.Effect<A, NetworkError, R>) =>
   Effect.map(Effect.flip(effect), ({ reason }) => (reason._tag === "InvalidOption" ? reason.option : reason._tag))
@@ -121,6 +123,65 @@ describe("simulate", () => {
         assert.strictEqual(yield* named(Simulation.simulate(Effect.void, { limit })), "limit")
       }
       assert.strictEqual(yield* Simulation.simulate(Effect.succeed(1), { limit: Infinity }), 1)
+    })
+  )
+})
+
+describe("layerConfig", () => {
+  const environment = (env: Record<string, string>) => ConfigProvider.layer(ConfigProvider.fromEnv({ env }))
+
+  /** How an attempt goes, and how long it takes in simulated time. */
+  const outcome = (env: Record<string, string>, options: MemoryNetwork.Options = {}) =>
+    Effect.timed(Effect.exit(MemoryNetwork.runOn(dial(), "client"))).pipe(
+      Effect.map(([time, exit]) => `${exit._tag} after ${Duration.toMillis(time)}`),
+      Effect.provide(Layer.provide(MemoryNetwork.layerConfig("NET", { hosts, ...options }), environment(env))),
+      Simulation.simulate
+    )
+
+  it.live("takes what the network is like from the configuration, before its options", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(yield* outcome({}), "Failure after 0")
+      assert.strictEqual(yield* outcome({}, { latency: 5 }), "Failure after 10")
+      assert.strictEqual(yield* outcome({ NET_LATENCY: "20 millis" }, { latency: 5 }), "Failure after 40")
+      const refused = MemoryNetwork.runOn(dial(), "client").pipe(Effect.flip)
+      const network = Layer.provide(
+        MemoryNetwork.layerConfig("NET", { hosts, faults: () => undefined }),
+        environment({ NET_FAULTS_REFUSE: "1" })
+      )
+      const error = yield* Effect.andThen(MemoryNetwork.runOn(listening(), "server"), refused).pipe(
+        Effect.scoped,
+        Effect.provide(network)
+      )
+      assert.strictEqual(error.reason._tag, "ConnectionRefused")
+    })
+  )
+
+  it.live("draws the same from a seed of the configuration as from one of the program", () =>
+    Effect.gen(function* () {
+      const times = yield* Effect.all([
+        outcome({ NET_SEED: "7" }, { latency: 5, jitter: 100 }),
+        outcome({}, { seed: 7, latency: 5, jitter: 100 }),
+        outcome({ NET_SEED: "8" }, { seed: 7, latency: 5, jitter: 100 })
+      ])
+      assert.strictEqual(times[0], times[1])
+      assert.notStrictEqual(times[0], times[2])
+    })
+  )
+
+  it.live("fails for what cannot be read or meant", () =>
+    Effect.gen(function* () {
+      const tagOf = (env: Record<string, string>) =>
+        Effect.scoped(Layer.build(Layer.provide(MemoryNetwork.layerConfig("NET"), environment(env)))).pipe(
+          Effect.flip,
+          Effect.map((error) => (error._tag === "NetworkError" ? error.message : error._tag))
+        )
+      assert.strictEqual(yield* tagOf({ NET_LATENCY: "soon" }), "ConfigError")
+      assert.strictEqual(
+        yield* tagOf({ NET_LOSS: "2" }),
+        "open memory network: loss is 2, and must be a number from 0 to 1"
+      )
+      assert.match(yield* tagOf({ NET_FAULTS_RESET: "-1" }), /faults\.reset is -1/)
+      assert.match(yield* tagOf({ NET_MTU: "0" }), /mtu is 0/)
     })
   )
 })

@@ -61,38 +61,8 @@ const Current = Context.Reference<Calls | undefined>("@effect-sockets/socket/Eff
   defaultValue: () => undefined
 })
 
-/**
- * A protocol for effect's `RpcServer` on a port that is open until the scope closes.
- *
- * The interruption of `RpcServer` (the release of its layer) is the graceful stop of `Server.serve`: the port closes, and
- * connections with calls that were taken get `drainTimeout` (default 10 seconds) to answer them. All that `RpcServer` was
- * given is still there meanwhile. `idleTimeout` does not run while a connection has such calls; `maxAge` resets it.
- *
- * **Errors**: as `EffectSocketServer.make`. **Interruption** leaves the port closed.
- *
- * ```ts
- * import * as EffectSocketRpc from "@effect-sockets/socket/EffectSocketRpc"
- * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
- * import { Effect, Layer } from "effect"
- * import * as RpcSerialization from "effect/rpc/RpcSerialization"
- *
- * const program = Effect.map(EffectSocketRpc.make(4141), ({ supportsAck }) => supportsAck)
- * const live = Layer.mergeAll(MemoryNetwork.layer(), RpcSerialization.layerNdjson)
- * await program.pipe(Effect.scoped, Effect.provide(live), Effect.runPromise) // => true
- * ```
- *
- * @category constructors
- * @since 0.1.0
- */
-export const make = Effect.fnUntraced(function* (
-  target: number | NetAddress.SocketAddress,
-  options: EffectSocketServer.Options = {}
-): Effect.fn.Return<
-  RpcServer.Protocol["Service"],
-  SocketServer.SocketServerError,
-  Network | RpcSerialization.RpcSerialization | Scope.Scope
-> {
-  const server = yield* EffectSocketServer.make(target, options)
+/** RPC over a server that stops when `RpcServer` is released, and waits for the calls that were taken. */
+const protocolOver = Effect.fnUntraced(function* (server: EffectSocketServer.EffectSocketServer["Service"]) {
   const clients = new Map<number, Calls>()
   const forget = (calls: Calls) => {
     calls.forget()
@@ -144,7 +114,39 @@ export const make = Effect.fnUntraced(function* (
 })
 
 /**
- * As `make`, as the layer that `RpcServer.layer` asks for.
+ * A protocol for effect's `RpcServer` on a port that is open until the scope closes.
+ *
+ * The interruption of `RpcServer` (the release of its layer) is the graceful stop of `Server.serve`: the port closes, and
+ * connections with calls that were taken get `drainTimeout` (default 10 seconds) to answer them. All that `RpcServer` was
+ * given is still there meanwhile. `idleTimeout` does not run while a connection has such calls; `maxAge` resets it.
+ *
+ * **Errors**: as `EffectSocketServer.make`. **Interruption** leaves the port closed.
+ *
+ * ```ts
+ * import * as EffectSocketRpc from "@effect-sockets/socket/EffectSocketRpc"
+ * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
+ * import { Effect, Layer } from "effect"
+ * import * as RpcSerialization from "effect/rpc/RpcSerialization"
+ *
+ * const program = Effect.map(EffectSocketRpc.make(4141), ({ supportsAck }) => supportsAck)
+ * const live = Layer.mergeAll(MemoryNetwork.layer(), RpcSerialization.layerNdjson)
+ * await program.pipe(Effect.scoped, Effect.provide(live), Effect.runPromise) // => true
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (
+  target: number | NetAddress.SocketAddress,
+  options?: EffectSocketServer.Options
+): Effect.Effect<
+  RpcServer.Protocol["Service"],
+  SocketServer.SocketServerError,
+  Network | RpcSerialization.RpcSerialization | Scope.Scope
+> => Effect.flatMap(EffectSocketServer.make(target, options), protocolOver)
+
+/**
+ * As `make`, as the layer that `RpcServer.layer` asks for, and with it the server below, which has the address.
  *
  * ```ts
  * import * as EffectSocketRpc from "@effect-sockets/socket/EffectSocketRpc"
@@ -166,5 +168,15 @@ export const make = Effect.fnUntraced(function* (
 export const layerProtocol = (
   target: number | NetAddress.SocketAddress,
   options?: EffectSocketServer.Options
-): Layer.Layer<RpcServer.Protocol, SocketServer.SocketServerError, Network | RpcSerialization.RpcSerialization> =>
-  Layer.effect(RpcServer.Protocol, make(target, options))
+): Layer.Layer<
+  RpcServer.Protocol | EffectSocketServer.EffectSocketServer,
+  SocketServer.SocketServerError,
+  Network | RpcSerialization.RpcSerialization
+> =>
+  Layer.effectContext(
+    Effect.gen(function* () {
+      const server = yield* EffectSocketServer.make(target, options)
+      const protocol = yield* protocolOver(server)
+      return Context.make(RpcServer.Protocol, protocol).pipe(Context.add(EffectSocketServer.EffectSocketServer, server))
+    })
+  )

@@ -1,5 +1,6 @@
 import { assert, describe } from "@effect/vitest"
 import * as NodeSocketServer from "@effect/platform-node/NodeSocketServer"
+import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -248,3 +249,23 @@ describe("RpcServer.layerProtocolSocketServer, released while a call is under wa
     Effect.map(released(EffectSocketServer.layer(0)), (got) => assert.strictEqual(got, interrupted))
   )
 })
+
+live(
+  "the layer of the protocol has the server below it, which tells the port that it got",
+  Effect.gen(function* () {
+    const { cooks } = yield* kitchen(1)
+    const protocol = EffectSocketRpc.layerProtocol(0)
+    const context = yield* RpcServer.layer(Kitchen).pipe(
+      Layer.provideMerge(protocol),
+      Layer.provide([cooks, RpcSerialization.layerNdjson]),
+      Layer.build
+    )
+    const { address } = Context.get(context, EffectSocketServer.EffectSocketServer)
+    const client = RpcClient.make(Kitchen)
+    const got = yield* Effect.flatMap(client, ({ Cook }) => Cook({ minutes: 0 })).pipe(
+      Effect.scoped,
+      Effect.provide(clientOf(SocketStream.open(address)))
+    )
+    assert.strictEqual(got, "done in 0")
+  })
+)

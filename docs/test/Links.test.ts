@@ -3,7 +3,15 @@ import * as fs from "node:fs"
 import * as path from "node:path"
 import { filesBelow, root } from "./utils/sources.ts"
 
-const pages = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", ...filesBelow("docs", /\.md$/)]
+const pages = [
+  "README.md",
+  "ARCHITECTURE.md",
+  "CONTRIBUTING.md",
+  "SECURITY.md",
+  "examples/README.md",
+  "examples/http/README.md",
+  ...filesBelow("docs", /\.md$/)
+]
 
 /** Markdown without its code, in which brackets mean something else. */
 const prose = (file: string): string =>

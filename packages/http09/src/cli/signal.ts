@@ -4,6 +4,7 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 
 /** What asks for an orderly end: a terminal's Ctrl-C, a service manager, a terminal that was closed. */
@@ -80,3 +81,17 @@ export const untilSignal = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effec
 export const withoutDebugger = (): void => {
   process.on("SIGUSR1", () => {})
 }
+
+/**
+ * The next SIGUSR2, until the scope closes: several that come while nobody waits are one. Node would die of it, and a web
+ * server is asked so to be replaced.
+ */
+export const renewals: Effect.Effect<Effect.Effect<void>, never, Scope.Scope> = Effect.gen(function* () {
+  const queue = yield* Queue.sliding<void>(1)
+  const heard = (): void => void Queue.offerUnsafe(queue, undefined)
+  yield* Effect.acquireRelease(
+    Effect.sync(() => process.on("SIGUSR2", heard)),
+    () => Effect.sync(() => process.off("SIGUSR2", heard))
+  )
+  return Queue.take(queue)
+})

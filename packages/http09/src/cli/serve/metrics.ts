@@ -7,7 +7,7 @@ import type * as Scope from "effect/Scope"
 import { randomUUID } from "node:crypto"
 import * as fs from "node:fs/promises"
 import type * as http from "node:http"
-import type * as net from "node:net"
+import * as net from "node:net"
 import type { MetricsTarget } from "./settings.ts"
 
 /** The metrics could not be given where they were wanted. */
@@ -82,20 +82,40 @@ const send = (response: http.ServerResponse, { contentType, text }: Page): void 
   )
 }
 
-/** Answers `GET /metrics` and `GET /connections` on 127.0.0.1 until the scope closes: the port. */
-const onPort = (port: number, figures: Figures): Effect.Effect<number, MetricsError, Scope.Scope> =>
+/** Where they are given. */
+export interface Exposed {
+  readonly port: number
+  /** For the process that takes the place of this one, where Node tells it. */
+  readonly descriptor: number | undefined
+}
+
+/** Answers `GET /metrics` and `GET /connections` on 127.0.0.1, or on a port that was passed, until the scope closes. */
+const onPort = (
+  port: number,
+  figures: Figures,
+  passed: number | undefined
+): Effect.Effect<Exposed, MetricsError, Scope.Scope> =>
   // Loaded when it is wanted: to import it by name makes Node load its `fetch` and `WebSocket` as well.
   Effect.flatMap(
     Effect.promise(() => import("node:http")),
-    ({ createServer }) => serving(createServer, port, figures)
+    ({ createServer }) => serving(createServer, port, figures, passed)
   )
 
 const serving = (
   createServer: typeof http.createServer,
   port: number,
-  figures: Figures
-): Effect.Effect<number, MetricsError, Scope.Scope> =>
-  Effect.acquireRelease(
+  figures: Figures,
+  passed: number | undefined
+): Effect.Effect<Exposed, MetricsError, Scope.Scope> => {
+  let descriptor = passed
+  const listen = (server: http.Server): void => {
+    if (passed !== undefined) return void server.listen({ fd: passed })
+    if (typeof net.BoundSocket !== "function") return void server.listen(port, "127.0.0.1")
+    const bound = new net.BoundSocket({ host: "127.0.0.1", port })
+    descriptor = bound.fd()
+    server.listen(bound)
+  }
+  return Effect.acquireRelease(
     Effect.callback<http.Server, MetricsError>((resume) => {
       const pages = new Map<string | undefined, Page>([
         ["/metrics", { contentType: "text/plain; version=0.0.4; charset=utf-8", text: figures.metrics }],
@@ -115,17 +135,23 @@ const serving = (
         resume(Effect.fail(new MetricsError({ message: `metrics: listen 127.0.0.1:${port}: ${why}` })))
       }
       server.once("error", fail)
-      server.listen(port, "127.0.0.1", () => {
+      server.once("listening", () => {
         server.off("error", fail)
         resume(Effect.succeed(server))
       })
+      try {
+        listen(server)
+      } catch (error) {
+        fail(error as NodeJS.ErrnoException)
+      }
     }),
     (server) =>
       Effect.sync(() => {
         server.close()
         server.closeAllConnections()
       })
-  ).pipe(Effect.map((server) => (server.address() as net.AddressInfo).port))
+  ).pipe(Effect.map((server) => ({ port: (server.address() as net.AddressInfo).port, descriptor })))
+}
 
 const interval = "10 seconds"
 
@@ -164,12 +190,16 @@ const intoFile = (
   )
 }
 
-/** Gives the figures where they are wanted until the scope closes, a file only the metrics: the port, if it is one. */
+/**
+ * Gives the figures where they are wanted until the scope closes, a file only the metrics: the port, if it is one. It may
+ * have been passed.
+ */
 export const expose = (
   target: MetricsTarget,
   figures: Figures,
-  onError: (error: MetricsError) => Effect.Effect<void>
-): Effect.Effect<number | undefined, MetricsError, Scope.Scope> =>
+  onError: (error: MetricsError) => Effect.Effect<void>,
+  passed?: number
+): Effect.Effect<Exposed | undefined, MetricsError, Scope.Scope> =>
   target._tag === "Port"
-    ? onPort(target.port, figures)
+    ? onPort(target.port, figures, passed)
     : Effect.as(intoFile(target.file, figures.metrics, onError), undefined)

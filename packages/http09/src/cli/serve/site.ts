@@ -5,14 +5,14 @@ import * as NodeResolver from "@effect-sockets/resolver/NodeResolver"
 import * as NodeNetwork from "@effect-sockets/socket/NodeNetwork"
 import { isNetworkError, type NetworkError } from "@effect-sockets/socket/NetworkError"
 import type * as Server from "@effect-sockets/socket/Server"
-import type * as ServerSocket from "@effect-sockets/socket/ServerSocket"
+import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
 import type * as NetAddress from "effect/net/NetAddress"
 import * as AccessLog from "../../AccessLog.ts"
 import type { DocumentError } from "../../DocumentError.ts"
-import { Http09Server, layer } from "../../Http09Server.ts"
+import type * as Http09Handler from "../../Http09Handler.ts"
+import { start } from "../../Http09Server.ts"
 import * as NodeOutput from "../output.ts"
 import * as NodeDocumentRoot from "../../NodeDocumentRoot.ts"
 import { report } from "../complaints.ts"
@@ -22,12 +22,15 @@ import type { Settings } from "./settings.ts"
 /** What a site needs beside its settings. */
 export interface Place {
   readonly targets: ReadonlyArray<ServerSocket.Target>
-  /** Whether other processes listen there too. */
-  readonly shared?: boolean
-  /** Hears that the port is open, on these addresses. */
-  readonly started: (addresses: ReadonlyArray<NetAddress.SocketAddress>) => Effect.Effect<void>
+  /** Hears that the port is open, on these addresses, by descriptors of these numbers, as far as Node tells. */
+  readonly started: (
+    addresses: ReadonlyArray<NetAddress.SocketAddress>,
+    descriptors: ReadonlyArray<number | undefined>
+  ) => Effect.Effect<void>
   /** Succeeds when the server shall stop. */
   readonly stop: Effect.Effect<void>
+  /** Succeeds when another process serves the ports, and this one shall end unnoticed. */
+  readonly handOver: Effect.Effect<void>
 }
 
 /** A server, and what can be asked of it while it runs. */
@@ -45,16 +48,17 @@ const disconnects: ReadonlySet<string> = new Set(["ConnectionReset", "TimedOut",
 /** A client that left, fell silent or stopped reading: every server has those. */
 const isDisconnect = (error: unknown): boolean => isNetworkError(error) && disconnects.has(error.reason._tag)
 
-const serverOf = (settings: Settings, { shared, targets }: Place) =>
-  layer({
-    address: targets,
+/** A server for the settings. */
+export const make = (settings: Settings, place: Place): Site => {
+  let running: Server.Server | undefined
+  let isCut = false
+  const options = {
     text: settings.text,
     dialect: settings.dialect,
-    observe: (event) => {
+    observe: (event: Http09Handler.Event) => {
       const line = AccessLog.format(event, settings.logFormat)
       return line === undefined ? Effect.void : NodeOutput.log(line)
     },
-    reusePort: shared,
     ipv6Only: false,
     maxConnections: settings.maxConnections,
     maxPerPeer: settings.maxPerPeer,
@@ -63,27 +67,29 @@ const serverOf = (settings: Settings, { shared, targets }: Place) =>
     maxAge: settings.maxAge,
     drainTimeout: settings.drainTimeout,
     onError: (cause: Cause.Cause<unknown>) => (isDisconnect(Cause.squash(cause)) ? Effect.void : report(cause))
+  }
+  const serve = Effect.gen(function* () {
+    const socket = yield* ServerSocket.listenAll(place.targets, options)
+    const server = yield* start(socket, options)
+    running = server
+    yield* place.started(server.addresses, socket.descriptors)
+    // Whoever has it cut ends the process, and reports no failure.
+    const broken = Effect.catch(server.await, (error) => (isCut ? Effect.never : Effect.fail(error)))
+    const how = yield* Effect.raceAllFirst([
+      broken,
+      Effect.as(place.stop, server.stop),
+      // Who is told to stop meanwhile waits for nobody who is silent.
+      Effect.as(place.handOver, Effect.raceFirst(server.handOver, Effect.andThen(place.stop, server.stop)))
+    ])
+    return (yield* how).aborted
   }).pipe(
-    Layer.provide([
+    Effect.scoped,
+    Effect.provide([
       NodeNetwork.layer,
       NodeResolver.layer,
       NodeDocumentRoot.layer(settings.root, { listing: settings.listing, dotfiles: settings.dotfiles })
     ])
   )
-
-/** A server for the settings. */
-export const make = (settings: Settings, place: Place): Site => {
-  let running: Server.Server | undefined
-  let isCut = false
-  const serve = Effect.gen(function* () {
-    const server = yield* Http09Server
-    running = server
-    yield* place.started(server.addresses)
-    // Whoever has it cut ends the process, and reports no failure.
-    const broken = Effect.catch(server.await, (error) => (isCut ? Effect.never : Effect.fail(error)))
-    yield* Effect.raceFirst(broken, place.stop)
-    return (yield* server.stop).aborted
-  }).pipe(Effect.provide(serverOf(settings, place)))
   return {
     serve,
     cut: Effect.suspend(() => {

@@ -1,8 +1,9 @@
 /**
  * Several processes that serve one port.
  *
- * Each listens on it for itself (SO_REUSEPORT): the kernel spreads connections over them, and no connection passes
- * through this process. It starts them, replaces those that die, writes their logs as one, and stops them.
+ * Each has a socket of its own (SO_REUSEPORT): the kernel spreads connections over them, and no connection passes
+ * through this process. It opens these sockets and keeps them without accepting, so that a worker that is replaced leaves
+ * its queue to the next. It starts workers, replaces those that die, writes their logs as one, and stops them.
  */
 import * as NodeResolver from "@effect-sockets/resolver/NodeResolver"
 import * as NodeNetwork from "@effect-sockets/socket/NodeNetwork"
@@ -11,15 +12,20 @@ import type { NetworkError } from "@effect-sockets/socket/NetworkError"
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Metric from "effect/Metric"
 import * as NetAddress from "effect/net/NetAddress"
-import type * as Scope from "effect/Scope"
+import * as Queue from "effect/Queue"
+import * as Result from "effect/Result"
+import * as Scope from "effect/Scope"
 import * as NodeOutput from "../output.ts"
 import * as Metrics from "./metrics.ts"
 import type { Settings } from "./settings.ts"
 import type { Place, Site } from "./site.ts"
-import { spawn, type Worker, type WorkerError } from "./workerProcess.ts"
+import { canHold, Sockets } from "./sockets.ts"
+import { addressOf } from "./workerMessages.ts"
+import { grace, spawn, type Worker, WorkerError } from "./workerProcess.ts"
 
 /** Workers that were started in the place of one that died. */
 const replaced = Metric.counter("http09_workers_replaced", {
@@ -45,6 +51,23 @@ export interface Workers extends Pick<Site, "connections" | "cut"> {
   readonly serve: Effect.Effect<number, NetworkError | WorkerError>
 }
 
+/** How long a worker may take until it listens, in milliseconds. */
+const startTime = 30_000
+
+/** A worker that listens, and the scope that ends it. */
+interface Running {
+  readonly process: Worker
+  readonly scope: Scope.Closeable
+  readonly since: number
+}
+
+/** What ends a worker's turn. */
+type Turn =
+  | { readonly _tag: "Ended"; readonly how: string }
+  | { readonly _tag: "Leaving" }
+  /** Told how it went. */
+  | { readonly _tag: "Renew"; readonly done: Deferred.Deferred<void, WorkerError> }
+
 /**
  * Finds out whether the port is free, which it is, and on which addresses.
  *
@@ -68,48 +91,131 @@ const take = (
     return { addresses: socket.addresses, release }
   }).pipe(Effect.provide([NodeNetwork.layer, NodeResolver.layer]))
 
-/** Several processes for the settings. */
-export const make = (settings: Settings, { started, stop, targets }: Place): Workers => {
+/**
+ * Several processes for the settings. They share the descriptors that were passed, if any were. With each `renewal` they
+ * are replaced, one after the other.
+ */
+export const make = (
+  settings: Settings,
+  {
+    passed,
+    renewal,
+    started,
+    stop,
+    targets
+  }: Omit<Place, "handOver"> & { readonly passed: ReadonlyArray<number>; readonly renewal: Effect.Effect<void> }
+): Workers => {
   const numbers = Array.from({ length: settings.workers }, (_, index) => index + 1)
-  const listening = numbers.map(() => Deferred.makeUnsafe<void>())
+  const listening = numbers.map(() => Deferred.makeUnsafe<ReadonlyArray<string>>())
+  const renewals = numbers.map(() => Effect.runSync(Queue.unbounded<Turn>()))
   const current = new Map<number, Worker>()
+  /** With those that another has replaced, and that drain. */
+  const alive = new Set<Worker>()
   let cutAtStop = 0
 
-  /** One worker's life: how it ended, after how many milliseconds. */
-  const life = (worker: number, addresses: ReadonlyArray<string>) =>
-    Effect.gen(function* () {
-      const process = yield* spawn({
-        start: { _tag: "Start", worker, settings, addresses },
-        drain: settings.drainTimeout,
-        onCut: (connections) => {
-          cutAtStop += connections
-        }
-      })
-      yield* process.listening
-      const began = yield* Clock.currentTimeMillis
-      current.set(worker, process)
-      yield* Deferred.succeed(listening[worker - 1], undefined)
-      const how = yield* process.ended
-      return { how, lived: (yield* Clock.currentTimeMillis) - began }
-    }).pipe(Effect.scoped, Effect.ensuring(Effect.sync(() => current.delete(worker))))
+  /** Starts a worker, and waits until it listens. */
+  const begin = Effect.fnUntraced(function* (worker: number, sockets: Sockets, all: Scope.Scope) {
+    const scope = yield* Scope.fork(all)
+    const process = yield* spawn({
+      start: { _tag: "Start", worker, settings },
+      descriptors: () => sockets.descriptorsFor(worker),
+      drain: settings.drainTimeout,
+      onCut: (connections) => {
+        cutAtStop += connections
+      }
+    }).pipe(
+      Scope.provide(scope),
+      Effect.tap((process) =>
+        Effect.map(Effect.timeout(process.listening, startTime), (addresses) => {
+          Deferred.doneUnsafe(listening[worker - 1], Exit.succeed(addresses))
+        })
+      ),
+      Effect.catchTag("TimeoutError", () => {
+        const how = "did not listen in time"
+        return Effect.fail(new WorkerError({ how, message: `worker ${worker} ${how}` }))
+      }),
+      Effect.onError(() => Scope.close(scope, Exit.void))
+    )
+    current.set(worker, process)
+    alive.add(process)
+    yield* Effect.forkIn(
+      Effect.andThen(
+        process.ended,
+        Effect.sync(() => alive.delete(process))
+      ),
+      all
+    )
+    return { process, scope, since: yield* Clock.currentTimeMillis }
+  })
 
   /** Keeps one worker alive. Only its first start may fail. */
   const keep = Effect.fnUntraced(function* (
     worker: number,
-    addresses: ReadonlyArray<string>
+    sockets: Sockets,
+    all: Scope.Scope
   ): Effect.fn.Return<never, WorkerError> {
-    let { how, lived } = yield* life(worker, addresses)
+    const start = begin(worker, sockets, all)
+    let running: Running | undefined = yield* start
+    let how = ""
     let deaths = 0
+    let mayLeave = true
     while (true) {
-      deaths = lived >= soundAfter ? 0 : deaths
-      yield* Effect.sleep(waitAfter(deaths))
-      deaths++
-      yield* NodeOutput.tell(`http09: worker ${worker} ${how}; another takes its place`)
-      yield* Metric.update(replaced, 1)
-      const next = life(worker, addresses)
-      ;({ how, lived } = yield* Effect.catch(next, ({ how }) => Effect.succeed({ how, lived: 0 })))
+      if (running === undefined) {
+        // Once it may be chance. From then on clients go to the others meanwhile.
+        if (deaths > 0) sockets.shut(worker)
+        yield* Effect.sleep(waitAfter(deaths))
+        deaths++
+        yield* NodeOutput.tell(`http09: worker ${worker} ${how}; another takes its place`)
+        yield* Metric.update(replaced, 1)
+        const next: Result.Result<Running, WorkerError> = yield* Effect.result(start)
+        if (Result.isFailure(next)) how = next.failure.how
+        else running = next.success
+        mayLeave = true
+        continue
+      }
+      const { process, scope, since }: Running = running
+      const turn: Turn = yield* Effect.raceAllFirst([
+        Effect.map(process.ended, (how): Turn => ({ _tag: "Ended", how })),
+        Queue.take(renewals[worker - 1]),
+        mayLeave ? Effect.as(process.leaving, { _tag: "Leaving" } as const) : Effect.never
+      ])
+      if (turn._tag === "Ended") {
+        current.delete(worker)
+        yield* Scope.close(scope, Exit.void)
+        if ((yield* Clock.currentTimeMillis) - since >= soundAfter) deaths = 0
+        how = turn.how
+        running = undefined
+        continue
+      }
+      const next: Result.Result<Running, WorkerError> = yield* Effect.result(start)
+      if (Result.isSuccess(next)) running = next.success
+      mayLeave = Result.isSuccess(next)
+      if (turn._tag === "Renew") yield* Deferred.complete(turn.done, Effect.asVoid(Effect.fromResult(next)))
+      else if (Result.isSuccess(next)) {
+        yield* NodeOutput.tell(`http09: worker ${worker} leaves; another has taken its place`)
+      }
+      if (turn._tag === "Leaving" || Result.isSuccess(next)) {
+        yield* process.handOver
+        const gone = Effect.timeoutOption(process.ended, settings.drainTimeout + grace)
+        if (Result.isSuccess(next)) yield* Effect.forkIn(Effect.andThen(gone, Scope.close(scope, Exit.void)), all)
+      }
     }
   })
+
+  /** One after the other, so that no more than one is new to its work. The first that cannot be leaves the rest alone. */
+  const renew = Effect.forEach(
+    numbers,
+    (worker) => {
+      const done = Deferred.makeUnsafe<void, WorkerError>()
+      return Effect.andThen(Queue.offer(renewals[worker - 1], { _tag: "Renew", done }), Deferred.await(done))
+    },
+    { discard: true }
+  ).pipe(
+    Effect.matchEffect({
+      onSuccess: () => NodeOutput.tell(`http09: workers replaced: ${settings.workers}`),
+      onFailure: ({ message }) => NodeOutput.tell(`http09: ${message}; the old workers serve on`)
+    })
+  )
 
   const metrics = Effect.suspend(() =>
     Effect.all([Metrics.format, ...numbers.map((worker) => current.get(worker)?.metrics ?? Effect.succeed(""))], {
@@ -118,30 +224,41 @@ export const make = (settings: Settings, { started, stop, targets }: Place): Wor
   ).pipe(Effect.map(Metrics.merge))
 
   const serve = Effect.gen(function* () {
-    const { addresses, release } = yield* take(targets, settings.port)
-    const texts = addresses.map(NetAddress.formatSocketAddress)
+    if (passed.length === 0 && !canHold) {
+      const how = `need net.BoundSocket, which Node ${process.versions.node} has not`
+      return yield* new WorkerError({ how, message: `workers ${how}` })
+    }
+    const taken = passed.length > 0 ? { addresses: [], release: Effect.void } : yield* take(targets, settings.port)
+    const sockets = yield* Effect.acquireRelease(
+      Effect.sync(() => new Sockets(taken.addresses.filter(NetAddress.isInetAddress), passed)),
+      (sockets) => Effect.sync(() => sockets.close())
+    )
+    const all = yield* Scope.make("parallel")
     yield* Metric.update(replaced, 0)
     const kept = yield* Effect.forkChild(
-      Effect.forEach(numbers, (worker) => keep(worker, texts), { concurrency: "unbounded", discard: true })
+      Effect.forEach(numbers, (worker) => keep(worker, sockets, all), { concurrency: "unbounded", discard: true })
     )
-    const all = Effect.forEach(listening, Deferred.await, { discard: true }).pipe(
-      Effect.andThen(release),
-      Effect.andThen(started(addresses))
+    const begun = Effect.forEach(listening, Deferred.await).pipe(
+      Effect.tap(taken.release),
+      Effect.tap(([addresses]) => started(addresses.map(addressOf), [])),
+      Effect.andThen(Effect.forever(Effect.andThen(renewal, renew)))
     )
-    yield* Effect.raceAllFirst([Fiber.join(kept), stop, Effect.andThen(all, Effect.never)]).pipe(
+    yield* Effect.raceAllFirst([Fiber.join(kept), stop, begun]).pipe(
+      // Nobody waits for an answer that does not come: what is left of the ports is the workers'.
+      Effect.ensuring(Effect.sync(() => sockets.close())),
       // Waits until every worker has drained and ended.
-      Effect.ensuring(Fiber.interrupt(kept))
+      Effect.ensuring(Effect.andThen(Fiber.interrupt(kept), Scope.close(all, Exit.void)))
     )
     return cutAtStop
   }).pipe(Effect.scoped)
 
   const cut = Effect.suspend(() =>
-    Effect.forEach(current.values(), (worker) => worker.cut, { concurrency: "unbounded", discard: true })
+    Effect.forEach(alive, (worker) => worker.cut, { concurrency: "unbounded", discard: true })
   )
 
   const connections = Effect.suspend(() =>
     Effect.all(
-      Array.from(current.values(), (worker) => worker.connections),
+      Array.from(alive, (worker) => worker.connections),
       { concurrency: "unbounded" }
     )
   ).pipe(Effect.map((all) => all.flat()))

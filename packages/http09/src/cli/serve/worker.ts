@@ -8,18 +8,21 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Metric from "effect/Metric"
+import * as NetAddress from "effect/net/NetAddress"
 import * as Runtime from "effect/Runtime"
 import * as NodeOutput from "../output.ts"
 import { report } from "../complaints.ts"
-import { targetsOf, type Answer, type News, type Order } from "./workerMessages.ts"
+import { type Answer, type News, type Order } from "./workerMessages.ts"
 import * as Metrics from "./metrics.ts"
 import { share } from "./settings.ts"
 import * as Site from "./site.ts"
 
 const starts = Deferred.makeUnsafe<Extract<Order, { _tag: "Start" }>>()
 const stops = Deferred.makeUnsafe<void>()
+const handsOver = Deferred.makeUnsafe<void>()
 
 let site: Site.Site | undefined
+let isListening = false
 
 const stop = (): void => {
   Deferred.doneUnsafe(stops, Exit.void)
@@ -55,6 +58,7 @@ const answers: Readonly<Record<Answer["_tag"], Effect.Effect<Answer>>> = {
 process.on("message", (order: Order) => {
   if (order._tag === "Start") Deferred.doneUnsafe(starts, Exit.succeed(order))
   else if (order._tag === "Stop") stop()
+  else if (order._tag === "HandOver") Deferred.doneUnsafe(handsOver, Exit.void)
   else if (order._tag === "Cut") cut()
   else
     Effect.runFork(Effect.flatMap(answers[order.question], (answer) => tell({ _tag: "Answer", id: order.id, answer })))
@@ -62,15 +66,20 @@ process.on("message", (order: Order) => {
 // What comes from a terminal reaches all processes; the first one tells the others. A service manager may send SIGTERM to all.
 process.on("SIGINT", () => {})
 process.on("SIGHUP", () => {})
-process.on("SIGTERM", stop)
+process.on("SIGUSR2", () => {})
+let isLeaving = false
+process.on("SIGTERM", () => {
+  // The first process has another take its place before this one goes. Who is impatient says so again.
+  if (isLeaving || !isListening || !process.connected) return stop()
+  isLeaving = true
+  Effect.runFork(tell({ _tag: "Leaving" }))
+})
 process.on("SIGQUIT", cut)
 process.on("disconnect", () => {
   // The one that started it did not wait for the end of its downloads.
   if (Deferred.isDoneUnsafe(stops)) cut()
   stop()
 })
-
-let isListening = false
 
 const messageOf = (cause: Cause.Cause<unknown>): string => {
   const error = Cause.squash(cause)
@@ -90,14 +99,14 @@ const main = Effect.gen(function* () {
       maxPerPeer: share(maxPerPeer, worker, workers)
     },
     {
-      targets: targetsOf(start),
-      shared: true,
-      started: () =>
+      targets: Array.from({ length: start.descriptors }, (_, index) => ({ descriptor: 3 + index })),
+      started: (addresses) =>
         Effect.suspend(() => {
           isListening = true
-          return tell({ _tag: "Listening" })
+          return tell({ _tag: "Listening", addresses: addresses.map(NetAddress.formatSocketAddress) })
         }),
-      stop: Deferred.await(stops)
+      stop: Deferred.await(stops),
+      handOver: Deferred.await(handsOver)
     }
   )
   site = mine

@@ -2,6 +2,7 @@
  * What `http09 serve` and its workers tell each other.
  */
 import * as NetAddress from "effect/net/NetAddress"
+import * as Result from "effect/Result"
 import type { ConnectionInfo } from "./connections.ts"
 import type { Settings } from "./settings.ts"
 
@@ -24,18 +25,23 @@ export type Order =
       readonly worker: number
       /** The whole server's: the worker takes its share of the limits. */
       readonly settings: Settings
-      /** Where it listens, as text. */
-      readonly addresses: ReadonlyArray<string>
+      /** How many descriptors it has inherited to listen on; the first is 3. */
+      readonly descriptors: number
     }
   | { readonly _tag: "Ask"; readonly id: number; readonly question: Answer["_tag"] }
   /** Close the port, let downloads end within the time for that, exit. */
   | { readonly _tag: "Stop" }
+  /** The same for one whose place another has taken, so that no client notices. */
+  | { readonly _tag: "HandOver" }
   /** Reset what is open, exit. */
   | { readonly _tag: "Cut" }
 
 /** From a worker. */
 export type News =
-  | { readonly _tag: "Listening" }
+  /** On these addresses, as text. */
+  | { readonly _tag: "Listening"; readonly addresses: ReadonlyArray<string> }
+  /** Somebody wants it to end: it serves until it is told to. */
+  | { readonly _tag: "Leaving" }
   /** Why it does not start. It exits. */
   | { readonly _tag: "Failed"; readonly message: string }
   /** To the question of that number. */
@@ -43,6 +49,6 @@ export type News =
   /** It has stopped, and cut so many connections. It exits. */
   | { readonly _tag: "Stopped"; readonly cut: number }
 
-/** Where a worker listens. */
-export const targetsOf = ({ addresses }: Extract<Order, { _tag: "Start" }>): ReadonlyArray<NetAddress.SocketAddress> =>
-  addresses.map((text) => NetAddress.inetAddressFromStringUnsafe(text))
+/** An address from its text: what is none of the network's is a path. */
+export const addressOf = (text: string): NetAddress.SocketAddress =>
+  Result.getOrElse(NetAddress.inetAddressFromString(text), () => NetAddress.unixPathAddress(text))

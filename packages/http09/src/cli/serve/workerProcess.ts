@@ -20,7 +20,9 @@ export class WorkerError extends Data.TaggedError("WorkerError")<{
 
 /** What a worker is given. */
 export interface Options {
-  readonly start: Extract<Order, { _tag: "Start" }>
+  readonly start: Omit<Extract<Order, { _tag: "Start" }>, "descriptors">
+  /** Those that it inherits, to listen on. */
+  readonly descriptors: () => ReadonlyArray<number>
   /** The milliseconds that it may take to drain. */
   readonly drain: number
   /** Hears how many connections it cut when it stopped. */
@@ -29,8 +31,12 @@ export interface Options {
 
 /** A running worker. */
 export interface Worker {
-  /** Ends when it listens; fails if it never does. */
-  readonly listening: Effect.Effect<void, WorkerError>
+  /** Where it listens, when it does; fails if it never does. */
+  readonly listening: Effect.Effect<ReadonlyArray<string>, WorkerError>
+  /** Ends when somebody wants it to end: it waits for `handOver`. */
+  readonly leaving: Effect.Effect<void>
+  /** Lets it end, now that another has its place, so that no client notices; does not wait for that. */
+  readonly handOver: Effect.Effect<void>
   /** How it ended, in words, when all of its output was written. */
   readonly ended: Effect.Effect<string>
   /** Its metrics; nothing if it does not answer within a second. */
@@ -42,7 +48,7 @@ export interface Worker {
 }
 
 /** What a worker may take beyond its drain: the last finalizers, and its exit. */
-const grace = 5000
+export const grace = 5000
 
 const answerTime = "1 second"
 const cutTime = "1 second"
@@ -65,15 +71,19 @@ const copyLines = (from: NodeJS.ReadableStream, to: "stdout" | "stderr"): void =
 class WorkerProcess implements Worker {
   private readonly child: ChildProcess
   private readonly options: Options
-  private readonly listens = Deferred.makeUnsafe<void, WorkerError>()
+  private readonly listens = Deferred.makeUnsafe<ReadonlyArray<string>, WorkerError>()
+  private readonly leaves = Deferred.makeUnsafe<void>()
   private readonly ends = Deferred.makeUnsafe<string>()
   private readonly asked = new Map<number, (answer: Answer | undefined) => void>()
   private lastId = 0
 
   constructor(options: Options) {
     this.options = options
+    const descriptors = options.descriptors()
     // Compiled or not, the process is this program again.
-    this.child = fork(process.argv[1], [workerArgument], { stdio: ["ignore", "pipe", "pipe", "ipc"] })
+    this.child = fork(process.argv[1], [workerArgument], {
+      stdio: ["ignore", "pipe", "pipe", ...descriptors, "ipc"]
+    })
     const { child } = this
     child.on("error", (error) => this.gone(`could not be started: ${error.message}`, ""))
     // A process that could not be started has no streams, and hears nothing.
@@ -82,7 +92,7 @@ class WorkerProcess implements Worker {
     if (child.stderr) copyLines(child.stderr, "stderr")
     child.on("message", (news: News) => this.heard(news))
     child.on("close", (code, signal) => this.gone(signal === null ? `ended with status ${code}` : `died of ${signal}`))
-    this.tell(options.start)
+    this.tell({ ...options.start, descriptors: descriptors.length })
   }
 
   private tell(order: Order): void {
@@ -91,7 +101,8 @@ class WorkerProcess implements Worker {
   }
 
   private heard(news: News): void {
-    if (news._tag === "Listening") Deferred.doneUnsafe(this.listens, Exit.void)
+    if (news._tag === "Listening") Deferred.doneUnsafe(this.listens, Exit.succeed(news.addresses))
+    else if (news._tag === "Leaving") Deferred.doneUnsafe(this.leaves, Exit.void)
     else if (news._tag === "Failed") this.fail(`did not start: ${news.message}`, news.message)
     else if (news._tag === "Stopped") this.options.onCut(news.cut)
     else this.answer(news.id, news.answer)
@@ -112,8 +123,16 @@ class WorkerProcess implements Worker {
     for (const id of this.asked.keys()) this.answer(id, undefined)
   }
 
-  get listening(): Effect.Effect<void, WorkerError> {
+  get listening(): Effect.Effect<ReadonlyArray<string>, WorkerError> {
     return Deferred.await(this.listens)
+  }
+
+  get leaving(): Effect.Effect<void> {
+    return Deferred.await(this.leaves)
+  }
+
+  get handOver(): Effect.Effect<void> {
+    return Effect.sync(() => this.tell({ _tag: "HandOver" }))
   }
 
   get ended(): Effect.Effect<string> {

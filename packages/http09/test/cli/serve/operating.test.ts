@@ -28,7 +28,7 @@ describe("docs/operating.md", () => {
 
   it.live("has a service unit whose variables are settings with right values", () =>
     Effect.gen(function* () {
-      const unit = /```ini\n([^]*?)```/.exec(page)?.[1] ?? ""
+      const unit = /```ini\n(\[Unit\][^]*?)```/.exec(page)?.[1] ?? ""
       const variables = [...unit.matchAll(/(HTTP09_[A-Z_]+)=(\S+)/g)]
       assert.strictEqual(variables.length, 5)
       const known = new Set(rows.map(([, , variable]) => variable))

@@ -1,0 +1,187 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as net from "node:net"
+import { temporary, write } from "../../utils/folders.ts"
+import { cli, type Running, serving, start } from "../../utils/processes.ts"
+import { needs, serverOf, title } from "../../utils/programs.ts"
+import { eventually, isAlive, workersOf } from "../../utils/workers.ts"
+
+const limit = 60_000
+
+const page = `<p>${"Hello ".repeat(2000)}`
+
+const folderOf = Effect.tap(temporary, (folder) => write(folder, { "index.html": page }))
+
+/** What one client saw: the whole page, or what else. */
+const ask = (port: number): Promise<string> =>
+  new Promise((resolve) => {
+    let text = ""
+    const socket = net.connect(port, "127.0.0.1", () => socket.write("GET /\r\n"))
+    socket.setEncoding("utf8")
+    socket.on("data", (chunk) => (text += chunk))
+    socket.on("end", () => resolve(text === page ? "whole" : `${text.length} bytes`))
+    socket.on("error", (error) => resolve(error.message))
+  })
+
+/** Clients that ask without a pause until they are told to stop: how often each outcome was seen. */
+const load = (port: number) =>
+  Effect.gen(function* () {
+    const seen = new Map<string, number>()
+    const over = new AbortController()
+    const client = async (): Promise<void> => {
+      while (!over.signal.aborted) {
+        const outcome = await ask(port)
+        seen.set(outcome, (seen.get(outcome) ?? 0) + 1)
+      }
+    }
+    const clients = yield* Effect.forkChild(Effect.promise(() => Promise.all([client(), client(), client(), client()])))
+    return {
+      seen,
+      stop: Effect.andThen(
+        Effect.sync(() => over.abort()),
+        Fiber.join(clients)
+      )
+    }
+  })
+
+/** Kills the process with the scope, whoever started it. */
+const ending = (pid: number) =>
+  Effect.addFinalizer(() => Effect.sync(() => isAlive(pid) && process.kill(pid, "SIGKILL")))
+
+/** Replaces the process, `times` times: the number of the last one. What all of them say is the first one's output. */
+const replaced = ({ child, pid: first }: Running, times: number) =>
+  Effect.gen(function* () {
+    let said = ""
+    child.stderr?.on("data", (chunk) => (said += String(chunk)))
+    let pid = first
+    for (let turn = 0; turn < times; turn++) {
+      const old = pid
+      process.kill(old, "SIGUSR2")
+      yield* eventually(() => [...said.matchAll(/process \d+ serves on\n/g)].length > turn)
+      pid = Number([...said.matchAll(/process (\d+) serves on\n/g)][turn]?.[1])
+      yield* ending(pid)
+      assert.isTrue(yield* eventually(() => !isAlive(old)))
+    }
+    return { last: pid, said: () => said }
+  })
+
+describe("SIGUSR2 to http09 serve", () => {
+  it.live(
+    "has ten processes take its place, one after the other, and no client under load notices",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* serving([yield* folderOf, "--log-format", "json", "--metrics", "0"])
+        const clients = yield* load(server.port)
+        const { last, said } = yield* replaced(server, 10)
+        yield* clients.stop
+        assert.deepStrictEqual([...clients.seen.keys()], ["whole"])
+        assert.isAbove(clients.seen.get("whole") ?? 0, 100)
+        const metrics = [...said().matchAll(/http:\S+\/metrics/g)].map(([url]) => url)
+        assert.deepStrictEqual([metrics.length, new Set(metrics).size], [10, 1])
+        assert.include(yield* Effect.promise(async () => (await fetch(metrics[0])).text()), "socket_connections")
+        process.kill(last, "SIGTERM")
+        assert.isTrue(yield* eventually(() => !isAlive(last)))
+        assert.match(yield* Effect.promise(() => ask(server.port)), /ECONNREFUSED/)
+      }).pipe(Effect.scoped),
+    limit
+  )
+
+  it.live(
+    "replaces every worker, ten times, and no client under load notices",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* serving([yield* folderOf, "--workers", "2", "--log-format", "json"])
+        const clients = yield* load(server.port)
+        const before = [...workersOf(server.pid).values()]
+        for (let turn = 1; turn <= 5; turn++) {
+          process.kill(server.pid, "SIGUSR2")
+          yield* server.until(new RegExp(`(?:workers replaced: 2\n[^]*){${turn}}`))
+        }
+        // Who is sent SIGTERM is replaced before it goes.
+        const [[worker, pid]] = workersOf(server.pid)
+        process.kill(pid, "SIGTERM")
+        yield* server.until(`http09: worker ${worker} leaves; another has taken its place\n`)
+        yield* clients.stop
+        assert.deepStrictEqual([...clients.seen.keys()], ["whole"])
+        assert.isAbove(clients.seen.get("whole") ?? 0, 100)
+        assert.isTrue(yield* eventually(() => !before.some(isAlive) && workersOf(server.pid).size === 2))
+        server.child.kill("SIGTERM")
+        assert.strictEqual((yield* Effect.timeout(server.ended, "20 seconds")).status, 0)
+      }),
+    limit
+  )
+
+  it.live(
+    "leaves the old process serving if the new one does not start",
+    () =>
+      Effect.gen(function* () {
+        const folder = yield* folderOf
+        const server = yield* serving([folder], { env: { NODE_OPTIONS: "" } })
+        yield* Effect.promise(async () => (await import("node:fs/promises")).rename(folder, `${folder}.moved`))
+        process.kill(server.pid, "SIGUSR2")
+        yield* server.until("http09: not replaced: it ended with status 1; the old process serves on\n")
+        yield* Effect.promise(async () => (await import("node:fs/promises")).rename(`${folder}.moved`, folder))
+        assert.strictEqual(yield* Effect.promise(() => ask(server.port)), "whole")
+      }),
+    limit
+  )
+})
+
+needs("haproxy")(
+  title("haproxy", "behind HAProxy no client notices a replacement either, and HAProxy retries nothing"),
+  () =>
+    Effect.gen(function* () {
+      const folder = yield* folderOf
+      const server = yield* serving([folder, "--log-format", "json"])
+      const config = (port: number) =>
+        write(folder, {
+          "haproxy.cfg": `defaults
+  mode tcp
+  retries 0
+  timeout connect 5s
+  timeout client 5s
+  timeout server 5s
+listen web
+  bind 127.0.0.1:${port}
+  server one 127.0.0.1:${server.port}
+`
+        })
+      const port = yield* serverOf("haproxy", (port) => {
+        Effect.runSync(config(port))
+        return ["-db", "-f", `${folder}/haproxy.cfg`]
+      })
+      const clients = yield* load(port)
+      yield* replaced(server, 3)
+      yield* clients.stop
+      assert.deepStrictEqual([...clients.seen.keys()], ["whole"])
+    }).pipe(Effect.scoped),
+  limit
+)
+
+needs("systemd-socket-activate")(
+  title("systemd-socket-activate", "a port that a service manager passes is served, by one process or by several"),
+  () =>
+    Effect.gen(function* () {
+      for (const workers of ["1", "2"]) {
+        const port = yield* Effect.promise(
+          () =>
+            new Promise<number>((resolve) => {
+              const probe = net.createServer().listen(0, "127.0.0.1", () => {
+                const { port } = probe.address() as net.AddressInfo
+                probe.close(() => resolve(port))
+              })
+            })
+        )
+        const folder = yield* folderOf
+        const args = ["-l", `127.0.0.1:${port}`, "--fdname=web", process.execPath, cli, "serve", folder]
+        const server = yield* start("systemd-socket-activate", [...args, "--workers", workers])
+        yield* server.until("Listening on")
+        assert.strictEqual(yield* Effect.promise(() => ask(port)), "whole")
+        yield* server.until(`> Started server on port ${port}\n`)
+        server.child.kill("SIGTERM")
+        assert.strictEqual((yield* Effect.timeout(server.ended, "20 seconds")).status, 0)
+      }
+    }),
+  limit
+)

@@ -1,8 +1,9 @@
 /** Processes of tests: an example, and the clients that talk to it. */
-import { type ChildProcess, spawn, spawnSync } from "node:child_process"
+import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
 import * as path from "node:path"
 import { describe } from "vitest"
+import { has } from "../../test/utils/programs.ts"
 
 /** A process that is killed when its variable goes out of scope. */
 export class Process implements AsyncDisposable {
@@ -71,11 +72,9 @@ export const ask = async (command: string, args: ReadonlyArray<string>, input = 
   return client.output
 }
 
-/** Tests that need these programs, and say which one is missing where they are skipped. */
-export const describeWith = (programs: ReadonlyArray<string>, claim: string, tests: () => void): void => {
-  const absent = programs.find((program) => spawnSync(program, ["--version"]).error !== undefined)
-  const title = absent === undefined ? claim : `${claim} (skipped: ${absent} is not installed)`
-  describe.skipIf(absent !== undefined)(`${title}`, () => {
+/** Tests that need a program of somebody else. */
+export const describeWith = (program: string, claim: string, tests: () => void): void => {
+  describe.skipIf(!has(program))(`${claim} (needs ${program})`, () => {
     tests()
   })
 }

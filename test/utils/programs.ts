@@ -21,6 +21,7 @@ export const packages: Readonly<Record<string, string>> = {
   python3: "python3",
   "redis-benchmark": "redis-tools",
   script: "bsdutils",
+  swaks: "swaks",
   tinyproxy: "tinyproxy",
   unshare: "util-linux",
   wget: "wget"

@@ -32,7 +32,7 @@ it.effect("who does not read is dropped, and the others miss nothing", () =>
   }).pipe(Effect.scoped)
 )
 
-describeWith(["ncat"], "the chat, with several ncat", () => {
+describeWith("ncat", "the chat, with several ncat", () => {
   it("what is said in a room is heard in it and nowhere else", async () => {
     await using server = await example("chat", "0")
     const enter = async (name: string, room: string) => {

@@ -1,7 +1,7 @@
 import { assert, it } from "vitest"
 import { ask, describeWith, example } from "../../test/process.ts"
 
-describeWith(["ncat"], "the daytime server, asked by ncat", () => {
+describeWith("ncat", "the daytime server, asked by ncat", () => {
   it("says the time, and ends", async () => {
     await using server = await example("daytime", "0")
     const before = Date.now()

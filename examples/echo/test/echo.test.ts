@@ -1,7 +1,7 @@
 import { assert, it } from "vitest"
 import { ask, describeWith, example, Process } from "../../test/process.ts"
 
-describeWith(["ncat"], "the echo server, asked by ncat", () => {
+describeWith("ncat", "the echo server, asked by ncat", () => {
   it("sends everything back, and ends when its client has", async () => {
     await using server = await example("echo", "0")
     const text = "grüße\n".repeat(50_000)

@@ -1,7 +1,7 @@
 import { assert, it } from "vitest"
 import { ask, describeWith, example } from "../../test/process.ts"
 
-describeWith(["curl"], "the port forwarder, between curl and a server", () => {
+describeWith("curl", "the port forwarder, between curl and a server", () => {
   it("carries a request there and its response back", async () => {
     await using server = await example("http", "0")
     await using forwarder = await example("forward", "0", "127.0.0.1", server.port)

@@ -1,7 +1,7 @@
 import { assert, it } from "vitest"
 import { ask, describeWith, example } from "../../test/process.ts"
 
-describeWith(["curl"], "HTTP/1.1 by hand, asked by curl", () => {
+describeWith("curl", "HTTP/1.1 by hand, asked by curl", () => {
   it("says hello", async () => {
     await using server = await example("http", "0")
     assert.strictEqual(await ask("curl", ["-sS", `http://127.0.0.1:${server.port}/`]), "Hello.\n")

@@ -120,7 +120,7 @@ it.live("what was sent in clear behind STARTTLS is never taken for said under TL
   }).pipe(Effect.scoped, Effect.provide(Layer.merge(NodeNetwork.layer, Layer.orDie(Resolver.layerStatic({})))))
 )
 
-describeWith(["curl"], "the mail server, asked by curl", () => {
+describeWith("curl", "the mail server, asked by curl", () => {
   it("takes a message under TLS", async () => {
     using folder = prepared()
     await using server = await folder.start()
@@ -136,7 +136,7 @@ describeWith(["curl"], "the mail server, asked by curl", () => {
   })
 })
 
-describeWith(["swaks"], "the mail server, asked by swaks", () => {
+describeWith("swaks", "the mail server, asked by swaks", () => {
   it("takes a message for its domain, and none for others", async () => {
     using folder = prepared()
     await using server = await folder.start()

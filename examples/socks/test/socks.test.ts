@@ -1,7 +1,7 @@
 import { assert, it } from "vitest"
 import { ask, describeWith, example } from "../../test/process.ts"
 
-describeWith(["curl"], "the SOCKS5 proxy, asked by curl", () => {
+describeWith("curl", "the SOCKS5 proxy, asked by curl", () => {
   it("reaches what is allowed, by address and by a name that it resolves itself", async () => {
     await using server = await example("http", "0")
     await using proxy = await example("socks", "0", "127.0.0.0/8")

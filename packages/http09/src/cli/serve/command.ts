@@ -15,6 +15,7 @@ import * as Signal from "../signal.ts"
 import { complain } from "../complaints.ts"
 import * as Announcement from "./announcement.ts"
 import { format } from "./connections.ts"
+import * as Notify from "./notify.ts"
 import * as Metrics from "./metrics.ts"
 import { parameters, type Settings } from "./settings.ts"
 import * as Successor from "./successor.ts"
@@ -46,7 +47,10 @@ const run = Effect.fnUntraced(function* (settings: Settings) {
   const stream = isHuman ? process.stdout : process.stderr
   const warn = ({ message }: Error): Effect.Effect<void> => complain(message)
   const started = (addresses: ReadonlyArray<NetAddress.SocketAddress>) =>
-    say(Announcement.linesOf(addresses, stream).join("\n"))
+    Effect.andThen(
+      say(Announcement.linesOf(addresses, stream).join("\n")),
+      Notify.notify("READY=1", `MAINPID=${process.pid}`)
+    )
   const all = yield* SocketActivation.passedTo(process.pid)
   const passed = all.flatMap(({ descriptor, name }) => (name === metricsName ? [] : [descriptor]))
   const targets = passed.length > 0 ? passed.map((descriptor) => ({ descriptor })) : yield* targetsOf(settings)
@@ -66,6 +70,9 @@ const run = Effect.fnUntraced(function* (settings: Settings) {
   yield* NodeOutput.keepLogging
   const { stop, urgent, isUrgent } = yield* Signal.requests
   const renewal = yield* Signal.renewals
+  yield* Notify.watchdog
+  // The end waits until it was heard.
+  yield* Effect.forkScoped(Effect.andThen(stop, Effect.uninterruptible(Notify.notify("STOPPING=1"))))
   const place = { targets, started, stop: Effect.asVoid(stop) }
   /** Whoever will not wait gets an end at once; but no client shall take a part for a whole document. */
   const orCut = <A, E, R>(self: Effect.Effect<A, E, R>, cut: Effect.Effect<void>) =>

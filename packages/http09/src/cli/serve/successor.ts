@@ -34,7 +34,9 @@ const launch = (passed: ReadonlyArray<Passed>): ChildProcess =>
     env: {
       ...process.env,
       LISTEN_FDS: String(passed.length),
-      LISTEN_FDNAMES: passed.map(({ name }) => name).join(":")
+      LISTEN_FDNAMES: passed.map(({ name }) => name).join(":"),
+      // It is the watchdog's process from then on.
+      WATCHDOG_PID: undefined
     }
   })
 

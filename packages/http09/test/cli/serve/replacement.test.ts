@@ -185,3 +185,37 @@ needs("systemd-socket-activate")(
     }),
   limit
 )
+
+/** Prints the datagrams of a Unix-domain socket, each in one line. */
+const listener = `
+import socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind(sys.argv[1])
+print("bound", flush=True)
+while True:
+    print(s.recv(4096).decode().replace("\\n", " "), flush=True)
+`
+
+needs("systemd-notify")(
+  title(
+    "systemd-notify",
+    "a service manager hears when it is ready, which process it is, that it still turns, and when it stops"
+  ),
+  () =>
+    Effect.gen(function* () {
+      const folder = yield* folderOf
+      const manager = yield* start("python3", ["-c", listener, `${folder}/notify`])
+      yield* manager.until("bound\n")
+      const env = { NOTIFY_SOCKET: `${folder}/notify`, WATCHDOG_USEC: "400000", WATCHDOG_PID: undefined }
+      const server = yield* serving([folder], { env })
+      yield* manager.until(`READY=1 MAINPID=${server.pid}\n`)
+      yield* manager.until(/(?:WATCHDOG=1\n[^]*){3}/)
+      const { last } = yield* replaced(server, 1)
+      yield* manager.until(`READY=1 MAINPID=${last}\n`)
+      assert.notInclude(manager.stdout().toString(), "STOPPING=1")
+      process.kill(last, "SIGTERM")
+      yield* manager.until("STOPPING=1\n")
+      assert.isTrue(yield* eventually(() => !isAlive(last)))
+    }).pipe(Effect.scoped),
+  limit
+)

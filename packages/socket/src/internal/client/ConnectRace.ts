@@ -148,6 +148,8 @@ class Race {
   /** Whether the first attempt still waits for the other family. */
   private isHeldBack = false
   private isOver = false
+  /** The winner, once there is one. */
+  private stream: StreamState | undefined
   private disarm: (() => void) | undefined
   private readonly disarmTotal: () => void
   /** When it began, on the network's timers. */
@@ -280,7 +282,7 @@ class Race {
   /** The first connection is the race's, and from here on the scope's. */
   win(connection: Connection): void {
     if (this.isOver) return connection.destroy()
-    const stream = new StreamState(connection, limitsFrom(this.options))
+    const stream = (this.stream = new StreamState(connection, limitsFrom(this.options)))
     if (this.options.maxAge !== undefined) stream.expireAfter(InvalidOption.toMillis(this.options.maxAge))
     metrics.openTime.updateUnsafe((this.network.timers.now() - this.since) / 1000, this.context)
     this.end(scoped(stream, Context.get(this.context, Scope.Scope)))
@@ -298,8 +300,14 @@ class Race {
     this.resume(outcome)
   }
 
+  /** The fiber that waits was interrupted. A connection may have come since, of which it does not hear any more. */
+  abandon(): void {
+    this.stop()
+    this.stream?.abort()
+  }
+
   /** Closes every attempt that is under way. */
-  stop(): void {
+  private stop(): void {
     this.isOver = true
     this.disarm?.()
     this.disarmTotal()
@@ -342,7 +350,7 @@ export const connect = (
         const address = literal(target)
         if (address !== undefined) race.runAt(address)
         else if (!NetAddress.isSocketAddress(target)) race.runFor(target.host, target.port, context)
-        return Effect.sync(() => race.stop())
+        return Effect.sync(() => race.abandon())
       })
     )
   })

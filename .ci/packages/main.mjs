@@ -1,25 +1,16 @@
 /**
- * Holds what is published: packs the four packages as they were built, looks at the tarballs, and uses them in an empty
- * folder outside the workspace, on both ends of the range of Node. Needs npm and its registry.
+ * Holds what is published: packs the four packages as they were built, looks at the tarballs, and uses them in empty
+ * folders outside the workspace: by npm and pnpm, on both ends of the range of Node and of effect, by two compilers and
+ * two bundlers. Needs npm and its registry.
  */
-import { execFileSync, spawn } from "node:child_process"
+import { spawn } from "node:child_process"
 import * as fs from "node:fs"
-import * as os from "node:os"
 import * as path from "node:path"
+import { bundles } from "./bundlers.mjs"
+import { application, check, copyPrograms, folder, modulesOf, names, root, run, specifiers } from "./common.mjs"
+import { compilers } from "./compilers.mjs"
 
-const names = ["ipaddr", "resolver", "socket", "http09"]
 const nodes = ["24", "26"]
-
-const root = path.join(import.meta.dirname, "..")
-const folder = fs.mkdtempSync(path.join(os.tmpdir(), "packages-"))
-process.on("exit", () => fs.rmSync(folder, { recursive: true, force: true }))
-
-const run = (command, args, options = {}) =>
-  execFileSync(command, args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"], ...options })
-
-const check = (holds, what) => {
-  if (!holds) throw new Error(what)
-}
 
 /** The tarball of a package. */
 const pack = (name) => {
@@ -30,13 +21,6 @@ const pack = (name) => {
     fs.readdirSync(folder).find((file) => file.endsWith(".tgz") && file.includes(`-${name}-`))
   )
 }
-
-/** Its public modules, as they are imported. */
-const modulesOf = (name) =>
-  fs
-    .readdirSync(path.join(root, "packages", name, "src"))
-    .filter((file) => file.endsWith(".ts") && file !== "cli.ts")
-    .map((file) => (file === "index.ts" ? "." : file.slice(0, -".ts".length)))
 
 /** Looks at a tarball: its fields, its types as compilers find them, and that all that it leads to is there. */
 const inspect = (name, tarball) => {
@@ -85,28 +69,53 @@ const serve = async (cwd, node, workers) => {
   }
 }
 
-/** An application with the tarballs and a Node of its own. */
-const application = async (node, tarballs) => {
-  const cwd = path.join(folder, `node-${node}`)
-  fs.mkdirSync(cwd)
-  fs.writeFileSync(path.join(cwd, "package.json"), JSON.stringify({ private: true, type: "module" }))
-  run("npm", ["install", "--no-audit", "--no-fund", "--loglevel", "error", `node@${node}`, ...tarballs], { cwd })
+/** Everything can be imported, and the smallest server answers: plain JavaScript, since Node takes the types away. */
+const use = (cwd, node) => {
+  run(node, ["--input-type=module", "-e", specifiers.map((one) => `await import("${one}")`).join("\n")], { cwd })
+  check(run(node, ["-p", `typeof require("@effect-sockets/socket").Server.serve`], { cwd }) === "function\n", "require")
+  copyPrograms(cwd)
+  check(run(node, ["echo.ts"], { cwd }) === "hello\n", `echo in ${cwd}`)
+}
+
+/** An application with the tarballs and a Node and an effect of its own. */
+const onNode = async (node, effect, tarballs) => {
+  const cwd = application(`node-${node}`, [...tarballs, `node@${node}`, `effect@${effect}`])
   const bin = path.join(cwd, "node_modules/.bin/node")
   check(run(bin, ["--version"]).startsWith(`v${node}.`), `Node ${node}`)
-  const specifiers = names.flatMap((name) =>
-    modulesOf(name).map((module) => path.posix.join("@effect-sockets", name, module))
-  )
-  run(bin, ["--input-type=module", "-e", specifiers.map((one) => `await import("${one}")`).join("\n")], { cwd })
+  use(cwd, bin)
   const { version } = JSON.parse(fs.readFileSync(path.join(root, "packages/http09/package.json"), "utf8"))
   check(run("npx", ["http09", "--version"], { cwd }).includes(version), `http09 --version on Node ${node}`)
   await serve(cwd, node, "1")
   await serve(cwd, node, "2")
-  return specifiers.length
+  console.log(`packages: ${specifiers.length} modules and the command work on Node ${node} with effect ${effect}`)
+}
+
+/** pnpm keeps what is not declared out of reach, so an import of something undeclared fails here. */
+const byPnpm = (tarballs) => {
+  const cwd = path.join(folder, "pnpm")
+  fs.mkdirSync(cwd)
+  const files = Object.fromEntries(names.map((name, index) => [`@effect-sockets/${name}`, `file:${tarballs[index]}`]))
+  fs.writeFileSync(
+    path.join(cwd, "package.json"),
+    JSON.stringify({ private: true, type: "module", dependencies: files })
+  )
+  fs.writeFileSync(path.join(cwd, "pnpm-workspace.yaml"), JSON.stringify({ overrides: files }))
+  run("npx", ["--yes", "pnpm@12", "add", "effect@latest"], { cwd })
+  use(cwd, path.join(root, "node_modules/.bin/node"))
+  console.log("packages: they work where pnpm installed them")
+}
+
+/** The oldest and the newest effect that the packages say they work with. */
+const effects = () => {
+  const { peerDependencies } = JSON.parse(fs.readFileSync(path.join(root, "packages/socket/package.json"), "utf8"))
+  const versions = JSON.parse(run("npm", ["view", `effect@${peerDependencies.effect}`, "version", "--json"]))
+  return Array.isArray(versions) ? [versions[0], versions.at(-1)] : [versions, versions]
 }
 
 const tarballs = names.map(pack)
 for (const [index, name] of names.entries()) inspect(name, tarballs[index])
-for (const node of nodes) {
-  const count = await application(node, tarballs)
-  console.log(`${names.length} packages, ${count} modules and the command work on Node ${node}`)
-}
+const ends = effects()
+for (const [index, node] of nodes.entries()) await onNode(node, ends[index], tarballs)
+byPnpm(tarballs)
+compilers(tarballs)
+bundles(tarballs)

@@ -42,7 +42,6 @@ const capacityOf = (limit: number): number => Math.max(1, Math.floor((limit - re
  *
  * ```ts
  * import { Effect, Option } from "effect"
- * import * as Resolver from "@effect-sockets/resolver/Resolver"
  * import * as NodeNetwork from "@effect-sockets/socket/NodeNetwork"
  * import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
  * import * as SocketStream from "@effect-sockets/socket/SocketStream"
@@ -51,7 +50,7 @@ const capacityOf = (limit: number): number => Math.max(1, Math.floor((limit - re
  *   const near = yield* SocketStream.open(server.address, { lingerTimeout: 0 })
  *   yield* SocketStream.writeLine(near, "hello")
  *   return yield* SocketStream.readLine(yield* ServerSocket.accept(server))
- * }).pipe(Effect.scoped, Effect.provide([NodeNetwork.layer, Resolver.layerStatic({})]))
+ * }).pipe(Effect.scoped, Effect.provide(NodeNetwork.layer))
  * await Effect.runPromise(program) // => Option.some("hello")
  * ```
  *

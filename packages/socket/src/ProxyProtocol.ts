@@ -285,15 +285,14 @@ const standard = attempt({})
  * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
  * import * as SocketStream from "@effect-sockets/socket/SocketStream"
  * import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
- * import * as Resolver from "@effect-sockets/resolver/Resolver"
- * import { Effect, Layer } from "effect"
+ * import { Effect } from "effect"
  *
  * const program = Effect.gen(function* () {
  *   const port = yield* ServerSocket.listen(4141)
  *   yield* SocketStream.write(yield* SocketStream.open(port.address), "PROXY UNKNOWN\r\nhello")
  *   return yield* ProxyProtocol.read(yield* ServerSocket.accept(port))
  * })
- * const live = Layer.mergeAll(MemoryNetwork.layer(), Resolver.layerStatic({}))
+ * const live = MemoryNetwork.layer()
  * await program.pipe(Effect.scoped, Effect.provide(live), Effect.runPromise) // => { _tag: "Unknown", version: 1, tlvs: [] }
  * ```
  *

@@ -81,7 +81,6 @@ const loop = <R>(
  * in use get `drainTimeout`, the rest are reset. It ends within `drainTimeout` and a second.
  *
  * ```ts
- * import * as Resolver from "@effect-sockets/resolver/Resolver"
  * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
  * import * as Server from "@effect-sockets/socket/Server"
  * import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
@@ -92,7 +91,7 @@ const loop = <R>(
  *   yield* Effect.forkScoped(Server.serve(socket, SocketStream.writeLine("good day")))
  *   return yield* Effect.flatMap(SocketStream.open(socket.address), SocketStream.readLine)
  * })
- * const scoped = program.pipe(Effect.scoped, Effect.provide([MemoryNetwork.layer(), Resolver.layerStatic({})]))
+ * const scoped = program.pipe(Effect.scoped, Effect.provide(MemoryNetwork.layer()))
  * await Effect.runPromise(scoped) // => Option.some("good day")
  * ```
  *
@@ -131,7 +130,6 @@ export const serve: {
  * **Interruption**: it is done at once; the scope has the server.
  *
  * ```ts
- * import * as Resolver from "@effect-sockets/resolver/Resolver"
  * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
  * import * as Server from "@effect-sockets/socket/Server"
  * import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
@@ -143,7 +141,7 @@ export const serve: {
  *   yield* SocketStream.open(socket.address)
  *   return yield* server.stop
  * })
- * const scoped = program.pipe(Effect.scoped, Effect.provide([MemoryNetwork.layer(), Resolver.layerStatic({})]))
+ * const scoped = program.pipe(Effect.scoped, Effect.provide(MemoryNetwork.layer()))
  * await Effect.runPromise(scoped) // => { drained: 1, aborted: 0 }
  * ```
  *
@@ -194,7 +192,6 @@ export class Running extends Context.Service<Running, Server>()("@effect-sockets
  * **Errors**: as `ServerSocket.listenAll` and `start`.
  *
  * ```ts
- * import * as Resolver from "@effect-sockets/resolver/Resolver"
  * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
  * import * as Server from "@effect-sockets/socket/Server"
  * import * as SocketStream from "@effect-sockets/socket/SocketStream"
@@ -205,7 +202,7 @@ export class Running extends Context.Service<Running, Server>()("@effect-sockets
  *   yield* SocketStream.writeLine(stream, "hello")
  *   return yield* SocketStream.readLine(stream)
  * })
- * const network = Layer.merge(MemoryNetwork.layer(), Resolver.layerStatic({}))
+ * const network = MemoryNetwork.layer()
  * const answer = await Effect.runPromise(ask.pipe(Effect.scoped, Effect.provide(Layer.provideMerge(echo, network))))
  * answer // => Option.some("hello")
  * ```

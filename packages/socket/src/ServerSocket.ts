@@ -202,7 +202,6 @@ export const fromDescriptor = (
  * **Interruption**: no connection is lost, the next `accept` gets it.
  *
  * ```ts
- * import * as Resolver from "@effect-sockets/resolver/Resolver"
  * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
  * import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
  * import * as SocketStream from "@effect-sockets/socket/SocketStream"
@@ -213,7 +212,7 @@ export const fromDescriptor = (
  *   yield* SocketStream.writeLine(client, "hello")
  *   return yield* Effect.flatMap(ServerSocket.accept(socket), SocketStream.readLine)
  * })
- * const scoped = program.pipe(Effect.scoped, Effect.provide([MemoryNetwork.layer(), Resolver.layerStatic({})]))
+ * const scoped = program.pipe(Effect.scoped, Effect.provide(MemoryNetwork.layer()))
  * await Effect.runPromise(scoped) // => Option.some("hello")
  * ```
  *
@@ -275,7 +274,6 @@ export const acceptWithin: {
  * **Errors**: why the listener broke. **Interruption**: no connection is lost, the next `accept` gets it.
  *
  * ```ts
- * import * as Resolver from "@effect-sockets/resolver/Resolver"
  * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
  * import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
  * import * as SocketStream from "@effect-sockets/socket/SocketStream"
@@ -288,7 +286,7 @@ export const acceptWithin: {
  *   const lines = Stream.mapEffect(ServerSocket.connections(socket), (stream) => SocketStream.readLine(stream))
  *   return yield* Stream.runCollect(Stream.take(lines, 2))
  * })
- * const scoped = program.pipe(Effect.scoped, Effect.provide([MemoryNetwork.layer(), Resolver.layerStatic({})]))
+ * const scoped = program.pipe(Effect.scoped, Effect.provide(MemoryNetwork.layer()))
  * await Effect.runPromise(scoped) // => [Option.some("hello"), Option.some("hello")]
  * ```
  *
@@ -312,7 +310,6 @@ export const connections = (self: ServerSocket): Stream.Stream<SocketStream, Net
  * **Interruption**: what has begun is done.
  *
  * ```ts
- * import * as Resolver from "@effect-sockets/resolver/Resolver"
  * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
  * import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
  * import * as SocketStream from "@effect-sockets/socket/SocketStream"
@@ -322,7 +319,7 @@ export const connections = (self: ServerSocket): Stream.Stream<SocketStream, Net
  *   yield* ServerSocket.suspend(socket)
  *   return (yield* Effect.flip(SocketStream.open(socket.address))).reason._tag
  * })
- * const scoped = program.pipe(Effect.scoped, Effect.provide([MemoryNetwork.layer(), Resolver.layerStatic({})]))
+ * const scoped = program.pipe(Effect.scoped, Effect.provide(MemoryNetwork.layer()))
  * await Effect.runPromise(scoped) // => "ConnectionRefused"
  * ```
  *
@@ -338,7 +335,6 @@ export const suspend = (self: ServerSocket): Effect.Effect<void> => portOf(self)
  * **Interruption** leaves the port closed.
  *
  * ```ts
- * import * as Resolver from "@effect-sockets/resolver/Resolver"
  * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
  * import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
  * import * as SocketStream from "@effect-sockets/socket/SocketStream"
@@ -350,7 +346,7 @@ export const suspend = (self: ServerSocket): Effect.Effect<void> => portOf(self)
  *   const stream = yield* SocketStream.open(socket.address)
  *   return SocketStream.hostPort(stream)[3]
  * })
- * const scoped = program.pipe(Effect.scoped, Effect.provide([MemoryNetwork.layer(), Resolver.layerStatic({})]))
+ * const scoped = program.pipe(Effect.scoped, Effect.provide(MemoryNetwork.layer()))
  * await Effect.runPromise(scoped) // => 80
  * ```
  *

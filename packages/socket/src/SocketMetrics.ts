@@ -236,7 +236,6 @@ const make = (address: string): ServerMetrics => ({
  * The metrics of the servers at an address.
  *
  * ```ts
- * import * as Resolver from "@effect-sockets/resolver/Resolver"
  * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
  * import * as Server from "@effect-sockets/socket/Server"
  * import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
@@ -249,7 +248,7 @@ const make = (address: string): ServerMetrics => ({
  *   yield* SocketStream.close(yield* SocketStream.open(socket.address))
  *   return (yield* Metric.value(SocketMetrics.at(socket.address).accepted)).count
  * })
- * const scoped = program.pipe(Effect.scoped, Effect.provide([MemoryNetwork.layer(), Resolver.layerStatic({})]))
+ * const scoped = program.pipe(Effect.scoped, Effect.provide(MemoryNetwork.layer()))
  * await Effect.runPromise(scoped) // => 1
  * ```
  *
@@ -262,7 +261,6 @@ export const at = (address: NetAddress.SocketAddress): ServerMetrics => make(Net
  * The metrics of all clients.
  *
  * ```ts
- * import * as Resolver from "@effect-sockets/resolver/Resolver"
  * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
  * import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
  * import * as SocketMetrics from "@effect-sockets/socket/SocketMetrics"
@@ -274,7 +272,7 @@ export const at = (address: NetAddress.SocketAddress): ServerMetrics => make(Net
  *   const { count } = yield* Metric.value(SocketMetrics.client.openTime)
  *   return count
  * }).pipe(Effect.provideService(Metric.MetricRegistry, new Map()))
- * const scoped = program.pipe(Effect.scoped, Effect.provide([MemoryNetwork.layer(), Resolver.layerStatic({})]))
+ * const scoped = program.pipe(Effect.scoped, Effect.provide(MemoryNetwork.layer()))
  * await Effect.runPromise(scoped) // => 1
  * ```
  *

@@ -117,7 +117,7 @@ export interface OpenOptions extends Options, RaceOptions {
 
 /**
  * Opens a connection: to a name (`"localhost"`), an address as text (`"127.0.0.1"`, `"::1"`), an ipaddr (2130706433) or
- * an address value, with a port from 1 to 65535; or to a whole socket address. Names go through `Resolver`; several
+ * an address value, with a port from 1 to 65535; or to a whole socket address, which needs no `Resolver`. Names go through `Resolver`; several
  * addresses are raced by RFC 8305: the next attempt starts after `attemptDelay` or as soon as the one before failed,
  * the first connection wins, the others are closed.
  *
@@ -159,20 +159,21 @@ export const open: {
   (
     address: NetAddress.SocketAddress,
     options?: OpenOptions
-  ): Effect.Effect<SocketStream, NetworkError, Network | Resolver | Scope.Scope>
+  ): Effect.Effect<SocketStream, NetworkError, Network | Scope.Scope>
 } = (
   target: HostInput | NetAddress.SocketAddress,
   second?: number | OpenOptions,
   third?: OpenOptions
-): Effect.Effect<SocketStream, NetworkError, Network | Resolver | Scope.Scope> => {
+): Effect.Effect<SocketStream, NetworkError, Network | Scope.Scope> => {
   if (NetAddress.isSocketAddress(target)) return opening(target, (second as OpenOptions | undefined) ?? {})
   return opening({ host: target, port: second as number }, third ?? {})
 }
 
+/** The resolver is asked for hosts only, as the overloads of `open` say. */
 const opening = (
   target: Target,
   options: OpenOptions
-): Effect.Effect<SocketStream, NetworkError, Network | Resolver | Scope.Scope> => {
+): Effect.Effect<SocketStream, NetworkError, Network | Scope.Scope> => {
   const opened = options.tls === undefined ? connect(target, options) : openingTls(target, options, options.tls)
   return Effect.withFiber((fiber) => (spans.isTraced(fiber.context) ? spans.open(target, opened) : opened))
 }
@@ -720,7 +721,6 @@ export const forEachChunk: {
  * `idleTimeout` does not run meanwhile. May be said several times at once.
  *
  * ```ts
- * import * as Resolver from "@effect-sockets/resolver/Resolver"
  * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
  * import * as Server from "@effect-sockets/socket/Server"
  * import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
@@ -742,7 +742,7 @@ export const forEachChunk: {
  *   yield* Effect.forkScoped(Effect.delay(server.stop, "5 millis"))
  *   return yield* SocketStream.readLine(client)
  * })
- * const scoped = program.pipe(Effect.scoped, Effect.provide([MemoryNetwork.layer(), Resolver.layerStatic({})]))
+ * const scoped = program.pipe(Effect.scoped, Effect.provide(MemoryNetwork.layer()))
  * await Effect.runPromise(scoped) // => Option.some("42")
  * ```
  *

@@ -69,14 +69,13 @@ interface Common {
  *
  * ```ts
  * import { Effect } from "effect"
- * import * as Resolver from "@effect-sockets/resolver/Resolver"
  * import * as NodeNetwork from "@effect-sockets/socket/NodeNetwork"
  * import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
  * import * as SocketStream from "@effect-sockets/socket/SocketStream"
  * import type * as Tls from "@effect-sockets/socket/Tls"
  * const tls: Tls.ClientOptions = { servername: "example.com", alpnProtocols: ["h2"], handshakeTimeout: "50 millis" }
  * const toSilence = Effect.flatMap(ServerSocket.listen(0), ({ address }) => SocketStream.open(address, { tls }))
- * const program = Effect.flip(toSilence).pipe(Effect.scoped, Effect.provide([NodeNetwork.layer, Resolver.layerStatic({})]))
+ * const program = Effect.flip(toSilence).pipe(Effect.scoped, Effect.provide(NodeNetwork.layer))
  * const error = await Effect.runPromise(program)
  * error.reason // => { _tag: "TimedOut", millis: 50 }
  * ```

@@ -4,7 +4,6 @@
  * `for (const { name, run } of Conformance.cases(factory)) it.live(name, () => Effect.provide(run, layers))`.
  */
 import * as InvalidOption from "@effect-sockets/resolver/InvalidOption"
-import type { Resolver } from "@effect-sockets/resolver/Resolver"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -119,12 +118,11 @@ const toCases = <R>(checks: Checks<R>, factory: Factory<R>): ReadonlyArray<Case<
  * ```ts
  * import * as Conformance from "@effect-sockets/socket/testing/Conformance"
  * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
- * import * as Resolver from "@effect-sockets/resolver/Resolver"
  * import { Effect } from "effect"
  * import * as NetAddress from "effect/net/NetAddress"
  * const address = NetAddress.inetAddressFromStringUnsafe("127.0.0.1:0")
  * const [first] = Conformance.cases(Conformance.overNetwork({ address }))
- * const exit = await Effect.runPromise(Effect.exit(first.run.pipe(Effect.provide([MemoryNetwork.layer(), Resolver.layerStatic({})]))))
+ * const exit = await Effect.runPromise(Effect.exit(first.run.pipe(Effect.provide(MemoryNetwork.layer()))))
  * exit._tag // => "Success"
  * ```
  *
@@ -171,7 +169,6 @@ export interface OverNetwork<R = never> extends Pick<Factory<R>, "signalsReset" 
  * ```ts
  * import * as Conformance from "@effect-sockets/socket/testing/Conformance"
  * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
- * import * as Resolver from "@effect-sockets/resolver/Resolver"
  * import * as SocketStream from "@effect-sockets/socket/SocketStream"
  * import { Effect, Option } from "effect"
  * import * as NetAddress from "effect/net/NetAddress"
@@ -179,13 +176,13 @@ export interface OverNetwork<R = never> extends Pick<Factory<R>, "signalsReset" 
  * const { pair } = Conformance.overNetwork({ address })
  * const line = Effect.flatMap(pair({}), ([client, server]) =>
  *   Effect.andThen(SocketStream.writeLine(client, "hello"), SocketStream.readLine(server)))
- * await Effect.runPromise(Effect.scoped(line).pipe(Effect.provide([MemoryNetwork.layer(), Resolver.layerStatic({})]))) // => Option.some("hello")
+ * await Effect.runPromise(Effect.scoped(line).pipe(Effect.provide(MemoryNetwork.layer()))) // => Option.some("hello")
  * ```
  *
  * @category constructors
  * @since 0.1.0
  */
-export const overNetwork = <R = never>(options: OverNetwork<R>): Factory<R | Network | Resolver> => {
+export const overNetwork = <R = never>(options: OverNetwork<R>): Factory<R | Network> => {
   const address: Effect.Effect<NetAddress.SocketAddress, never, R> = Effect.isEffect(options.address)
     ? options.address
     : Effect.succeed(options.address)

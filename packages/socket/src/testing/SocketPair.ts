@@ -3,14 +3,10 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
-import * as Resolver from "@effect-sockets/resolver/Resolver"
 import * as MemoryNetwork from "../MemoryNetwork.ts"
 import type { NetworkError } from "../NetworkError.ts"
 import * as ServerSocket from "../ServerSocket.ts"
 import * as SocketStream from "../SocketStream.ts"
-
-/** Names are not asked for, and no zone can be less wrong than an empty one. */
-const environment = Layer.merge(MemoryNetwork.layer(), Layer.orDie(Resolver.layerStatic({})))
 
 const address = NetAddress.inetAddressUnsafe(NetAddress.ipv4Loopback, 0)
 
@@ -43,7 +39,7 @@ export const make = Effect.fnUntraced(function* (
   NetworkError,
   Scope.Scope
 > {
-  const context = yield* Layer.build(Layer.fresh(environment))
+  const context = yield* Layer.build(Layer.fresh(MemoryNetwork.layer()))
   const port = yield* Effect.provide(ServerSocket.listen(address, options), context)
   const client = yield* Effect.provide(SocketStream.open(port.address, options), context)
   const server = yield* ServerSocket.accept(port)

@@ -332,7 +332,8 @@ const literal = (target: Target): NetAddress.SocketAddress | undefined => {
 }
 
 /**
- * A stream over one connection to the target, which the scope owns.
+ * A stream over one connection to the target, which the scope owns. For a host, and nothing else, the context must have a
+ * `Resolver`: who calls this says so in types.
  *
  * **Interruption** closes every attempt. The fiber's turn lasts from the victory to its news, so that nobody can be
  * interrupted with a connection that nobody takes.
@@ -340,8 +341,8 @@ const literal = (target: Target): NetAddress.SocketAddress | undefined => {
 export const connect = (
   target: Target,
   options: RaceOptions & Options
-): Effect.Effect<StreamState, NetworkError, Network | Resolver | Scope.Scope> =>
-  Effect.contextWith((context: Context.Context<Network | Resolver | Scope.Scope>) => {
+): Effect.Effect<StreamState, NetworkError, Network | Scope.Scope> =>
+  Effect.contextWith((context: Context.Context<Network | Scope.Scope>) => {
     const reason = problem(target, options)
     if (reason !== undefined) return Effect.fail(makeError("open", label(target), reason))
     return withoutYield((late) =>
@@ -349,7 +350,8 @@ export const connect = (
         const race = new Race(context, target, options, (outcome) => resume(late(outcome)))
         const address = literal(target)
         if (address !== undefined) race.runAt(address)
-        else if (!NetAddress.isSocketAddress(target)) race.runFor(target.host, target.port, context)
+        else if (!NetAddress.isSocketAddress(target))
+          race.runFor(target.host, target.port, context as Context.Context<Network | Resolver | Scope.Scope>)
         return Effect.sync(() => race.abandon())
       })
     )

@@ -14,7 +14,6 @@ import type { ServerLoop } from "./ServerLoop.ts"
  * A running server.
  *
  * ```ts
- * import * as Resolver from "@effect-sockets/resolver/Resolver"
  * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
  * import * as Server from "@effect-sockets/socket/Server"
  * import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
@@ -27,7 +26,7 @@ import type { ServerLoop } from "./ServerLoop.ts"
  *   yield* Effect.yieldNow
  *   return yield* server.connections
  * })
- * const scoped = program.pipe(Effect.scoped, Effect.provide([MemoryNetwork.layer(), Resolver.layerStatic({})]))
+ * const scoped = program.pipe(Effect.scoped, Effect.provide(MemoryNetwork.layer()))
  * await Effect.runPromise(scoped) // => 1
  * ```
  *
@@ -74,7 +73,6 @@ export interface Server {
  * One connection of a running server, as it was at one moment.
  *
  * ```ts
- * import * as Resolver from "@effect-sockets/resolver/Resolver"
  * import * as MemoryNetwork from "@effect-sockets/socket/MemoryNetwork"
  * import * as Server from "@effect-sockets/socket/Server"
  * import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
@@ -90,7 +88,7 @@ export interface Server {
  *   yield* Effect.sleep("10 millis")
  *   return (yield* server.snapshot).map(text)
  * })
- * const scoped = program.pipe(Effect.scoped, Effect.provide([MemoryNetwork.layer(), Resolver.layerStatic({})]))
+ * const scoped = program.pipe(Effect.scoped, Effect.provide(MemoryNetwork.layer()))
  * await Effect.runPromise(scoped) // => ["11 bytes of 127.0.0.1"]
  * ```
  *

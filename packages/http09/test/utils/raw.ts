@@ -13,10 +13,10 @@ export interface Answer {
  * A connection of plain `node:net`, destroyed with the scope. A server that takes it and resets it at once may be
  * faster than the news that it is connected: that is a connection, and a reset.
  */
-export const connect = (port: number, host = "127.0.0.1") =>
+export const connect = (port: number, host = "127.0.0.1", localAddress?: string) =>
   Effect.acquireRelease(
     Effect.callback<net.Socket>((resume) => {
-      const socket = net.connect({ port, host, allowHalfOpen: true })
+      const socket = net.connect({ port, host, localAddress, allowHalfOpen: true })
       socket.once("error", (error: NodeJS.ErrnoException) =>
         resume(error.code === "ECONNRESET" ? Effect.succeed(socket) : Effect.die(error))
       )

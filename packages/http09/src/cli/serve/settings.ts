@@ -2,12 +2,15 @@
  * What `http09 serve` can be told: each setting is a flag and a variable of the environment, with one parser for both.
  * The flag wins; a wrong value is named with the flag or the variable that it came from.
  */
+import { fromCidrs, fromCidrsUnsafe } from "@effect-sockets/ipaddr/IpSet"
+import type * as Server from "@effect-sockets/socket/Server"
 import * as Argument from "effect/cli/Argument"
 import * as CliError from "effect/cli/CliError"
 import * as Flag from "effect/cli/Flag"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Result from "effect/Result"
 import { fromUser, inPackage, withoutBrackets } from "../common.ts"
 
 /** How the text of a setting is read. */
@@ -120,21 +123,45 @@ const onOff = (name: string, about: string) =>
 
 const rootKind = text("folder", fromUser)
 
+const parts = (text: string): ReadonlyArray<string> => text.split(",").map((part) => part.trim())
+
 /** Names and addresses, with commas between them. */
 const hosts: Kind<ReadonlyArray<string>> = {
   metavar: "name|address",
   expected: "names or addresses, with commas between them",
   parse: (text) => {
-    const all = text.split(",").map((host) => withoutBrackets(host.trim()))
+    const all = parts(text).map(withoutBrackets)
     return all.includes("") ? undefined : all
   }
 }
+
+/** What stands among addresses for the peers of a Unix-domain socket, which have none. */
+const unixPeers = "unix"
+
+/** Peers by their addresses, as text: it is sent to workers. */
+const peers: Kind<ReadonlyArray<string>> = {
+  metavar: "CIDR",
+  expected: `networks or addresses, such as 192.0.2.0/24 or ::1, or ${unixPeers}, with commas between them`,
+  parse: (text) => {
+    const all = parts(text)
+    return Result.isSuccess(fromCidrs(all.filter((part) => part !== unixPeers))) ? all : undefined
+  }
+}
+
+/** The rule for proxies, of texts that were parsed. */
+export const proxyProtocolOf = (trusted: ReadonlyArray<string>): Server.Options["proxyProtocol"] =>
+  trusted.length === 0
+    ? undefined
+    : {
+        trust: fromCidrsUnsafe(trusted.filter((peer) => peer !== unixPeers)),
+        unix: trusted.includes(unixPeers)
+      }
 
 /** A setting that may be said several times: all of it counts. */
 const settings = <A>(name: string, kind: Kind<ReadonlyArray<A>>, about: string, otherwise: ReadonlyArray<A>) =>
   Flag.String(name).pipe(
     Flag.withMetavar(kind.metavar),
-    Flag.withDescription(describe(name, about, otherwise.join())),
+    Flag.withDescription(describe(name, about, otherwise.length > 0 && otherwise.join())),
     Flag.filterMap(
       (text) => Option.fromUndefinedOr(kind.parse(text)),
       () => kind.expected
@@ -197,6 +224,12 @@ export const parameters = {
     "Connections of one address at once; more are reset",
     undefined,
     "no limit"
+  ),
+  proxyProtocol: settings(
+    "proxy-protocol",
+    peers,
+    "Proxies that say with a PROXY header who their client is, as HAProxy does with send-proxy-v2; unix for those of a Unix-domain socket. May be said again",
+    []
   ),
   headerTimeout: setting("header-timeout", time(1), "Time for the whole request line, then reset", 15_000, "15s"),
   sendTimeout: setting(

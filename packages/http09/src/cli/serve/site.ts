@@ -17,7 +17,7 @@ import * as NodeOutput from "../output.ts"
 import * as NodeDocumentRoot from "../../NodeDocumentRoot.ts"
 import { report } from "../complaints.ts"
 import { type ConnectionInfo, infoOf } from "./connections.ts"
-import type { Settings } from "./settings.ts"
+import { proxyProtocolOf, type Settings } from "./settings.ts"
 
 /** What a site needs beside its settings. */
 export interface Place {
@@ -62,6 +62,7 @@ export const make = (settings: Settings, place: Place): Site => {
     ipv6Only: false,
     maxConnections: settings.maxConnections,
     maxPerPeer: settings.maxPerPeer,
+    proxyProtocol: proxyProtocolOf(settings.proxyProtocol),
     readTimeout: settings.headerTimeout,
     writeTimeout: settings.sendTimeout,
     maxAge: settings.maxAge,

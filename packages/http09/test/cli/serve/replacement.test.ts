@@ -4,7 +4,7 @@ import * as Fiber from "effect/Fiber"
 import * as net from "node:net"
 import { temporary, write } from "../../utils/folders.ts"
 import { cli, type Running, serving, start } from "../../utils/processes.ts"
-import { needs, serverOf, title } from "../../utils/programs.ts"
+import { haproxy, needs, title } from "../../utils/programs.ts"
 import { eventually, isAlive, workersOf } from "../../utils/workers.ts"
 
 const limit = 60_000
@@ -134,23 +134,7 @@ needs("haproxy")(
     Effect.gen(function* () {
       const folder = yield* folderOf
       const server = yield* serving([folder, "--log-format", "json"])
-      const config = (port: number) =>
-        write(folder, {
-          "haproxy.cfg": `defaults
-  mode tcp
-  retries 0
-  timeout connect 5s
-  timeout client 5s
-  timeout server 5s
-listen web
-  bind 127.0.0.1:${port}
-  server one 127.0.0.1:${server.port}
-`
-        })
-      const port = yield* serverOf("haproxy", (port) => {
-        Effect.runSync(config(port))
-        return ["-db", "-f", `${folder}/haproxy.cfg`]
-      })
+      const port = yield* haproxy(folder, `127.0.0.1:${server.port}`)
       const clients = yield* load(port)
       yield* replaced(server, 3)
       yield* clients.stop

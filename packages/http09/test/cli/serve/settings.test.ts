@@ -162,6 +162,18 @@ const rows: ReadonlyArray<Row> = [
   counts("workers", "workers", 256, 1),
   counts("max-connections", "maxConnections", 1_000_000, undefined),
   counts("max-per-peer", "maxPerPeer", 1_000_000, undefined),
+  {
+    flag: "proxy-protocol",
+    key: "proxyProtocol",
+    right: [
+      ["192.0.2.0/24", ["192.0.2.0/24"]],
+      ["192.0.2.1", ["192.0.2.1"]],
+      ["::1, 192.0.2.0/24,unix", ["::1", "192.0.2.0/24", "unix"]]
+    ],
+    wrong: ["192.0.2.0/33", "192.0.2", "proxy.test", "192.0.2.1,", ",", "UNIX", "true"],
+    expected: "networks or addresses, such as 192.0.2.0/24 or ::1, or unix, with commas between them",
+    otherwise: []
+  },
   times("header-timeout", "headerTimeout", 1, 15_000),
   times("send-timeout", "sendTimeout", 1, 60_000),
   times("total-timeout", "maxAge", 1, 3_600_000),
@@ -231,6 +243,20 @@ describe("each switch", () => {
     )
   }
 })
+
+it.live("--host and --proxy-protocol can be said again: all of it counts, and nothing of the environment's", () =>
+  Effect.gen(function* () {
+    for (const [flag, key] of [
+      ["host", "hosts"],
+      ["proxy-protocol", "proxyProtocol"]
+    ] as const) {
+      const { settings } = yield* read([`--${flag}=::1,127.0.0.1`, `--${flag}`, "127.0.0.2"], {
+        [variableOf(flag)]: "127.0.0.3"
+      })
+      assert.deepStrictEqual(settings?.[key], ["::1", "127.0.0.1", "127.0.0.2"])
+    }
+  })
+)
 
 it.live("the folder is the argument, or HTTP09_ROOT, or the site of this package", () =>
   Effect.gen(function* () {

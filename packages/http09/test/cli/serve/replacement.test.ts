@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import type * as Scope from "effect/Scope"
 import * as net from "node:net"
 import { temporary, write } from "../../utils/folders.ts"
 import { cli, type Running, serving, start } from "../../utils/processes.ts"
@@ -13,37 +14,49 @@ const page = `<p>${"Hello ".repeat(2000)}`
 
 const folderOf = Effect.tap(temporary, (folder) => write(folder, { "index.html": page }))
 
-/** What one client saw: the whole page, or what else. */
-const ask = (port: number): Promise<string> =>
+interface Asked {
+  /** The whole page, or what else the client saw. */
+  readonly outcome: string
+  /** Its own address and port. */
+  readonly client: string
+}
+
+const ask = (port: number, localAddress = "127.0.0.1"): Promise<Asked> =>
   new Promise((resolve) => {
     let text = ""
-    const socket = net.connect(port, "127.0.0.1", () => socket.write("GET /\r\n"))
+    let client = ""
+    const socket = net.connect({ port, host: "127.0.0.1", localAddress }, () => {
+      client = `${socket.localAddress}:${socket.localPort}`
+      socket.write("GET /\r\n")
+    })
     socket.setEncoding("utf8")
     socket.on("data", (chunk) => (text += chunk))
-    socket.on("end", () => resolve(text === page ? "whole" : `${text.length} bytes`))
-    socket.on("error", (error) => resolve(error.message))
+    socket.on("end", () => resolve({ outcome: text === page ? "whole" : `${text.length} bytes`, client }))
+    socket.on("error", (error) => resolve({ outcome: error.message, client }))
   })
 
-/** Clients that ask without a pause until they are told to stop: how often each outcome was seen. */
-const load = (port: number) =>
+/** Clients at these addresses that ask without a pause until they are told to stop; then, what each of them asked. */
+const load = (port: number, ...addresses: ReadonlyArray<string>) =>
   Effect.gen(function* () {
-    const seen = new Map<string, number>()
+    const all: Array<Asked> = []
     const over = new AbortController()
-    const client = async (): Promise<void> => {
-      while (!over.signal.aborted) {
-        const outcome = await ask(port)
-        seen.set(outcome, (seen.get(outcome) ?? 0) + 1)
-      }
+    const client = async (address: string): Promise<void> => {
+      while (!over.signal.aborted) all.push(await ask(port, address))
     }
-    const clients = yield* Effect.forkChild(Effect.promise(() => Promise.all([client(), client(), client(), client()])))
-    return {
-      seen,
-      stop: Effect.andThen(
-        Effect.sync(() => over.abort()),
-        Fiber.join(clients)
-      )
-    }
+    const clients = yield* Effect.forkChild(Effect.promise(() => Promise.all(addresses.map(client))))
+    return Effect.andThen(
+      Effect.sync(() => over.abort()),
+      Effect.as(Fiber.join(clients), all)
+    )
   })
+
+const loopback = ["127.0.0.1", "127.0.0.1", "127.0.0.1", "127.0.0.1"]
+
+/** That nobody of many saw anything but the page. */
+const assertWhole = (asked: ReadonlyArray<Asked>): void => {
+  assert.deepStrictEqual([...new Set(asked.map(({ outcome }) => outcome))], ["whole"])
+  assert.isAbove(asked.length, 100)
+}
 
 /** Kills the process with the scope, whoever started it. */
 const ending = (pid: number) =>
@@ -66,23 +79,30 @@ const replaced = ({ child, pid: first }: Running, times: number) =>
     return { last: pid, said: () => said }
   })
 
+/** Has each of two workers replaced, `times` times. */
+const renewed = (server: Running, times: number) =>
+  Effect.gen(function* () {
+    for (let turn = 1; turn <= times; turn++) {
+      process.kill(server.pid, "SIGUSR2")
+      yield* server.until(new RegExp(`(?:workers replaced: 2\\n[^]*){${turn}}`))
+    }
+  })
+
 describe("SIGUSR2 to http09 serve", () => {
   it.live(
     "has ten processes take its place, one after the other, and no client under load notices",
     () =>
       Effect.gen(function* () {
         const server = yield* serving([yield* folderOf, "--log-format", "json", "--metrics", "0"])
-        const clients = yield* load(server.port)
+        const stop = yield* load(server.port, ...loopback)
         const { last, said } = yield* replaced(server, 10)
-        yield* clients.stop
-        assert.deepStrictEqual([...clients.seen.keys()], ["whole"])
-        assert.isAbove(clients.seen.get("whole") ?? 0, 100)
+        assertWhole(yield* stop)
         const metrics = [...said().matchAll(/http:\S+\/metrics/g)].map(([url]) => url)
         assert.deepStrictEqual([metrics.length, new Set(metrics).size], [10, 1])
         assert.include(yield* Effect.promise(async () => (await fetch(metrics[0])).text()), "socket_connections")
         process.kill(last, "SIGTERM")
         assert.isTrue(yield* eventually(() => !isAlive(last)))
-        assert.match(yield* Effect.promise(() => ask(server.port)), /ECONNREFUSED/)
+        assert.match((yield* Effect.promise(() => ask(server.port))).outcome, /ECONNREFUSED/)
       }).pipe(Effect.scoped),
     limit
   )
@@ -92,7 +112,7 @@ describe("SIGUSR2 to http09 serve", () => {
     () =>
       Effect.gen(function* () {
         const server = yield* serving([yield* folderOf, "--workers", "2", "--log-format", "json"])
-        const clients = yield* load(server.port)
+        const stop = yield* load(server.port, ...loopback)
         const before = [...workersOf(server.pid).values()]
         for (let turn = 1; turn <= 5; turn++) {
           process.kill(server.pid, "SIGUSR2")
@@ -102,9 +122,7 @@ describe("SIGUSR2 to http09 serve", () => {
         const [[worker, pid]] = workersOf(server.pid)
         process.kill(pid, "SIGTERM")
         yield* server.until(`http09: worker ${worker} leaves; another has taken its place\n`)
-        yield* clients.stop
-        assert.deepStrictEqual([...clients.seen.keys()], ["whole"])
-        assert.isAbove(clients.seen.get("whole") ?? 0, 100)
+        assertWhole(yield* stop)
         assert.isTrue(yield* eventually(() => !before.some(isAlive) && workersOf(server.pid).size === 2))
         server.child.kill("SIGTERM")
         assert.strictEqual((yield* Effect.timeout(server.ended, "20 seconds")).status, 0)
@@ -122,26 +140,42 @@ describe("SIGUSR2 to http09 serve", () => {
         process.kill(server.pid, "SIGUSR2")
         yield* server.until("http09: not replaced: it ended with status 1; the old process serves on\n")
         yield* Effect.promise(async () => (await import("node:fs/promises")).rename(`${folder}.moved`, folder))
-        assert.strictEqual(yield* Effect.promise(() => ask(server.port)), "whole")
+        assert.strictEqual((yield* Effect.promise(() => ask(server.port))).outcome, "whole")
       }),
     limit
   )
 })
 
-needs("haproxy")(
-  title("haproxy", "behind HAProxy no client notices a replacement either, and HAProxy retries nothing"),
-  () =>
-    Effect.gen(function* () {
-      const folder = yield* folderOf
-      const server = yield* serving([folder, "--log-format", "json"])
-      const port = yield* haproxy(folder, `127.0.0.1:${server.port}`)
-      const clients = yield* load(port)
-      yield* replaced(server, 3)
-      yield* clients.stop
-      assert.deepStrictEqual([...clients.seen.keys()], ["whole"])
-    }).pipe(Effect.scoped),
-  limit
-)
+for (const [claim, args, replace] of [
+  ["ten processes that replace one another", [], (server) => replaced(server, 10)],
+  ["ten workers that are replaced", ["--workers", "2"], (server) => renewed(server, 5)]
+] satisfies ReadonlyArray<
+  readonly [string, ReadonlyArray<string>, (server: Running) => Effect.Effect<unknown, never, Scope.Scope>]
+>) {
+  needs("haproxy")(
+    title("haproxy", `behind HAProxy, which retries nothing, no client notices ${claim}, and the log has each of them`),
+    () =>
+      Effect.gen(function* () {
+        const folder = yield* folderOf
+        const server = yield* serving([folder, "--log-format", "json", "--proxy-protocol", "127.0.0.1", ...args])
+        const port = yield* haproxy(folder, `127.0.0.1:${server.port} send-proxy-v2`)
+        const stop = yield* load(port, "127.0.0.2", "127.0.0.3")
+        yield* replace(server)
+        const asked = yield* stop
+        assertWhole(asked)
+        const logged = () =>
+          [
+            ...server
+              .stdout()
+              .toString()
+              .matchAll(/^\{"time".*\}$/gm)
+          ].map(([line]) => String(JSON.parse(line)["client"]))
+        yield* eventually(() => logged().length >= asked.length)
+        assert.deepStrictEqual(logged().toSorted(), asked.map(({ client }) => client).toSorted())
+      }).pipe(Effect.scoped),
+    limit
+  )
+}
 
 needs("systemd-socket-activate")(
   title("systemd-socket-activate", "a port that a service manager passes is served, by one process or by several"),
@@ -161,7 +195,7 @@ needs("systemd-socket-activate")(
         const args = ["-l", `127.0.0.1:${port}`, "--fdname=web", process.execPath, cli, "serve", folder]
         const server = yield* start("systemd-socket-activate", [...args, "--workers", workers])
         yield* server.until("Listening on")
-        assert.strictEqual(yield* Effect.promise(() => ask(port)), "whole")
+        assert.strictEqual((yield* Effect.promise(() => ask(port))).outcome, "whole")
         yield* server.until(`> Started server on port ${port}\n`)
         server.child.kill("SIGTERM")
         assert.strictEqual((yield* Effect.timeout(server.ended, "20 seconds")).status, 0)

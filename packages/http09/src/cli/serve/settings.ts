@@ -225,6 +225,20 @@ export const parameters = {
     undefined,
     "no limit"
   ),
+  acceptRate: setting(
+    "accept-rate",
+    integer(1, 1_000_000),
+    "Connections that may come in a second, and at once after a quiet one; more are reset",
+    undefined,
+    "no limit"
+  ),
+  acceptRatePerPeer: setting(
+    "accept-rate-per-peer",
+    integer(1, 1_000_000),
+    "The same for each address",
+    undefined,
+    "no limit"
+  ),
   proxyProtocol: settings(
     "proxy-protocol",
     peers,

@@ -15,12 +15,14 @@ import type * as Http09Handler from "../../Http09Handler.ts"
 import { start } from "../../Http09Server.ts"
 import * as NodeOutput from "../output.ts"
 import * as NodeDocumentRoot from "../../NodeDocumentRoot.ts"
-import { report } from "../complaints.ts"
+import { complain, report } from "../complaints.ts"
 import { type ConnectionInfo, infoOf } from "./connections.ts"
 import { proxyProtocolOf, type Settings } from "./settings.ts"
 
 /** What a site needs beside its settings. */
 export interface Place {
+  /** Its number, where there are several processes. */
+  readonly worker?: number
   readonly targets: ReadonlyArray<ServerSocket.Target>
   /** Hears that the port is open, on these addresses, by descriptors of these numbers, as far as Node tells. */
   readonly started: (
@@ -48,6 +50,9 @@ const disconnects: ReadonlySet<string> = new Set(["ConnectionReset", "TimedOut",
 /** A client that left, fell silent or stopped reading: every server has those. */
 const isDisconnect = (error: unknown): boolean => isNetworkError(error) && disconnects.has(error.reason._tag)
 
+const rateOf = (limit: number | undefined): Server.AcceptRate | undefined =>
+  limit === undefined ? undefined : { limit }
+
 /** A server for the settings. */
 export const make = (settings: Settings, place: Place): Site => {
   let running: Server.Server | undefined
@@ -62,11 +67,17 @@ export const make = (settings: Settings, place: Place): Site => {
     ipv6Only: false,
     maxConnections: settings.maxConnections,
     maxPerPeer: settings.maxPerPeer,
+    acceptRate: rateOf(settings.acceptRate),
+    acceptRatePerPeer: rateOf(settings.acceptRatePerPeer),
     proxyProtocol: proxyProtocolOf(settings.proxyProtocol),
     readTimeout: settings.headerTimeout,
     writeTimeout: settings.sendTimeout,
     maxAge: settings.maxAge,
     drainTimeout: settings.drainTimeout,
+    onAlarm: ({ _tag, connections, maxConnections }: Server.Alarm) => {
+      const what = `${_tag === "Raised" ? "" : "no longer "}near --max-connections: ${connections} of ${maxConnections}`
+      return complain(place.worker === undefined ? what : `worker ${place.worker} is ${what}`)
+    },
     onError: (cause: Cause.Cause<unknown>) => (isDisconnect(Cause.squash(cause)) ? Effect.void : report(cause))
   }
   const serve = Effect.gen(function* () {

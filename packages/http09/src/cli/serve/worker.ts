@@ -90,15 +90,18 @@ const main = Effect.gen(function* () {
   yield* NodeOutput.keepLogging
   const start = yield* Deferred.await(starts)
   const { settings, worker } = start
-  const { maxConnections, maxPerPeer, workers } = settings
+  const mineOf = <A extends number | undefined>(limit: A): A | number => share(limit, worker, settings.workers)
   process.title = `http09 worker ${worker}`
   const mine = Site.make(
     {
       ...settings,
-      maxConnections: share(maxConnections, worker, workers),
-      maxPerPeer: share(maxPerPeer, worker, workers)
+      maxConnections: mineOf(settings.maxConnections),
+      maxPerPeer: mineOf(settings.maxPerPeer),
+      acceptRate: mineOf(settings.acceptRate),
+      acceptRatePerPeer: mineOf(settings.acceptRatePerPeer)
     },
     {
+      worker,
       targets: Array.from({ length: start.descriptors }, (_, index) => ({ descriptor: 3 + index })),
       started: (addresses) =>
         Effect.suspend(() => {

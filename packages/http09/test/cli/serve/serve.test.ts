@@ -4,6 +4,7 @@ import * as fs from "node:fs"
 import * as net from "node:net"
 import * as path from "node:path"
 import { temporary, write } from "../../utils/folders.ts"
+import { eventually, measured, total } from "../../utils/workers.ts"
 import { http09, cli, serving, start } from "../../utils/processes.ts"
 import { type Answer, collect, connect, exchange, exchangeWith } from "../../utils/raw.ts"
 
@@ -100,7 +101,7 @@ describe("configuration", () => {
         const { status, stdout } = yield* http09(["serve", "--help"], { env: { HTTP09_PORT: "x" } })
         assert.strictEqual(status, 0)
         const flags = [...stdout.toString().matchAll(/^ {2}--([a-z-]+).*\[(HTTP09_[A-Z_]+)/gm)]
-        assert.strictEqual(flags.length, 16)
+        assert.strictEqual(flags.length, 19)
         for (const [, flag, variable] of flags) {
           assert.strictEqual(variable, `HTTP09_${flag.replaceAll("-", "_").toUpperCase()}`)
         }
@@ -234,6 +235,46 @@ describe("limits", () => {
       }),
     limit
   )
+
+  for (const [flag, reason, ...workers] of [
+    ["--accept-rate", "accept_rate"],
+    ["--accept-rate-per-peer", "accept_rate_per_peer", "--workers", "2"]
+  ]) {
+    it.live(
+      [flag, "resets what comes beyond, and counts it", ...workers].join(" "),
+      () =>
+        Effect.gen(function* () {
+          const folder = yield* temporary
+          yield* write(folder, { "index.html": "<p>Hello" })
+          const server = yield* measured([folder, flag, "2", ...workers])
+          const endings: Array<string> = []
+          // A second is a long time for three clients, but not for a machine that stands still.
+          yield* eventually(async () => {
+            endings.push((await Effect.runPromise(exchange(server.port, "GET /\r\n"))).ending)
+            return endings.includes("reset")
+          })
+          assert.isAtLeast(endings.indexOf("reset"), 1)
+          assert.strictEqual(total(yield* server.samples, "socket_connections_refused", `reason="${reason}"`), 1)
+        }),
+      limit
+    )
+  }
+
+  for (const workers of ["1", "2"]) {
+    it.live(
+      `near --max-connections it says so, and when it is no longer; --workers ${workers}`,
+      () =>
+        Effect.gen(function* () {
+          const server = yield* limited("--max-connections", workers, "--workers", workers)
+          const who = workers === "1" ? "http09: " : "http09: worker [12] is "
+          const socket = yield* connect(server.port)
+          yield* server.until(new RegExp(`^${who}near --max-connections: 1 of 1$`, "m"))
+          socket.end("GET /\r\n")
+          yield* server.until(new RegExp(`^${who}no longer near --max-connections: 0 of 1$`, "m"))
+        }),
+      limit
+    )
+  }
 
   it.live(
     "--send-timeout resets a client that reads nothing, --total-timeout one that takes too long",

@@ -162,6 +162,8 @@ const rows: ReadonlyArray<Row> = [
   counts("workers", "workers", 256, 1),
   counts("max-connections", "maxConnections", 1_000_000, undefined),
   counts("max-per-peer", "maxPerPeer", 1_000_000, undefined),
+  counts("accept-rate", "acceptRate", 1_000_000, undefined),
+  counts("accept-rate-per-peer", "acceptRatePerPeer", 1_000_000, undefined),
   {
     flag: "proxy-protocol",
     key: "proxyProtocol",

@@ -7,6 +7,7 @@ export const packages: Readonly<Record<string, string>> = {
   chromium: "chromium",
   curl: "curl",
   danted: "dante-server",
+  "systemd-analyze": "systemd",
   "systemd-notify": "systemd",
   "systemd-socket-activate": "systemd",
   dnsmasq: "dnsmasq-base",

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import * as net from "node:net"
+import { ask, asking, assertWhole, page } from "../../utils/asking.ts"
 import { temporary, write } from "../../utils/folders.ts"
 import { cli, type Running, serving, start } from "../../utils/processes.ts"
 import { haproxy, needs, title } from "../../utils/programs.ts"
@@ -10,53 +11,20 @@ import { eventually, isAlive, workersOf } from "../../utils/workers.ts"
 
 const limit = 60_000
 
-const page = `<p>${"Hello ".repeat(2000)}`
-
 const folderOf = Effect.tap(temporary, (folder) => write(folder, { "index.html": page }))
-
-interface Asked {
-  /** The whole page, or what else the client saw. */
-  readonly outcome: string
-  /** Its own address and port. */
-  readonly client: string
-}
-
-const ask = (port: number, localAddress = "127.0.0.1"): Promise<Asked> =>
-  new Promise((resolve) => {
-    let text = ""
-    let client = ""
-    const socket = net.connect({ port, host: "127.0.0.1", localAddress }, () => {
-      client = `${socket.localAddress}:${socket.localPort}`
-      socket.write("GET /\r\n")
-    })
-    socket.setEncoding("utf8")
-    socket.on("data", (chunk) => (text += chunk))
-    socket.on("end", () => resolve({ outcome: text === page ? "whole" : `${text.length} bytes`, client }))
-    socket.on("error", (error) => resolve({ outcome: error.message, client }))
-  })
 
 /** Clients at these addresses that ask without a pause until they are told to stop; then, what each of them asked. */
 const load = (port: number, ...addresses: ReadonlyArray<string>) =>
   Effect.gen(function* () {
-    const all: Array<Asked> = []
     const over = new AbortController()
-    const client = async (address: string): Promise<void> => {
-      while (!over.signal.aborted) all.push(await ask(port, address))
-    }
-    const clients = yield* Effect.forkChild(Effect.promise(() => Promise.all(addresses.map(client))))
+    const clients = yield* Effect.forkChild(Effect.promise(() => asking(over.signal, port, addresses)))
     return Effect.andThen(
       Effect.sync(() => over.abort()),
-      Effect.as(Fiber.join(clients), all)
+      Fiber.join(clients)
     )
   })
 
 const loopback = ["127.0.0.1", "127.0.0.1", "127.0.0.1", "127.0.0.1"]
-
-/** That nobody of many saw anything but the page. */
-const assertWhole = (asked: ReadonlyArray<Asked>): void => {
-  assert.deepStrictEqual([...new Set(asked.map(({ outcome }) => outcome))], ["whole"])
-  assert.isAbove(asked.length, 100)
-}
 
 /** Kills the process with the scope, whoever started it. */
 const ending = (pid: number) =>

@@ -15,12 +15,8 @@ const counter = Counter.toLayer(
     let total = 0
     yield* Effect.addFinalizer(() => Console.log(`The total is ${total}.`))
     return {
-      // As long as a look into a database.
-      Add: ({ amount }) =>
-        Effect.delay(
-          Effect.sync(() => (total += amount)),
-          "5 millis"
-        )
+      // Counted at once and answered later, as a database does it: a call that is cut in between is lost.
+      Add: ({ amount }) => Effect.delay(Effect.succeed((total += amount)), "5 millis")
     }
   })
 )

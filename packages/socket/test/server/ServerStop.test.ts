@@ -495,20 +495,22 @@ describe("the report", () => {
     })
   )
 
-  live(
-    "comes also when the one who stopped was interrupted: the stop goes on",
-    Effect.gen(function* () {
-      const { connect, server } = yield* serving(() => Effect.never, { drainTimeout: 200 })
-      const peer = yield* connect()
-      yield* handling(server, 1)
-      const stopping = yield* start(server.stop)
-      const [exit, millis] = yield* timed(Effect.andThen(Fiber.interrupt(stopping), Fiber.await(stopping)))
-      assert.isTrue(Exit.isFailure(exit))
-      assert.isBelow(millis, 2000)
-      assert.deepStrictEqual(yield* server.stop, { drained: 0, aborted: 1 })
-      assert.strictEqual(yield* endOf(peer), "RST")
-    })
-  )
+  for (const how of ["stop", "handOver", "abort"] as const) {
+    live(
+      `comes also when the one who asked for ${how} was interrupted: it goes on`,
+      Effect.gen(function* () {
+        const { connect, server } = yield* serving(() => Effect.never, { drainTimeout: 200 })
+        const peer = yield* connect()
+        yield* handling(server, 1)
+        const stopping = yield* start(server[how])
+        const [exit, millis] = yield* timed(Effect.andThen(Fiber.interrupt(stopping), Fiber.await(stopping)))
+        assert.isTrue(Exit.isFailure(exit))
+        assert.isBelow(millis, 2000)
+        assert.strictEqual(yield* endOf(peer), "RST")
+        assert.deepStrictEqual(yield* server.stop, { drained: 0, aborted: 1 })
+      })
+    )
+  }
 })
 
 describe("abort", () => {

@@ -62,7 +62,7 @@ export interface Server {
   readonly handOver: Effect.Effect<Report>
   /**
    * Stops at once, whatever `drainTimeout` is: every connection is reset, so that no peer takes its end for an orderly
-   * one. Handlers get a second to notice. It may end a `stop` that is under way.
+   * one. Handlers get a second to notice. It may end a `stop` that is under way. **Interruption**: it goes on.
    */
   readonly abort: Effect.Effect<Report>
   /** Never succeeds; fails when the listener breaks, or with `Closed` when the server is stopped. */
@@ -165,10 +165,10 @@ export class Handle<R> implements Server {
     this.handOver = end(() => {
       if (!server.isStopping) server.isHandingOver = true
     })
-    this.abort = Effect.andThen(
-      Effect.sync(() => server.cutAll()),
-      this.stop
-    )
+    this.abort = end(() => {
+      server.cutAll()
+      server.isHandingOver = false
+    })
     this.await = Effect.catchCauseIf(Fiber.join(fiber), Cause.hasInterruptsOnly, () =>
       Effect.fail(closedError(address))
     )

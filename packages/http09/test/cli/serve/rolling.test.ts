@@ -7,7 +7,6 @@ import { type Asked, assertWhole, page } from "../../utils/asking.ts"
 import { temporary, write } from "../../utils/folders.ts"
 import { can, machines } from "../../utils/machines.ts"
 import { cli, type Running } from "../../utils/processes.ts"
-import { title } from "../../utils/programs.ts"
 import { eventually } from "../../utils/workers.ts"
 import { has } from "../../../../../test/utils/programs.ts"
 
@@ -55,10 +54,7 @@ const logged = (servers: ReadonlyArray<Running>): ReadonlyArray<string> =>
     .filter((client) => client.startsWith("10.9.3."))
 
 it.live.skipIf(!can || !has("haproxy"))(
-  title(
-    "haproxy, ip and unshare",
-    "two machines behind HAProxy are updated and restarted in turn, no request fails, and the logs have every client"
-  ),
+  "two machines behind HAProxy are updated and restarted in turn, no request fails, and the logs have every client (needs haproxy, ip and unshare)",
   () =>
     Effect.gen(function* () {
       const folder = yield* temporary

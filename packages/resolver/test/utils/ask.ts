@@ -69,7 +69,10 @@ const program = Effect.gen(function* () {
 }).pipe(
   Effect.scoped,
   Effect.provide(
-    request.server === undefined ? NodeResolver.layer : NodeResolver.layerDns({ servers: [request.server], tries: 1 })
+    request.server === undefined
+      ? NodeResolver.layer
+      : // Long enough for a busy machine.
+        NodeResolver.layerDns({ servers: [request.server], tries: 1, timeout: "20 seconds" })
   )
 )
 

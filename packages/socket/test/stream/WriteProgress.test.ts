@@ -33,8 +33,8 @@ describe("writeTimeout and writes of which the kernel takes a part", () => {
   // What a peer reads at once, and its pauses, so that all takes longer than the time allowed for one step.
   const paces = {
     memory: { size: 400_000, pause: 10, writeTimeout: 500 },
-    TCP: { size: 14_000_000, pause: 5, writeTimeout: 800 },
-    TLS: { size: 14_000_000, pause: 5, writeTimeout: 800 }
+    TCP: { size: 40_000_000, pause: 3, writeTimeout: 1500 },
+    TLS: { size: 40_000_000, pause: 3, writeTimeout: 1500 }
   }
   it.live.each(Object.entries(paces))(
     "over %s a peer that reads slowly but steadily is served whole, however long it takes",

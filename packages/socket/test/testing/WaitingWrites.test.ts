@@ -52,7 +52,10 @@ for (const { name, transport, who, writer } of cases) {
               })
             const asking = yield* Effect.forkChild(Effect.forever(SocketStream.write(far, "more\n")))
             // The room of both kernels and of the stream is taken, record by record, until one of them waits.
-            while (Option.isSome(yield* Effect.timeoutOption(writer(near, write(60_000)), stall)));
+            for (let before = [0, 0]; done.size > before[0] || begun === before[1];) {
+              before = [done.size, begun]
+              while (Option.isSome(yield* Effect.timeoutOption(writer(near, write(60_000)), stall)));
+            }
             const early = done.size
             // All of these wait for room, and are interrupted while they do.
             for (let round = 0; round < 40; round++) yield* struck(writer(near, write(1000)), ops, round % 12)

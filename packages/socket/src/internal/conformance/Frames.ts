@@ -91,16 +91,16 @@ export const checks = <R>(): Checks<R> => ({
       bothWays<R>({}, (near, far) =>
         Effect.gen(function* () {
           const gate = yield* Deferred.make<void>()
+          const begun = yield* Deferred.make<void>()
           const got: Array<Uint8Array> = []
           const taking = yield* start(
-            way(far, (bytes) =>
-              Effect.andThen(
-                Effect.sync(() => got.push(bytes)),
-                Deferred.await(gate)
-              )
-            )
+            way(far, (bytes) => {
+              got.push(bytes)
+              return Effect.andThen(Deferred.succeed(begun, undefined), Deferred.await(gate))
+            })
           )
           const taken = yield* fill(factory, near, Ways.lines)
+          yield* soon(Deferred.await(begun), "an effect")
           yield* same(got.length, 1, "effects that have begun")
           yield* SocketStream.writeLine(far, "at work")
           yield* same(yield* soon(SocketStream.readLine(near), "a line"), Option.some("at work"), "the other direction")

@@ -1,6 +1,7 @@
 /** Two machines behind HAProxy, and their clients on a third: everything is restarted, and nobody notices. */
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as fs from "node:fs"
 import * as net from "node:net"
 import * as path from "node:path"
 import { type Asked, assertWhole, page } from "../../utils/asking.ts"
@@ -12,20 +13,13 @@ import { has } from "../../../../../test/utils/programs.ts"
 
 const asker = path.join(import.meta.dirname, "../../fixtures/asking.ts")
 
-const config = (folder: string) => `
-global
-  stats socket ${folder}/haproxy level admin
-listen http09
-  mode tcp
-  retries 0
-  timeout connect 10s
-  timeout client 10s
-  timeout server 10s
-  bind 10.9.3.1:80
-  default-server check inter 100ms send-proxy-v2 check-send-proxy
-  server one 10.9.1.2:8080
-  server two 10.9.2.2:8080
-`
+const guide = path.join(import.meta.dirname, "../../../../../docs/scaling.md")
+
+/** HAProxy's configuration as the guide has it. */
+const config = (folder: string): string => {
+  const [, block = ""] = /^```haproxy\n([^]*?)^```/m.exec(fs.readFileSync(guide, "utf8")) ?? []
+  return block.replace("/run/haproxy/admin.sock", `${folder}/haproxy`)
+}
 
 /** What HAProxy answers to a command. */
 const tell = (folder: string, command: string): Promise<string> =>
@@ -61,18 +55,18 @@ it.live.skipIf(!can || !has("haproxy"))(
       yield* write(folder, { "index.html": page, "haproxy.cfg": config(folder) })
       const [middle, one, two, three] = yield* machines(3)
       const all: Array<Running> = []
-      const serve = Effect.fnUntraced(function* (on: typeof one, host: string) {
+      const serve = Effect.fnUntraced(function* (on: typeof one, host: string, proxy: string) {
         const args = ["--host", host, "--port", "8080", "--workers", "2", "--log-format", "json"]
-        const server = yield* on(process.execPath, [cli, "serve", folder, ...args, "--proxy-protocol", "10.9.0.0/16"])
+        const server = yield* on(process.execPath, [cli, "serve", folder, ...args, "--proxy-protocol", proxy])
         yield* server.until("Started server")
         all.push(server)
         return server
       })
       const places = [
-        { name: "one", on: one, host: "10.9.1.2" },
-        { name: "two", on: two, host: "10.9.2.2" }
+        { name: "one", on: one, host: "10.9.1.2", proxy: "10.9.1.1" },
+        { name: "two", on: two, host: "10.9.2.2", proxy: "10.9.2.1" }
       ]
-      const running = yield* Effect.forEach(places, ({ host, on }) => serve(on, host), { concurrency: 2 })
+      const running = yield* Effect.forEach(places, ({ host, on, proxy }) => serve(on, host, proxy), { concurrency: 2 })
       yield* (yield* middle("haproxy", ["-W", "-db", "-f", `${folder}/haproxy.cfg`])).until("Loading success")
       const clients = yield* three(process.execPath, [asker, "10.9.3.1", "80", "10.9.3.2", "10.9.3.3"])
 
@@ -82,12 +76,12 @@ it.live.skipIf(!can || !has("haproxy"))(
         yield* server.until("http09: workers replaced: 2\n")
       }
       // The machines are restarted: HAProxy is told before, and again when it may.
-      for (const [index, { host, name, on }] of places.entries()) {
+      for (const [index, { host, name, on, proxy }] of places.entries()) {
         yield* Effect.promise(() => tell(folder, `set server http09/${name} state maint`))
         assert.isTrue(yield* eventually(async () => (await column(folder, name, "scur")) === "0"))
         process.kill(running[index].pid, "SIGTERM")
         assert.strictEqual((yield* running[index].ended).status, 0)
-        yield* serve(on, host)
+        yield* serve(on, host, proxy)
         yield* Effect.promise(() => tell(folder, `set server http09/${name} state ready`))
         const before = Number(yield* Effect.promise(() => column(folder, name, "stot")))
         assert.isTrue(yield* eventually(async () => Number(await column(folder, name, "stot")) > before + 10))

@@ -117,7 +117,10 @@ export interface ServerOptions extends Common {
   readonly identity: Identity | IdentitySource
   /** Other identities, by the name that the client asks for, without case. */
   readonly identities?: { readonly [servername: string]: Identity | IdentitySource } | undefined
-  /** Whether the client must show a certificate that one of `ca` signed. Default `"none"`. */
+  /**
+   * Whether the client must show a certificate that one of `ca` signed. Default `"none"`. Deno does not say whether it was,
+   * so any other value is `Unsupported` there.
+   */
   readonly clientCertificate?: "none" | "optional" | "required" | undefined
 }
 

@@ -62,7 +62,7 @@ export class NodeConnection implements Connection, Timers {
   /** Bytes that the kernel took at once, since the event loop had its turn. */
   private burst = 0
   /** The kernel did not take all of the last write at once. */
-  private isFull = false
+  protected isFull = false
   /** What broke the connection, if anything did. */
   cause: unknown
   protected readonly socket: OwnedSocket

@@ -9,6 +9,8 @@ import * as Net from "node:net"
 /** As much as Node reads at once. */
 const shared = new Uint8Array(64 * 1024)
 
+const none = new Uint8Array(0)
+
 /** Where Node keeps the two parts of `onread`. */
 interface Slots {
   readonly buffer: symbol
@@ -39,6 +41,14 @@ interface Handle {
   useUserBuffer?(buffer: Uint8Array): void
 }
 
+/** Whether it is possible. */
+const readInto = (socket: Net.Socket, buffer: Uint8Array): boolean => {
+  const { _handle: handle } = socket as unknown as { readonly _handle: Handle | null }
+  if (typeof handle?.useUserBuffer !== "function") return false
+  handle.useUserBuffer(buffer)
+  return true
+}
+
 interface Receiver {
   /** A chunk to keep. */
   data(chunk: Uint8Array): void
@@ -57,9 +67,7 @@ export const reading = <S extends Net.Socket>(of: (socket: S) => Receiver) => {
   }
   return {
     start(socket: S): void {
-      const { _handle: handle } = socket as unknown as { readonly _handle: Handle | null }
-      if (slots !== undefined && typeof handle?.useUserBuffer === "function") {
-        handle.useUserBuffer(shared)
+      if (slots !== undefined && readInto(socket, shared)) {
         assign(socket, slots, shared, onRead)
       }
       // Also where it never comes: it lets the stream flow, up to its end.
@@ -67,7 +75,8 @@ export const reading = <S extends Net.Socket>(of: (socket: S) => Receiver) => {
     },
     stop(socket: S): void {
       socket.off("data", onData)
-      if (slots !== undefined) assign(socket, slots, null, null)
+      // Deno would go on to read into the shared one, past a TLS socket that was put on this socket.
+      if (slots !== undefined && readInto(socket, none)) assign(socket, slots, null, null)
     }
   }
 }

@@ -31,8 +31,17 @@ const clientChecks = { ...common, servername: hostOrAddress, rejectUnauthorized:
 
 const serverChecks = { ...common, clientCertificate: oneOf("none", "optional", "required") }
 
+/**
+ * Deno 2.9 has every word for it, and calls a certificate that nobody signed as good as any other. No feature tells that
+ * from outside, so here its name does.
+ */
+const seesStrangers = !("deno" in process.versions)
+
 const invalidServer = (options: Tls.ServerOptions): Reason | undefined =>
   find(options, serverChecks, "tls.") ??
+  (!seesStrangers && (options.clientCertificate ?? "none") !== "none"
+    ? { _tag: "Unsupported", detail: "tls.clientCertificate on Deno" }
+    : undefined) ??
   (options.clientCertificate === "required" && options.ca === undefined
     ? { _tag: "InvalidOption", option: "tls.ca", value: "undefined", mustBe: "given to require client certificates" }
     : undefined)

@@ -11,23 +11,12 @@ import type * as Tls from "../../Tls.ts"
 import { NodeConnection, type OwnedSocket } from "./NodeConnection.ts"
 import { attempt, clientSide, serverSide, timeoutOf, tlsReason } from "./NodeTlsOptions.ts"
 
-let isPrompt: boolean | undefined
-
-/**
- * Whether what a socket took without a wait is in the kernel. Deno takes it and writes it later; what tells is that its
- * sockets do not say how much they still have. Asked once, since all are alike.
- */
-const writesAtOnce = (socket: OwnedSocket): boolean => {
-  const { _handle: handle } = socket as { readonly _handle?: { readonly writeQueueSize?: unknown } | null }
-  return (isPrompt ??= typeof handle?.writeQueueSize === "number")
-}
-
 /** TCP or a Unix-domain socket, as it is opened. */
 export class PlainConnection extends NodeConnection implements Connection {
   /** With the peer's FIN read and all output in the kernel, to give the descriptor back sends FIN as well: one call less. */
   override end(): boolean | void {
     const { socket } = this
-    if (!socket.readableEnded || socket.writableLength > 0 || !writesAtOnce(socket)) return super.end()
+    if (!socket.readableEnded || socket.writableLength > 0) return super.end()
     this.destroy()
     return true
   }

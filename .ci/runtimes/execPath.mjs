@@ -1,0 +1,2 @@
+/** Tests that start commands and examples start them on this runtime. */
+process.execPath = process.env.RUNTIME

@@ -115,6 +115,78 @@ describe("the order of attempts (RFC 8305, section 5)", () => {
   )
 })
 
+describe("an address that comes late", () => {
+  /** As `raced`, with an answer of the resolver for each time. */
+  const racedLate = Effect.fnUntraced(function* (script: Script, answers: ReadonlyArray<readonly [number, string]>) {
+    const network = new FakeNetwork(script)
+    const late = Layer.effect(
+      Resolver.Resolver,
+      Effect.map(Resolver.Resolver, (resolver) => ({
+        ...resolver,
+        answers: () =>
+          Stream.mapEffect(Stream.fromIterable(answers), ([millis, text]) =>
+            Effect.as(Effect.sleep(millis), [NetAddress.ipFromStringUnsafe(text)])
+          )
+      }))
+    ).pipe(Layer.provide(Resolver.layerStatic({})))
+    const fiber = yield* SocketStream.open("host.test", 80).pipe(
+      Effect.provide(Layer.merge(network.layer, late)),
+      Effect.forkChild
+    )
+    yield* TestClock.adjust(60_000)
+    yield* Fiber.await(fiber)
+    return network.trace.filter((line) => line.includes(" connect"))
+  })
+
+  it.effect("is tried at once, where the attempt before it has had its time", () =>
+    Effect.gen(function* () {
+      const trace = yield* racedLate({ "2001:db8::1": "silent", "192.0.2.1": [10, true] }, [
+        [0, "2001:db8::1"],
+        [400, "192.0.2.1"]
+      ])
+      assert.deepStrictEqual(trace, ["0 connect 2001:db8::1", "400 connect 192.0.2.1", "410 connected 192.0.2.1"])
+    })
+  )
+
+  it.effect("is tried at once, where the latest attempt has failed and an earlier one goes on", () =>
+    Effect.gen(function* () {
+      const script: Script = {
+        "2001:db8::1": "silent",
+        "192.0.2.1": [10, "ConnectionRefused"],
+        "192.0.2.2": [10, true]
+      }
+      const trace = yield* racedLate(script, [
+        [0, "2001:db8::1"],
+        [300, "192.0.2.1"],
+        [50, "192.0.2.2"]
+      ])
+      assert.deepStrictEqual(trace, [
+        "0 connect 2001:db8::1",
+        "300 connect 192.0.2.1",
+        "350 connect 192.0.2.2",
+        "360 connected 192.0.2.2"
+      ])
+    })
+  )
+
+  it.effect("waits, where the attempt before it still has the field to itself", () =>
+    Effect.gen(function* () {
+      const script: Script = { "2001:db8::1": "silent", "192.0.2.1": "silent", "192.0.2.2": [10, true] }
+      const trace = yield* racedLate(script, [
+        [0, "2001:db8::1"],
+        [300, "192.0.2.1"],
+        [50, "192.0.2.2"]
+      ])
+      assert.deepStrictEqual(trace, [
+        "0 connect 2001:db8::1",
+        "300 connect 192.0.2.1",
+        "550 connect 192.0.2.2",
+        "560 connected 192.0.2.2"
+      ])
+    })
+  )
+})
+
 describe("when none connects", () => {
   it.effect("the error lists every address with its own reason, in the order of the attempts", () =>
     Effect.gen(function* () {

@@ -147,6 +147,8 @@ class Race {
   private isResolving = true
   /** Whether the first attempt still waits for the other family. */
   private isHeldBack = false
+  /** The latest attempt has failed or had its time, and no address was left: the next that comes is tried at once. */
+  private isDue = false
   private isOver = false
   /** The winner, once there is one. */
   private stream: StreamState | undefined
@@ -232,11 +234,11 @@ class Race {
     this.goOn()
   }
 
-  /** Nothing is under way that would start the next attempt: start it, or end. */
+  /** Starts the next attempt, unless one under way has the field to itself, or ends. */
   private goOn(): void {
-    if (this.isOver || this.underWay > 0 || this.isHeldBack) return
+    if (this.isOver || this.isHeldBack || (this.underWay > 0 && !this.isDue)) return
     if (this.untried.length > 0) return this.startNext()
-    if (this.isResolving) return
+    if (this.isResolving || this.underWay > 0) return
     const last = this.attempts.at(-1)?.error
     this.fail(last?.reason ?? { _tag: "AddressNotAvailable" })
   }
@@ -245,6 +247,7 @@ class Race {
     this.disarm?.()
     this.disarm = undefined
     const address = this.untried.shift()
+    this.isDue = address === undefined
     if (address !== undefined) this.tryAt(address)
   }
 
@@ -266,8 +269,8 @@ class Race {
   /** An attempt failed. An earlier one leaves the field to those that came after it. */
   lost(attempt: Attempt, error: NetworkError): void {
     metrics.attemptsFailedFor[error.reason._tag].updateUnsafe(1, this.context)
-    if (this.attempts.at(-1) === attempt && this.untried.length > 0 && !this.isOver) this.startNext()
-    else this.goOn()
+    if (this.attempts.at(-1) === attempt) this.isDue = true
+    this.goOn()
   }
 
   private arm(millis: number): void {

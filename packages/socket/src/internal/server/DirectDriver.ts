@@ -15,7 +15,7 @@ class DirectDriver<R> extends Driver<unknown, unknown, R | Scope.Scope> implemen
   private readonly scope: Scope.Closeable
   private readonly handled: Handled
   /** It has ended, or is about to. */
-  private isOver = false
+  isOver = false
 
   constructor(drive: Drive<unknown, unknown, R | Scope.Scope>, context: Context.Context<R>, handled: Handled) {
     const scope = Scope.makeUnsafe()
@@ -37,7 +37,7 @@ class DirectDriver<R> extends Driver<unknown, unknown, R | Scope.Scope> implemen
     this.isOver = true
     const stopped = this.stop()
     if (stopped === Effect.void) this.end(Exit.interrupt())
-    else Effect.runFork(stopped).addObserver(() => this.end(Exit.interrupt()))
+    else Effect.runForkWith(this.context)(stopped).addObserver(() => this.end(Exit.interrupt()))
   }
 
   private end(exit: Exit.Exit<unknown, unknown>): void {
@@ -55,6 +55,6 @@ export const drive = <R>(
   handled: Handled
 ): void => {
   const driver = new DirectDriver(handler, context, handled)
-  handled.running = driver
-  driver.start()
+  handled.begun(driver)
+  if (!driver.isOver) driver.start()
 }

@@ -34,7 +34,9 @@ export class Handled implements Owner<StreamState> {
   readonly stream: StreamState
   private readonly server: Handling
   /** The handler, once it has begun. */
-  running: Running | undefined
+  private running: Running | undefined
+  /** The handler is to be interrupted. */
+  private isInterrupted = false
   /** How the handler ended, once it has. */
   exit: Exit.Exit<unknown, unknown> | undefined
   /** The server found the connection between two messages and ends it: whatever the handler does then, it is in order. */
@@ -65,8 +67,19 @@ export class Handled implements Owner<StreamState> {
 
   /** The handler's fiber has begun, and may have ended. */
   runBy(fiber: Fiber.Fiber<unknown, unknown>): void {
-    this.running = fiber
     fiber.addObserver((exit) => this.exited(exit))
+    this.begun(fiber)
+  }
+
+  /** The handler has begun. What came to pass before, as in a fiber's first turn, it hears now. */
+  begun(running: Running): void {
+    this.running = running
+    if (this.isInterrupted) running.interruptUnsafe()
+  }
+
+  private interrupt(): void {
+    this.isInterrupted = true
+    this.running?.interruptUnsafe()
   }
 
   /** The handler decides how the connection ends: FIN after success, or if the server asked for the end; RST otherwise. */
@@ -108,7 +121,7 @@ export class Handled implements Owner<StreamState> {
 
   /** Nobody waits for the answer: the permit comes back as soon as the handler has noticed. */
   onBroken(): void {
-    this.running?.interruptUnsafe()
+    this.interrupt()
   }
 
   onGone(): void {
@@ -120,7 +133,7 @@ export class Handled implements Owner<StreamState> {
   endInOrder(): void {
     if (this.isEnding || this.exit !== undefined) return
     this.isEnding = true
-    this.running?.interruptUnsafe()
+    this.interrupt()
   }
 
   /** Its time is over: in order if it is between two messages. What has begun to end so keeps the bounds of that end. */
@@ -135,13 +148,13 @@ export class Handled implements Owner<StreamState> {
   /** Resets it. */
   cut(): void {
     this.stream.abort()
-    this.running?.interruptUnsafe()
+    this.interrupt()
   }
 
   /** Gives it no more time: what has sent FIN has had its linger, the rest is reset. */
   endNow(): void {
     this.stream.endNow()
-    this.running?.interruptUnsafe()
+    this.interrupt()
   }
 
   /** What there is to report of its end, if anything is: a fault of a call, or why the handler failed. */

@@ -224,6 +224,19 @@ describe("access", () => {
   )
 
   live(
+    "the unspecified address is this machine: it is denied where the loopback is",
+    Effect.gen(function* () {
+      const { port } = yield* plainServer()
+      const loopbacks = IpSet.fromCidrsUnsafe(["127.0.0.0/8", "::1/128"])
+      for (const host of ["0.0.0.0", "::", "::ffff:0.0.0.0"]) {
+        const error = yield* Effect.flip(SocketStream.open(host, port, { access: { deny: loopbacks } }))
+        assert.strictEqual(error.reason._tag, "PermissionDenied", host)
+      }
+      yield* SocketStream.open("0.0.0.0", port, { access: { deny: IpSet.fromCidrsUnsafe(["10.0.0.0/8"]) } })
+    })
+  )
+
+  live(
     "a name is opened at the address that is allowed, whichever family comes first",
     Effect.gen(function* () {
       const { port } = yield* plainServer({ host: "127.0.0.1" })

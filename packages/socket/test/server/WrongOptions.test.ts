@@ -22,7 +22,8 @@ const wrong = {
   set: ["10.0.0.0/8", null, []],
   rate: [NaN, -1, 0, "8", null],
   finiteDuration: [NaN, -1, 0, "soon", "0 seconds", Infinity, null],
-  share: [NaN, -0.1, 0, 1.01, Infinity, "0.5", null]
+  share: [NaN, -0.1, 0, 1.01, Infinity, "0.5", null],
+  group: ["", 0, 5, null, [1], IpSet.empty]
 } as const
 
 type Kind = keyof typeof wrong
@@ -62,6 +63,7 @@ const serverOptions: ReadonlyArray<readonly [string, Kind]> = [
   ["alarmAt", "share"],
   ["alarmCooldown", "duration"],
   ["onAlarm", "callback"],
+  ["access", "group"],
   ["access.allow", "set"],
   ["access.deny", "set"],
   ["proxyProtocol.trust", "set"],
@@ -88,6 +90,9 @@ const openOptions: ReadonlyArray<readonly [string, Kind]> = [
   ["attemptDelay", "duration"],
   ["maxAge", "positiveDuration"],
   ["localPort", "count"],
+  ["access", "group"],
+  ["access.allow", "set"],
+  ["access.deny", "set"],
   ["tls.handshakeTimeout", "positiveDuration"]
 ]
 
@@ -187,6 +192,25 @@ describe("an option that cannot be meant is refused by name and value, by the op
       const options = { proxyProtocol: {} } as Server.Options
       const { message } = yield* Effect.flip(Server.start(socket, echo, options))
       assert.match(message, /proxyProtocol\.trust is null, and must be an IpSet$/)
+    })
+  )
+})
+
+describe("what is no rule at all is refused, too:", () => {
+  live(
+    "a rate, and whom to believe",
+    Effect.gen(function* () {
+      const socket = yield* ServerSocket.listen(0)
+      for (const [option, part] of [
+        ["acceptRate", "limit"],
+        ["acceptRatePerPeer", "limit"],
+        ["proxyProtocol", "trust"]
+      ]) {
+        for (const value of [null, 0, 5, ""]) {
+          const { reason } = yield* Effect.flip(Server.start(socket, echo, { [option]: value }))
+          assert.deepInclude(reason, { _tag: "InvalidOption", option: `${option}.${part}`, value: "null" })
+        }
+      }
     })
   )
 })

@@ -41,7 +41,8 @@ export interface RaceOptions extends ConnectOptions {
   readonly maxAge?: Duration.Input | undefined
   /**
    * The IP addresses that may be connected to. A name is resolved first, and each of its addresses is checked: whoever
-   * chooses the name cannot choose one that is denied. `deny` wins over `allow`. Default: all.
+   * chooses the name cannot choose one that is denied. 0.0.0.0 and :: are this machine, and must be allowed as its loopback
+   * is. `deny` wins over `allow`. Default: all.
    */
   readonly access?: Access.Access | undefined
 }
@@ -187,7 +188,7 @@ class Race {
   private admits(address: NetAddress.SocketAddress): boolean {
     const { access } = this.options
     if (access === undefined || !NetAddress.isInetAddress(address)) return true
-    if (Access.isAllowed(access, address.address)) return true
+    if (Access.isAllowedTarget(access, address.address)) return true
     const attempt = new Attempt(this, address, undefined)
     attempt.error = makeError("connect", address, { _tag: "PermissionDenied" })
     this.attempts.unshift(attempt)

@@ -42,8 +42,10 @@ export const problem = (
   rate: AcceptRate | undefined,
   option: "acceptRate" | "acceptRatePerPeer"
 ): InvalidOption.InvalidOption | undefined =>
-  // How many has no default.
-  rate && InvalidOption.find({ ...rate, limit: rate.limit ?? (null as never) }, checks, `${option}.`)
+  rate === undefined
+    ? undefined
+    : // How many has no default.
+      InvalidOption.find({ ...rate, limit: rate?.limit ?? (null as never) }, checks, `${option}.`)
 
 /** Sums of fractions are a little off. In milliseconds. */
 const rounding = 1e-3

@@ -76,7 +76,7 @@ export const problem = (rules: Rules): InvalidOption.InvalidOption | undefined =
     Access.problem(access)
   if (invalid !== undefined || proxyProtocol === undefined) return invalid
   // Whom to believe has no default.
-  const given = { ...proxyProtocol, trust: proxyProtocol.trust ?? null }
+  const given = { ...proxyProtocol, trust: proxyProtocol?.trust ?? null }
   return InvalidOption.find(given, proxyChecks, "proxyProtocol.")
 }
 

@@ -150,6 +150,15 @@ for (const name of ["memory", "TCP"] as const) {
         const messageOf = (targets: ReadonlyArray<ServerSocket.Target>, options?: ServerSocket.Options) =>
           Effect.map(Effect.flip(ServerSocket.listenAll(targets, options)), ({ message }) => message)
         assert.strictEqual(yield* messageOf([]), "listen nothing: targets is 0, and must be a list of at least one")
+        const mustBe = "a port, an address, a host with a port, or a descriptor"
+        for (const wrong of ["80", null, {}, []]) {
+          const error = yield* Effect.flip(ServerSocket.listenAll([0, wrong as never]))
+          assert.deepInclude(error.reason, { _tag: "InvalidOption", option: "targets[1]", mustBe })
+        }
+        for (const wrong of [undefined, null, 80]) {
+          const error = yield* Effect.flip(ServerSocket.listenAll(wrong as never))
+          assert.deepInclude(error.reason, { _tag: "InvalidOption", option: "targets", mustBe: "a list" })
+        }
         assert.strictEqual(
           yield* messageOf([0, { host: "localhost", port: 1.5 }]),
           "listen localhost:1.5: invalid address: port 1.5 is not an integer from 0 to 65535"

@@ -1,7 +1,8 @@
 /** Opens a server socket: its listeners, and the queue behind them. */
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as NetAddress from "effect/net/NetAddress"
+import * as NetAddress from "effect/net/NetAddress"
+import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
 import * as InvalidOption from "@effect-sockets/resolver/InvalidOption"
@@ -59,10 +60,10 @@ export const open = Effect.fnUntraced(function* (
   const network = yield* Network
   const scope = yield* Effect.scope
   const reason =
-    InvalidOption.find({ targets: targets.length }, { targets: atLeastOne }) ??
+    targetsProblem(targets) ??
     InvalidOption.find(options, { ...checks, ...queueChecks }) ??
     tlsProblem(network, options.tls)
-  const place = targets.length === 0 ? "nothing" : labelOf(targets[0])
+  const place = isTarget(targets?.[0]) ? labelOf(targets[0]) : "nothing"
   if (reason !== undefined) return yield* makeError("listen", place, reason)
   const places = yield* resolve(targets)
   const queue = new AcceptQueue({
@@ -96,7 +97,20 @@ export const open = Effect.fnUntraced(function* (
   return new ListeningPort(listeners, listening, { queue, isQueueGiven, capacity: network.capacity, reopen, scope })
 })
 
-const atLeastOne: InvalidOption.Check = (length) => (length === 0 ? "a list of at least one" : undefined)
+const isTarget = (value: unknown): boolean =>
+  typeof value === "number" ||
+  NetAddress.isSocketAddress(value) ||
+  Predicate.hasProperty(value, "host") ||
+  Predicate.hasProperty(value, "descriptor")
+
+const targetsProblem = (targets: ReadonlyArray<Target>): InvalidOption.InvalidOption | undefined => {
+  if (!Array.isArray(targets)) return InvalidOption.find({ targets: targets ?? null }, { targets: InvalidOption.array })
+  if (targets.length === 0) return InvalidOption.find({ targets: 0 }, { targets: () => "a list of at least one" })
+  const wrong = targets.findIndex((target) => !isTarget(target))
+  const name = `targets[${wrong}]`
+  const mustBe = (): string => "a port, an address, a host with a port, or a descriptor"
+  return wrong < 0 ? undefined : InvalidOption.find({ [name]: targets[wrong] ?? null }, { [name]: mustBe })
+}
 
 const queueChecks = { queue: InvalidOption.integer(1), queueTimeout: InvalidOption.positiveDuration } as const
 

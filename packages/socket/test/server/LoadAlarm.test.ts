@@ -50,6 +50,17 @@ const test = (claim: string, options: Server.Options, check: (held: Held) => Eff
 
 describe("onAlarm", () => {
   test(
+    "hears at its share exactly, also where products of fractions are a little off",
+    { maxConnections: 100, alarmAt: 0.55 },
+    Effect.fnUntraced(function* ({ come, heard }) {
+      come(54)
+      assert.deepStrictEqual(heard, [])
+      come(1)
+      assert.deepStrictEqual(heard, ["Raised 55/100"])
+    })
+  )
+
+  test(
     "hears once at its share of the bound, and once when they are a tenth below it again",
     { maxConnections: 100, alarmAt: 0.5 },
     Effect.fnUntraced(function* ({ come, go, heard }) {

@@ -73,7 +73,7 @@ export class LoadAlarm<R> {
 
   /** A connection has come. */
   rose(connections: number, maxConnections: number, now: number): void {
-    if (this.isRaised || connections < this.share * maxConnections || now < this.quietUntil) return
+    if (this.isRaised || connections / maxConnections < this.share || now < this.quietUntil) return
     this.isRaised = true
     this.quietUntil = now + this.cooldown
     this.call(() => this.onAlarm({ _tag: "Raised", connections, maxConnections }))
@@ -81,7 +81,7 @@ export class LoadAlarm<R> {
 
   /** A connection has ended. */
   fell(connections: number, maxConnections: number): void {
-    if (!this.isRaised || connections >= this.share * hysteresis * maxConnections) return
+    if (!this.isRaised || connections / maxConnections >= this.share * hysteresis) return
     this.isRaised = false
     this.call(() => this.onAlarm({ _tag: "Cleared", connections, maxConnections }))
   }

@@ -184,6 +184,31 @@ for (const [way, handler] of ways) {
     )
 
     live(
+      "gives its place back when it throws instead of giving an effect, also after it was stopped by that very call",
+      Effect.gen(function* () {
+        let abort: Effect.Effect<unknown> = Effect.void
+        const runFork = Effect.runForkWith(yield* Effect.context())
+        const { connect, server } = yield* serving(
+          handler((line) => {
+            if (line === "abort") runFork(abort)
+            throw new Error("slip")
+          }),
+          { onError: () => Effect.void }
+        )
+        abort = server.abort
+        const [first, second] = [yield* connect(), yield* connect()]
+        first.socket.write("throw\n")
+        assert.strictEqual(yield* endOf(first), "RST")
+        yield* handling(server, 1)
+        second.socket.write("abort\n")
+        assert.strictEqual(yield* endOf(second), "RST")
+        yield* server.abort
+        yield* Effect.timeoutOption(handling(server, 0), 500)
+        assert.strictEqual(yield* server.connections, 0)
+      })
+    )
+
+    live(
       "may end itself from within its effect",
       Effect.gen(function* () {
         const { connect, server } = yield* serving(handler((_, stream) => SocketStream.reset(stream)))

@@ -71,7 +71,7 @@ export abstract class Driver<A, E, R> implements Reader {
 
   /** One look at the input, which takes all frames that are there. */
   look(stream: StreamState): Outcome<unknown> | undefined {
-    const { f, take } = this.drive
+    const { take } = this.drive
     while (true) {
       const frame = take(stream)
       if (frame === Decoder.more) return stream.inputFailure()
@@ -79,7 +79,7 @@ export abstract class Driver<A, E, R> implements Reader {
       if (frame instanceof Decoder.Failure) return Effect.fail(stream.error("read", frame.reason))
       this.isBusy = true
       stream.unpause()
-      const fiber = Effect.runForkWith(this.context)(f(frame))
+      const fiber = Effect.runForkWith(this.context)(this.effectOf(frame))
       if (this.onStopped !== undefined) {
         this.onStopped(fiber)
         return undefined
@@ -92,6 +92,15 @@ export abstract class Driver<A, E, R> implements Reader {
       }
       const failure = this.completed(exit)
       if (failure !== undefined) return failure
+    }
+  }
+
+  /** One that throws instead dies as an effect would: whoever stops the driver meanwhile waits for its fiber. */
+  private effectOf(frame: A): Effect.Effect<unknown, E, R> {
+    try {
+      return this.drive.f(frame)
+    } catch (defect) {
+      return Effect.die(defect)
     }
   }
 

@@ -28,8 +28,9 @@ export interface Rules {
   /** Connections of one peer at once, at least 1. Default: as many as there are. */
   readonly maxPerPeer?: number | undefined
   /**
-   * How much of an IPv6 address makes a peer, for `maxPerPeer` and `acceptRatePerPeer`: a prefix of 1 to 128 bits. Default 64, since one customer
-   * commonly has that many addresses to choose from (RFC 6177). IPv4 addresses count whole, also in their mapped form.
+   * How much of an IPv6 address makes a peer, for `maxPerPeer` and `acceptRatePerPeer`: a prefix of 1 to 128 bits. Default
+   * 64, since one customer commonly has that many addresses to choose from (RFC 6177). IPv4 addresses count whole, also in
+   * their mapped form.
    */
   readonly peerPrefixLength?: number | undefined
   /**

@@ -1,4 +1,4 @@
-/** One connection that a server handles: the server is its owner, and its handler's fiber works on it. */
+/** One connection that a server handles: the server is its owner, and its handler works on it. */
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"

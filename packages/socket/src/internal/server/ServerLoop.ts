@@ -2,7 +2,7 @@
  * One running server. `Server` has the words for it.
  *
  * A connection comes down one way: the transport reports it, `AcceptQueue` holds the rules against it, and `take` gives it
- * a permit and a fiber, at once or after its wait. From `handle` on it is owned by a `Handled`; the handler's exit decides
+ * a permit and who runs its handler, at once or after its wait. From `handle` on it is owned by a `Handled`; the handler's exit decides
  * between FIN and RST, and `ended` gives the permit to the next that waits.
  *
  * The file is longer than others: who comes in, who hears of it and how all of it ends share one state.
@@ -177,7 +177,7 @@ export class ServerLoop<R> implements Taker, Handling {
     }
   }
 
-  /** It has a permit, and gets its fiber: from here it is its `Handled`'s. */
+  /** It has a permit, and who runs its handler: from here it is its `Handled`'s. */
   private handle(stream: StreamState): void {
     stream.limits = this.limits
     const handled = new Handled(stream, this, this.clock.currentTimeMillisUnsafe())

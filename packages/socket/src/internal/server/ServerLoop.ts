@@ -2,8 +2,8 @@
  * One running server. `Server` has the words for it.
  *
  * A connection comes down one way: the transport reports it, `AcceptQueue` holds the rules against it, and `take` gives it
- * a permit and who runs its handler, at once or after its wait. From `handle` on it is owned by a `Handled`; the handler's exit decides
- * between FIN and RST, and `ended` gives the permit to the next that waits.
+ * a permit and who runs its handler, at once or after its wait. From `handle` on it is owned by a `Handled`; the handler's
+ * exit decides between FIN and RST, and `ended` gives the permit to the next that waits.
  *
  * The file is longer than others: who comes in, who hears of it and how all of it ends share one state.
  */

@@ -23,7 +23,10 @@ fs.copyFileSync(path.join(root, "docs/benchmarks.svg"), path.join(out, "guide/be
 process.chdir(here)
 const app = await Application.bootstrapWithPlugins({ options: path.join(here, "typedoc.json") })
 const project = await app.convert()
-if (project === undefined || app.logger.hasErrors()) throw new Error("the reference could not be made")
+// A comment that refers to nothing is a fault.
+if (project !== undefined) app.validate(project)
+if (project === undefined || app.logger.hasErrors() || app.logger.hasWarnings())
+  throw new Error("the reference could not be made")
 await app.generateOutputs(project)
 // What a member comes from is often no page of its own, and its link would lead nowhere.
 for (const file of fs.readdirSync(path.join(out, "reference"), { recursive: true, encoding: "utf8" })) {

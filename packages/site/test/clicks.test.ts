@@ -24,6 +24,7 @@ describe.skipIf(!hasChromium)("the site in a browser (needs chromium)", () => {
     const failures: Array<string> = []
     page.on("pageerror", (error) => failures.push(String(error)))
     page.on("console", (message) => message.type() === "error" && failures.push(message.text()))
+    page.on("request", (request) => !request.url().startsWith(site.url) && failures.push(request.url()))
     page.on("response", (response) => response.status() >= 400 && failures.push(response.url()))
     await page.goto(site.url)
     await look(page)
@@ -49,7 +50,7 @@ describe.skipIf(!hasChromium)("the site in a browser (needs chromium)", () => {
     visit(wide, async (page) => {
       for (const [word, where] of [
         ["acceptWithin", /reference\/socket\/src\/ServerSocket/],
-        ["linger", /guide\/|reference\//]
+        ["linger", /(guide|reference)\/.*#.*linger/i]
       ] as const) {
         await page.locator(".VPNavBarSearch button").click()
         await page.locator("#localsearch-input").fill(word)

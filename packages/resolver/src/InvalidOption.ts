@@ -247,7 +247,7 @@ export const toMillis = (input: Duration.Input | undefined, otherwise = Infinity
 
 /**
  * The first option that cannot be meant, or nothing. What is `undefined` was not given. `prefix` is put before the names,
- * as in `"tls."`.
+ * as in `"tls."`. Options that are no object at all cannot be meant as a whole.
  *
  * ```ts
  * import * as InvalidOption from "@effect-sockets/resolver/InvalidOption"
@@ -264,6 +264,13 @@ export const find = <O extends object>(
   checks: { readonly [K in keyof O]?: Check | undefined },
   prefix = ""
 ): InvalidOption | undefined => {
+  if (!Predicate.isObject(options))
+    return {
+      _tag: "InvalidOption",
+      option: prefix.slice(0, -1) || "options",
+      value: show(options),
+      mustBe: "an object"
+    }
   for (const option of Object.keys(checks) as Array<keyof O & string>) {
     const value = options[option]
     const mustBe = value === undefined ? undefined : checks[option]?.(value)

@@ -59,6 +59,12 @@ describe("find", () => {
     assert.strictEqual(InvalidOption.find({ queue: 0 }, checks, "tls.")?.option, "tls.queue")
   })
 
+  it.each([null, 5, "max: 1", true])("options that are no object cannot be meant: %j", (options) => {
+    const invalid = InvalidOption.find(options as unknown as { readonly queue?: number }, checks, "tls.")
+    assert.deepStrictEqual([invalid?.option, invalid?.mustBe], ["tls", "an object"])
+    assert.strictEqual(InvalidOption.find(options as unknown as { readonly queue?: number }, checks)?.option, "options")
+  })
+
   const hostile = {
     toString: () => {
       throw new Error("no text")

@@ -273,6 +273,8 @@ describe("a pool", () => {
         const { reason } = yield* Effect.flip(StreamPool.make(open, options))
         assert.strictEqual(reason._tag === "InvalidOption" && reason.option, Object.keys(options)[0])
       }
+      const { reason } = yield* Effect.flip(StreamPool.make(open, null as unknown as StreamPool.Options))
+      assert.strictEqual(reason._tag === "InvalidOption" && reason.option, "options")
     })
   )
 })

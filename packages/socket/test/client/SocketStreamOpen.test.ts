@@ -40,6 +40,14 @@ describe("every form of host", () => {
   }
 
   live(
+    "an address in brackets is no host, and the error shows it as it was given",
+    Effect.gen(function* () {
+      const { message } = yield* Effect.flip(SocketStream.open("[::1]", 7))
+      assert.match(message, /^open \[::1\]:7: /)
+    })
+  )
+
+  live(
     "a whole socket address needs no port beside it",
     Effect.gen(function* () {
       const { port } = yield* plainServer()

@@ -141,6 +141,19 @@ describe("TCP", () => {
     })
   )
 
+  live(
+    "of one link alone needs its zone: without one it is refused by name, at both ends",
+    Effect.gen(function* () {
+      const address = NetAddress.inetAddressFromStringUnsafe("[fe80::1]:7")
+      for (const refused of [listening(address), SocketStream.open(address)]) {
+        assert.deepStrictEqual(yield* reasonOf(refused), {
+          _tag: "InvalidAddress",
+          detail: "a link-local address needs its zone, as in fe80::1%eth0"
+        })
+      }
+    })
+  )
+
   // What the kernel says of its sockets, where iproute2 is installed.
   const ss = (...args: ReadonlyArray<string>): string => spawnSync("ss", ["-tnH", ...args], { encoding: "utf8" }).stdout
 

@@ -13,5 +13,5 @@ export const hostText = (host: HostInput): string =>
 export const label = (target: Target): string => {
   if (NetAddress.isSocketAddress(target)) return NetAddress.formatSocketAddress(target)
   const text = hostText(target.host)
-  return text.includes(":") ? `[${text}]:${target.port}` : `${text}:${target.port}`
+  return text.includes(":") && !text.startsWith("[") ? `[${text}]:${target.port}` : `${text}:${target.port}`
 }

@@ -4,7 +4,7 @@ import * as Net from "node:net"
 import type { ConnectOptions, DialEvents } from "../../Network.ts"
 import { make, type Reason, reasonFromCause } from "../../NetworkError.ts"
 import { deliver, guard } from "../guard.ts"
-import { nativeHost, pathProblem, unnamed } from "./NodeAddress.ts"
+import { addressProblem, nativeHost, unnamed } from "./NodeAddress.ts"
 import { apply, atStart, hasMore, unsupported } from "./NodeSocketOptions.ts"
 import { PlainConnection } from "./NodeTls.ts"
 
@@ -43,7 +43,7 @@ class Attempt {
   start(): void {
     const { address, options } = this
     const isPath = address._tag === "UnixPathAddress"
-    const problem = isPath ? pathProblem(address.path) : undefined
+    const problem = addressProblem(address)
     if (problem !== undefined) return this.fail({ _tag: "InvalidAddress", detail: problem })
     const lacking = unsupported(options)
     if (lacking !== undefined) return this.fail(lacking)

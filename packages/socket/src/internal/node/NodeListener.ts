@@ -5,7 +5,7 @@ import * as Net from "node:net"
 import type { DescriptorOptions, Listener, ListenerEvents, ListenOptions } from "../../Network.ts"
 import { make, type NetworkError, type Reason, reasonFromCause } from "../../NetworkError.ts"
 import { guard, report } from "../guard.ts"
-import { inetAddress, nativeHost, pathProblem, unnamed } from "./NodeAddress.ts"
+import { addressProblem, inetAddress, nativeHost, unnamed } from "./NodeAddress.ts"
 import { type KnownAddresses, unknown } from "./NodeConnection.ts"
 import { adopt, pathOf, reasonOf } from "./NodeDescriptor.ts"
 import { closing, type FileIdentity, identify, removeStale } from "./NodeSocketFile.ts"
@@ -98,7 +98,7 @@ const openPort = (
   Effect.callback((resume) => {
     const isPath = address._tag === "UnixPathAddress"
     const fail = (reason: Reason): void => resume(Effect.fail(make("listen", address, reason)))
-    const problem = isPath ? pathProblem(address.path) : undefined
+    const problem = addressProblem(address)
     if (problem !== undefined) return fail({ _tag: "InvalidAddress", detail: problem })
     const lacking = unsupported(options)
     if (lacking !== undefined) return fail(lacking)

@@ -23,7 +23,7 @@ export interface OwnedSocket extends Net.Socket {
 
 /** Undocumented: what Node's own idle timer looks at. Tests hold it. */
 interface CountingSocket extends Net.Socket {
-  readonly _handle?: { readonly bytesWritten: number; readonly writeQueueSize: number } | null
+  readonly _handle?: { readonly bytesWritten?: number; readonly writeQueueSize?: number } | null
 }
 
 // Shared by all sockets, found through `this`: a connection costs no closures but the write callback.
@@ -164,10 +164,13 @@ export class NodeConnection implements Connection, Timers {
     return false
   }
 
-  /** What libuv was given less what it still has. Of TLS: of the records, so that only its growth says something. */
+  /**
+   * What libuv was given less what it still has. Of TLS: of the records, so that only its growth says something. Bun and
+   * Deno do not tell: a whole write counts as one step there.
+   */
   sentBytes(): number {
-    const { _handle: handle } = this.tcp as CountingSocket
-    return handle ? handle.bytesWritten - handle.writeQueueSize : 0
+    const { bytesWritten, writeQueueSize } = (this.tcp as CountingSocket)._handle ?? {}
+    return bytesWritten === undefined || writeQueueSize === undefined ? 0 : bytesWritten - writeQueueSize
   }
 
   end(): boolean | void {

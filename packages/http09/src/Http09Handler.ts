@@ -2,7 +2,6 @@
  * Answers one HTTP/0.9 connection: its request line in, the document out. `Http09Server` is the server made of it.
  */
 import * as InvalidOption from "@effect-sockets/resolver/InvalidOption"
-import * as Codec from "@effect-sockets/socket/Codec"
 import * as NetworkError from "@effect-sockets/socket/NetworkError"
 import * as SocketStream from "@effect-sockets/socket/SocketStream"
 import * as Duration from "effect/Duration"
@@ -14,6 +13,7 @@ import type * as Scope from "effect/Scope"
 import type { DocumentError } from "./DocumentError.ts"
 import { type Document, DocumentRoot } from "./DocumentRoot.ts"
 import { errorTexts } from "./ErrorText.ts"
+import { requestLine } from "./internal/requestLine.ts"
 import { sendBytes, sendText, sizeOf } from "./internal/send.ts"
 import * as RequestLine from "./RequestLine.ts"
 
@@ -206,7 +206,6 @@ export const readTimeout: Duration.Duration = Duration.seconds(15)
  */
 export const maxAge: Duration.Duration = Duration.hours(1)
 
-const lineFeed = Uint8Array.of(10)
 const empty = new Uint8Array(0)
 
 /**
@@ -325,8 +324,7 @@ const answerer = (options: HandlerOptions): Answerer => {
   if (invalid !== undefined) return (stream) => Effect.fail(NetworkError.make("read", stream.remoteAddress, invalid))
   const { text = false, dialect = "book", maxLineBytes = RequestLine.maxBytes, observe } = options
   const { invalidRequest, notFound } = errorTexts[dialect]
-  // One more than a line may have, for its CR.
-  const lines = Codec.delimited(lineFeed, { maxBytes: maxLineBytes + 1 })
+  const lines = requestLine(maxLineBytes)
 
   const send = (exchange: Exchange, document: Document): Reply =>
     text
@@ -369,18 +367,19 @@ const answerer = (options: HandlerOptions): Answerer => {
     })
   }
 
-  /** Answers, and tells how it ended, too. Without a root the line was too long. */
+  /** Answers, and tells how it ended, too. */
   const answer = (
     stream: SocketStream.SocketStream,
-    line: Uint8Array,
-    root: DocumentRoot["Service"] | undefined
+    found: Uint8Array | "TooLong",
+    root: DocumentRoot["Service"]
   ): Reply => {
-    const exchange: Exchange = { stream, line, answer: undefined, size: undefined }
-    if (observe === undefined) return root === undefined ? refuse(exchange, "TooLong") : reply(exchange, root)
+    const isTooLong = found === "TooLong"
+    const exchange: Exchange = { stream, line: isTooLong ? empty : found, answer: undefined, size: undefined }
+    const answered = () => (isTooLong ? refuse(exchange, "TooLong") : reply(exchange, root))
+    if (observe === undefined) return answered()
     return Effect.clockWith((clock) => {
       const startedAt = clock.currentTimeMillisUnsafe()
-      const answered = root === undefined ? refuse(exchange, "TooLong") : reply(exchange, root)
-      return Effect.onExit(answered, (exit) => {
+      return Effect.onExit(answered(), (exit) => {
         const bytes = Exit.isSuccess(exit) ? exchange.size : undefined
         const endedAt = clock.currentTimeMillisUnsafe()
         return observe({ _tag: "Ended", ...exchange, startedAt, endedAt, bytes: bytes ?? stream.bytesWritten, exit })
@@ -390,9 +389,5 @@ const answerer = (options: HandlerOptions): Answerer => {
 
   // The answer starts when the line is there: nobody waits for the blank line.
   return (stream: SocketStream.SocketStream, root: DocumentRoot["Service"]): Reply =>
-    Effect.matchEffect(SocketStream.readFrame(stream, lines), {
-      onSuccess: (line) => answer(stream, Option.isSome(line) ? line.value : empty, root),
-      onFailure: (error) =>
-        error.reason._tag === "LineTooLong" ? answer(stream, empty, undefined) : Effect.fail(error)
-    })
+    SocketStream.withFrame(stream, lines, (line) => answer(stream, Option.isSome(line) ? line.value : empty, root))
 }

@@ -645,6 +645,57 @@ export const forEachFrame: {
 )
 
 /**
+ * Runs an effect with the next frame of a decoder, or with none where the input ends before it: the handler of a protocol
+ * that asks once and is answered. What the effect gives is the result; it may read on by itself.
+ *
+ * It is `Effect.flatMap(readFrame(self, decoder), f)` that costs less as a handler: until the frame is there, no fiber
+ * waits for it. The effect runs in a fiber of its own.
+ *
+ * **Errors**: as `readFrame`, and the effect's own. **Interruption** interrupts the effect, and loses no byte: the next read
+ * goes on behind the frame, or with it where no effect got it.
+ *
+ * ```ts
+ * import * as Codec from "@effect-sockets/socket/Codec"
+ * import * as SocketStream from "@effect-sockets/socket/SocketStream"
+ * import * as SocketPair from "@effect-sockets/socket/testing/SocketPair"
+ * import { Effect, Option } from "effect"
+ * const finger = (stream: SocketStream.SocketStream) =>
+ *   SocketStream.withFrame(stream, Codec.line({ maxBytes: 512 }), (user) =>
+ *     SocketStream.writeLine(stream, `${Option.getOrElse(user, () => "nobody")} is away`)
+ *   )
+ * const program = Effect.gen(function* () {
+ *   const [client, server] = yield* SocketPair.make()
+ *   yield* SocketStream.write(client, "ada\r\n")
+ *   yield* finger(server)
+ *   return yield* SocketStream.readLine(client)
+ * })
+ * await Effect.runPromise(Effect.scoped(program)) // => Option.some("ada is away")
+ * ```
+ *
+ * @category reading
+ * @since 0.1.0
+ */
+export const withFrame: {
+  <A, B, E, R>(
+    decoder: Decoder.Decoder<A>,
+    f: (frame: Option.Option<A>) => Effect.Effect<B, E, R>
+  ): (self: SocketStream) => Effect.Effect<B, E | NetworkError, R>
+  <A, B, E, R>(
+    self: SocketStream,
+    decoder: Decoder.Decoder<A>,
+    f: (frame: Option.Option<A>) => Effect.Effect<B, E, R>
+  ): Effect.Effect<B, E | NetworkError, R>
+} = dual(
+  3,
+  <A, B, E, R>(
+    self: SocketStream,
+    decoder: Decoder.Decoder<A>,
+    f: (frame: Option.Option<A>) => Effect.Effect<B, E, R>
+  ): Effect.Effect<B, E | NetworkError, R> =>
+    new Drive<Option.Option<A>, E, R, B>(stateOf(self), Reads.takingOptional(decoder), f, true)
+)
+
+/**
  * As `forEachFrame`, for the lines that `readLine` gives.
  *
  * ```ts

@@ -84,6 +84,55 @@ describe("a driver is a loop of readFrame", () => {
   )
 })
 
+/** What the effect of one frame does. */
+const treatment = Arbitrary.schema(Schema.Literals(["now", "later", "reads", "drives", "fails", "dies"]))
+
+describe("withFrame is flatMap over readFrame", () => {
+  it.effect.prop(
+    "whatever comes, however it is cut, and whatever its effect does",
+    [content, sizes, treatment, Arbitrary.schema(Schema.Literals(["lines", "pieces", "threes"]))],
+    Effect.fnUntraced(function* ([content, sizes, treatment, kind]) {
+      const decoder: Decoder.Decoder<string> = decoders[kind]
+      const observed = [false, true].map(
+        Effect.fnUntraced(function* (isOne: boolean) {
+          const [self, connection] = yield* fakeStream(undefined, { prompt: true })
+          const log: Array<string> = []
+          const treat = Effect.fnUntraced(function* (frame: Option.Option<string>) {
+            log.push(`begins ${String(frame)}`)
+            if (treatment === "fails") return yield* Effect.fail("no")
+            if (treatment === "dies") return yield* Effect.die("bug")
+            if (treatment === "later") for (let i = 0; i < 10; i++) yield* Effect.yieldNow
+            if (treatment === "reads") log.push(`reads ${String(yield* Effect.option(SocketStream.readLine(self)))}`)
+            if (treatment === "drives")
+              yield* Effect.ignore(
+                SocketStream.forEachFrame(self, decoders.threes, (three) => Effect.sync(() => log.push(three)))
+              )
+            yield* SocketStream.write(self, `${String(frame)};`)
+            return `answered ${String(frame)}`
+          })
+          const fiber = yield* start(
+            isOne
+              ? SocketStream.withFrame(self, decoder, treat)
+              : Effect.flatMap(SocketStream.readFrame(self, decoder), treat)
+          )
+          for (const part of split(content, sizes)) {
+            connection.events.data(part)
+            yield* Effect.yieldNow
+          }
+          connection.events.end()
+          const exit = yield* Fiber.await(fiber)
+          log.push(Exit.isSuccess(exit) ? exit.value : String(Cause.squash(exit.cause)))
+          log.push(`left ${text(yield* SocketStream.readAll(self))}`, `written ${text(connection.output)}`)
+          return log
+        })
+      )
+      const [flatMap, withFrame] = yield* Effect.all(observed)
+      assert.deepStrictEqual(withFrame, flatMap)
+    }, Effect.scoped),
+    { arbitrary: { runs: rounds(300), size: 40 } }
+  )
+})
+
 const wait = Effect.forEach(Array.from({ length: 20 }), () => Effect.yieldNow)
 
 describe("a driver", () => {
@@ -198,6 +247,23 @@ describe("a driver", () => {
       const error = yield* Effect.flip(Fiber.join(driving))
       assert.deepStrictEqual(error.reason, { _tag: "TimedOut", millis: 100 })
       assert.deepStrictEqual(yield* SocketStream.readExactly(self, 4), bytes("half"))
+    })
+  )
+
+  it.effect("of one frame gives that its readTimeout, and its effect as long as it takes", () =>
+    Effect.gen(function* () {
+      const [self, connection] = yield* fakeStream({ readTimeout: 100 })
+      const gate = yield* Deferred.make<string>()
+      const answering = yield* start(SocketStream.withFrame(self, Codec.line(), () => Deferred.await(gate)))
+      connection.timers.advance(90)
+      connection.events.data(bytes("one\ntwo\n"))
+      connection.timers.advance(1000)
+      yield* Deferred.succeed(gate, "done")
+      assert.strictEqual(yield* Fiber.join(answering), "done")
+      assert.deepStrictEqual(yield* SocketStream.readLine(self), Option.some("two"))
+      const late = yield* start(Effect.flip(SocketStream.withFrame(self, Codec.line(), () => Effect.void)))
+      connection.timers.advance(110)
+      assert.deepStrictEqual((yield* Fiber.join(late)).reason, { _tag: "TimedOut", millis: 100 })
     })
   )
 

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
+import * as Codec from "../../src/Codec.ts"
 import * as Server from "../../src/Server.ts"
 import * as ServerSocket from "../../src/ServerSocket.ts"
 import * as SocketStream from "../../src/SocketStream.ts"
@@ -26,7 +27,8 @@ describe("what happens in the first turn of a handler reaches it:", () => {
 
   for (const [way, handler] of [
     ["a fiber", () => Effect.never],
-    ["a driver", (stream) => SocketStream.forEachLine(stream, () => Effect.void)]
+    ["a driver", (stream) => SocketStream.forEachLine(stream, () => Effect.void)],
+    ["a driver of one frame", (stream) => SocketStream.withFrame(stream, Codec.line(), () => Effect.void)]
   ] satisfies ReadonlyArray<readonly [string, Server.Handler<never>]>) {
     it.effect(`an alarm that aborts the server ends the handler that is ${way}`, () => {
       const network = new FakeListener()

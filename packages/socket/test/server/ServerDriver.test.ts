@@ -3,7 +3,10 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
+import * as Codec from "../../src/Codec.ts"
+import * as NetworkError from "../../src/NetworkError.ts"
 import type * as Server from "../../src/Server.ts"
 import * as SocketStream from "../../src/SocketStream.ts"
 import { live } from "../utils/live.ts"
@@ -216,6 +219,120 @@ for (const [way, handler] of ways) {
         peer.socket.write("hello\n")
         assert.strictEqual(yield* endOf(peer), "RST")
         yield* handling(server, 0)
+      })
+    )
+  })
+}
+
+type AnswerOne = (
+  frame: Option.Option<string>,
+  stream: SocketStream.SocketStream
+) => Effect.Effect<unknown, unknown, Scope.Scope>
+
+const one =
+  (answer: AnswerOne): Server.Handler<Scope.Scope> =>
+  (stream) =>
+    SocketStream.withFrame(stream, Codec.line({ maxBytes: 8 }), (frame) => answer(frame, stream))
+
+const onesWays: ReadonlyArray<readonly [string, (answer: AnswerOne) => Server.Handler<Scope.Scope>]> = [
+  ["is withFrame", one],
+  ["runs withFrame", (answer) => (stream) => Effect.suspend(() => one(answer)(stream))]
+]
+
+const said = Option.getOrElse(() => "nothing")
+
+for (const [way, handler] of onesWays) {
+  describe(`a handler that ${way}`, () => {
+    live(
+      "answers the first frame, or the end of input, and ends with FIN",
+      Effect.gen(function* () {
+        const { connect, server } = yield* serving(handler((frame, stream) => SocketStream.write(stream, said(frame))))
+        const [talks, ends, slow] = [yield* connect(), yield* connect(), yield* connect()]
+        talks.socket.write("one\ntwo\n")
+        ends.socket.end()
+        slow.socket.write("o")
+        assert.deepStrictEqual([yield* endOf(talks), yield* endOf(ends)], ["FIN", "FIN"])
+        slow.socket.write("ne\n")
+        assert.strictEqual(yield* endOf(slow), "FIN")
+        assert.deepStrictEqual([talks.size, ends.size, slow.size], [3, 7, 3])
+        yield* handling(server, 0)
+      })
+    )
+
+    const faults: ReadonlyArray<readonly [string, string, AnswerOne, string]> = [
+      ["its effect fails", "hello\n", () => Effect.fail("no"), "no"],
+      ["its effect fails later", "hello\n", () => Effect.andThen(Effect.sleep(5), Effect.fail("no")), "no"],
+      ["its effect dies", "hello\n", () => Effect.die("no"), "no"],
+      ["what makes the effect throws", "hello\n", () => assert.fail("slip"), "slip"],
+      ["the frame is too long", "hello, hello\n", () => Effect.void, "read: LineTooLong"]
+    ]
+    for (const [what, sent, answer, told] of faults) {
+      live(
+        `is reset and reported when ${what}, once`,
+        Effect.gen(function* () {
+          const heard: Array<string> = []
+          const { connect, server } = yield* serving(handler(answer), {
+            onError: (cause) =>
+              Effect.sync(() => {
+                const error = Cause.squash(cause)
+                heard.push(
+                  NetworkError.isNetworkError(error)
+                    ? `${error.operation}: ${error.reason._tag}`
+                    : Cause.prettyErrors(cause)[0].message
+                )
+              })
+          })
+          const peer = yield* connect()
+          peer.socket.write(sent)
+          assert.strictEqual(yield* endOf(peer), "RST")
+          yield* handling(server, 0)
+          assert.deepStrictEqual(heard, [told])
+        })
+      )
+    }
+
+    live(
+      "is stopped with FIN while it waits for its frame, and has the time of the drain for its answer",
+      Effect.gen(function* () {
+        let isBusy = false
+        const { connect, server } = yield* serving(
+          handler((frame, stream) =>
+            Effect.gen(function* () {
+              isBusy = true
+              yield* Effect.sleep(50)
+              yield* SocketStream.write(stream, said(frame))
+            })
+          )
+        )
+        const [waits, asks] = [yield* connect(), yield* connect()]
+        asks.socket.write("hello\n")
+        yield* until(() => isBusy)
+        const stopping = yield* Effect.forkChild(server.stop)
+        assert.deepStrictEqual([yield* endOf(waits), yield* endOf(asks)], ["FIN", "FIN"])
+        assert.deepStrictEqual([waits.size, asks.size], [0, 5])
+        assert.deepStrictEqual(yield* Fiber.join(stopping), { drained: 2, aborted: 0 })
+      })
+    )
+
+    live(
+      "is interrupted with its effect when the connection breaks, and releases what that acquired",
+      Effect.gen(function* () {
+        const heard: Array<string> = []
+        const note = (text: string) => Effect.sync(() => heard.push(text))
+        const { connect, server } = yield* serving(
+          handler(() =>
+            Effect.andThen(
+              Effect.addFinalizer((exit) => note(`released after ${exit._tag}`)),
+              Effect.onInterrupt(Effect.andThen(note("runs"), Effect.never), () => note("interrupted"))
+            )
+          )
+        )
+        const peer = yield* connect()
+        peer.socket.write("hello\n")
+        yield* until(() => heard.length === 1)
+        peer.socket.resetAndDestroy()
+        yield* handling(server, 0)
+        assert.deepStrictEqual(heard, ["runs", "interrupted", "released after Failure"])
       })
     )
   })

@@ -51,6 +51,17 @@ const drivers: Record<string, (self: Stream, got: Array<string>) => Effect.Effec
         Effect.never
       )
     ),
+  withFrame: (self, got) =>
+    SocketStream.withFrame(self, Codec.bytes(3), (frame) =>
+      Effect.sync(() => Option.isSome(frame) && got.push(text(frame.value)))
+    ),
+  "withFrame at work": (self, got) =>
+    SocketStream.withFrame(self, Codec.bytes(3), (frame) =>
+      Effect.andThen(
+        Effect.sync(() => Option.isSome(frame) && got.push(text(frame.value))),
+        Effect.never
+      )
+    ),
   "forEachFrame that yields": (self, got) =>
     SocketStream.forEachFrame(self, Codec.bytes(3), (frame) =>
       Effect.andThen(

@@ -30,7 +30,11 @@ const drivers: Record<
   forEachChunk: (self, got) => SocketStream.forEachChunk(self, (chunk) => Effect.sync(() => got.push(text(chunk)))),
   forEachLine: (self, got) => SocketStream.forEachLine(self, (line) => Effect.sync(() => got.push(`${line}\n`))),
   forEachFrame: (self, got) =>
-    SocketStream.forEachFrame(self, Codec.bytes(2), (frame) => Effect.sync(() => got.push(text(frame))))
+    SocketStream.forEachFrame(self, Codec.bytes(2), (frame) => Effect.sync(() => got.push(text(frame)))),
+  withFrame: (self, got) =>
+    SocketStream.withFrame(self, Codec.bytes(6), (frame) =>
+      Effect.sync(() => void got.push(text(Option.getOrThrow(frame))))
+    )
 }
 
 describe("at the end of its fiber's turn", () => {

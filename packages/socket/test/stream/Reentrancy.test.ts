@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
+import * as Codec from "../../src/Codec.ts"
 import { InputQueue, type Reader } from "../../src/internal/stream/InputQueue.ts"
 import * as Decoder from "../../src/Decoder.ts"
 import type { NetworkError } from "../../src/NetworkError.ts"
@@ -49,6 +50,7 @@ const acts: Record<string, (self: SocketStream.SocketStream) => Effect.Effect<un
   reset: SocketStream.reset,
   endWrite: SocketStream.endWrite,
   "a driver": (self) => SocketStream.forEachChunk(self, () => Effect.void),
+  "a read of one frame": (self) => SocketStream.withFrame(self, Codec.bytes(1), () => SocketStream.write(self, "one")),
   "a driver that closes": (self) => SocketStream.forEachChunk(self, () => SocketStream.close(self)),
   "a copy to itself": (self) => SocketStream.copy(self, self),
   "a TLS handshake": (self) => SocketStream.upgradeTls(self, { side: "client", options: {} })
@@ -156,7 +158,8 @@ describe("what cannot be meant", () => {
     readUntil: (self) => SocketStream.readUntil(self, bytes("\n"), { maxBytes: -1 }),
     "readUntil of nothing": (self) => SocketStream.readUntil(self, bytes("")),
     readAll: (self) => SocketStream.readAll(self, { maxBytes: 1.5 }),
-    forEachLine: (self) => SocketStream.forEachLine(self, () => Effect.void, { maxBytes: NaN })
+    forEachLine: (self) => SocketStream.forEachLine(self, () => Effect.void, { maxBytes: NaN }),
+    withFrame: (self) => SocketStream.withFrame(self, Codec.line({ maxBytes: NaN }), () => Effect.void)
   })) {
     it.effect(`${name} with such a bound fails with InvalidOption, at once, and takes no byte`, () =>
       Effect.gen(function* () {

@@ -25,6 +25,7 @@ const reads: Record<string, Operation> = {
   readFrame: (self) => SocketStream.readFrame(self, Codec.netstring()),
   forEachChunk: (self) => SocketStream.forEachChunk(self, () => Effect.void),
   forEachLine: (self) => SocketStream.forEachLine(self, () => Effect.void),
+  withFrame: (self) => SocketStream.withFrame(self, Codec.netstring(), () => Effect.void),
   "copy from it": (self) => Effect.flatMap(fakeStream(), ([to]) => SocketStream.copy(self, to)).pipe(Effect.scoped)
 }
 

@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Codec from "../../Codec.ts"
+import type * as Decoder from "../../Decoder.ts"
 import type { NetworkError } from "../../NetworkError.ts"
 import * as SocketStream from "../../SocketStream.ts"
 
@@ -22,6 +23,17 @@ const loop = Effect.fnUntraced(function* <A, E, R>(
   }
 })
 
+/** The first frame, and the rest from within its effect. */
+const first = <A, E, R>(
+  stream: SocketStream.SocketStream,
+  decoder: Decoder.Decoder<A>,
+  f: (frame: A) => Effect.Effect<unknown, E, R>,
+  rest: Effect.Effect<void, E | NetworkError, R>
+): Effect.Effect<void, E | NetworkError, R> =>
+  SocketStream.withFrame(stream, decoder, (frame) =>
+    Option.isNone(frame) ? Effect.void : Effect.andThen(f(frame.value), rest)
+  )
+
 const limits = { maxBytes: 1000 }
 
 /** Of one line after the other. */
@@ -29,6 +41,7 @@ export const ofLines: { readonly [name: string]: Way<string> } = {
   "a loop of reads": (stream, f) => loop(SocketStream.readLine(stream, limits), f),
   forEachLine: (stream, f) => SocketStream.forEachLine(stream, f, limits),
   forEachFrame: (stream, f) => SocketStream.forEachFrame(stream, Codec.line(limits), f),
+  withFrame: (stream, f) => first(stream, Codec.line(limits), f, SocketStream.forEachLine(stream, f, limits)),
   // The program cuts the lines itself.
   forEachChunk: (stream, f) =>
     Effect.suspend(() => {
@@ -61,7 +74,8 @@ export const ofBytes: { readonly [name: string]: Way<Uint8Array> } = {
   "a loop of reads": (stream, f) => loop(SocketStream.read(stream), f),
   forEachChunk: (stream, f) => SocketStream.forEachChunk(stream, f),
   forEachLine: (stream, f) => SocketStream.forEachLine(stream, (line) => f(encoder.encode(`${line}\n`))),
-  forEachFrame: (stream, f) => SocketStream.forEachFrame(stream, Codec.bytes(lineSize), f)
+  forEachFrame: (stream, f) => SocketStream.forEachFrame(stream, Codec.bytes(lineSize), f),
+  withFrame: (stream, f) => first(stream, Codec.bytes(lineSize), f, SocketStream.forEachChunk(stream, f))
 }
 
 /** A check of each of the ways, all at the same time. */

@@ -16,23 +16,25 @@ import type { StreamState } from "./StreamState.ts"
 
 /**
  * Runs `f` for each frame, in order: the next one waits for the end of its effect. Ends with the input, or with the first
- * failure, of the stream or of the effect.
+ * failure, of the stream or of the effect. One that runs once ends with its first effect, whatever that gives.
  */
-export class Drive<A, E, R> extends Effectable.Class<void, E | NetworkError, R> {
+export class Drive<A, E, R, B = void> extends Effectable.Class<B, E | NetworkError, R> {
   readonly stream: StreamState
   readonly take: Take<A>
   readonly f: (frame: A) => Effect.Effect<unknown, E, R>
+  readonly isOnce: boolean
 
-  constructor(stream: StreamState, take: Take<A>, f: (frame: A) => Effect.Effect<unknown, E, R>) {
+  constructor(stream: StreamState, take: Take<A>, f: (frame: A) => Effect.Effect<unknown, E, R>, isOnce = false) {
     super()
     this.stream = stream
     this.take = take
     this.f = f
+    this.isOnce = isOnce
   }
 
-  override asEffect(): Effect.Effect<void, E | NetworkError, R> {
+  override asEffect(): Effect.Effect<B, E | NetworkError, R> {
     return Effect.contextWith((context: Context.Context<R>) =>
-      Effect.callback<void, E | NetworkError>((resume) => {
+      Effect.callback<B, E | NetworkError>((resume) => {
         const driver = new SuspendedDriver(this, context, resume)
         driver.start()
         return Effect.suspend(() => driver.stop())
@@ -49,10 +51,10 @@ export abstract class Driver<A, E, R> implements Reader {
   private fiber: Fiber.Fiber<unknown, E> | undefined
   /** Set when the driver is stopped by the very effect that it is about to get the fiber of. */
   private onStopped: ((fiber: Fiber.Fiber<unknown, E>) => void) | undefined
-  private readonly drive: Drive<A, E, R>
+  private readonly drive: Drive<A, E, R, unknown>
   protected readonly context: Context.Context<R>
 
-  constructor(drive: Drive<A, E, R>, context: Context.Context<R>) {
+  constructor(drive: Drive<A, E, R, unknown>, context: Context.Context<R>) {
     this.drive = drive
     this.context = context
     this.deadline = drive.stream.readDeadline()
@@ -90,8 +92,8 @@ export abstract class Driver<A, E, R> implements Reader {
         fiber.addObserver((exit) => this.onExit(exit))
         return undefined
       }
-      const failure = this.completed(exit)
-      if (failure !== undefined) return failure
+      const outcome = this.completed(exit)
+      if (outcome !== undefined) return outcome
     }
   }
 
@@ -104,14 +106,14 @@ export abstract class Driver<A, E, R> implements Reader {
     }
   }
 
-  /** The work on a frame is done: its failure, if it failed. */
+  /** The work on a frame is done: how it ended, if the driver ends with it. */
   private completed(exit: Exit.Exit<unknown, E>): Outcome<unknown> | undefined {
-    const { stream } = this.drive
+    const { isOnce, stream } = this.drive
     this.isBusy = false
     // Whatever it wrote, nobody works on an answer any more.
     stream.awaitingReply = false
-    // The failure is the program's own, and goes to whoever runs the driver as it is.
-    if (Exit.isFailure(exit)) return exit as Exit.Exit<never, never>
+    // A failure is the program's own, and goes to whoever runs the driver as it is.
+    if (isOnce || Exit.isFailure(exit)) return exit as Exit.Exit<unknown>
     if (this.deadline !== Infinity) stream.renew(this)
     return undefined
   }
@@ -120,10 +122,10 @@ export abstract class Driver<A, E, R> implements Reader {
     if (this.fiber === undefined) return
     this.fiber = undefined
     const { stream } = this.drive
-    const failure = this.completed(exit)
-    if (failure === undefined) return stream.goOn()
+    const outcome = this.completed(exit)
+    if (outcome === undefined) return stream.goOn()
     stream.dequeue(this)
-    this.resume(failure)
+    this.resume(outcome)
   }
 
   /** Gives up the place, and ends the effect that runs. */
@@ -147,19 +149,20 @@ interface Looking {
 const look = (stream: StreamState, driver: Looking): Outcome<unknown> | undefined => driver.look(stream)
 
 /** A driver for which a fiber waits. */
-class SuspendedDriver<A, E, R> extends Driver<A, E, R> {
-  private readonly resumeFiber: (outcome: Effect.Effect<void, E | NetworkError>) => void
+class SuspendedDriver<A, E, R, B> extends Driver<A, E, R> {
+  private readonly resumeFiber: (outcome: Effect.Effect<B, E | NetworkError>) => void
 
   constructor(
-    drive: Drive<A, E, R>,
+    drive: Drive<A, E, R, B>,
     context: Context.Context<R>,
-    resumeFiber: (outcome: Effect.Effect<void, E | NetworkError>) => void
+    resumeFiber: (outcome: Effect.Effect<B, E | NetworkError>) => void
   ) {
     super(drive, context)
     this.resumeFiber = resumeFiber
   }
 
   resume(outcome: Outcome<unknown>): void {
-    this.resumeFiber(outcome as Effect.Effect<void, E | NetworkError>)
+    // What it ends with is of the type that the fiber waits for.
+    this.resumeFiber(outcome as Effect.Effect<B, E | NetworkError>)
   }
 }

@@ -98,6 +98,15 @@ export const taking = <A>(decoder: Decoder.Decoder<A>): Take<A> => {
   }
 }
 
+/** As `taking`, for who takes one frame: the end of the input is none. */
+export const takingOptional = <A>(decoder: Decoder.Decoder<A>): Take<Option.Option<A>> => {
+  const take = taking(Decoder.map(decoder, Option.some))
+  return (stream) => {
+    const outcome = take(stream)
+    return outcome === end ? Option.none() : outcome
+  }
+}
+
 /** Takes chunks one after another. */
 export const takeChunk: Take<Uint8Array> = ({ ended, input }) =>
   input.size > 0 ? input.shift() : ended ? end : Decoder.more

@@ -15,11 +15,21 @@ const retry = 50
 
 const encoder = new TextEncoder()
 
+/** What Node has below a pipe or a socket. */
+interface OverHandle {
+  readonly _handle?: { readonly setBlocking?: (isBlocking: boolean) => unknown } | null
+}
+
 /** A pipe, a socket or a file, as Node writes to it: what cannot be written is lost, as for a reader that is gone. */
 const streamSink =
   (name: Name): Sink =>
-  (bytes, ready) =>
-    void process[name].write(bytes, () => ready())
+  (bytes, ready) => {
+    const stream: NodeJS.WriteStream & OverHandle = process[name]
+    // Whether a write waits belongs to the pipe, not to the process: another program of Node's that shares it and ends,
+    // as the one does that this one has replaced, makes it wait again.
+    stream._handle?.setBlocking?.(false)
+    stream.write(bytes, () => ready())
+  }
 
 /**
  * A terminal. Node writes to it synchronously, and one that was stopped with Ctrl-S would stop the process: here it is

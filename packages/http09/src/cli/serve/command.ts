@@ -98,10 +98,13 @@ const run = Effect.fnUntraced(function* (settings: Settings) {
         passed.push({ descriptor, name: "http09" })
       }
       if (exposed?.descriptor !== undefined) passed.push({ descriptor: exposed.descriptor, name: metricsName })
-      const pid = yield* Successor.start(passed)
-      yield* NodeOutput.tell(`http09: process ${pid} serves on`)
+      const successor = yield* Successor.start(passed)
+      yield* NodeOutput.tell(`http09: process ${successor.pid} serves on`)
+      if (exposed !== undefined) yield* exposed.drain
       yield* Scope.close(metricsScope, Exit.void)
       yield* Deferred.succeed(handsOver, undefined)
+      // What was asked for meanwhile, or is asked of this process until it has ended.
+      return yield* Effect.forever(Effect.andThen(renewal, successor.replace))
     },
     Effect.catch(({ message }) => NodeOutput.tell(`http09: not replaced: ${message}; the old process serves on`))
   )
@@ -112,16 +115,7 @@ const run = Effect.fnUntraced(function* (settings: Settings) {
         started(addresses),
         Successor.announce,
         // Whoever stops the server stops this too: a successor that is not ready yet is killed.
-        Effect.forkDetach(
-          Effect.raceFirst(
-            Effect.whileLoop({
-              while: () => !Deferred.isDoneUnsafe(handsOver),
-              body: () => Effect.andThen(renewal, replace(descriptors)),
-              step: () => {}
-            }),
-            stop
-          )
-        )
+        Effect.forkDetach(Effect.raceFirst(Effect.forever(Effect.andThen(renewal, replace(descriptors))), stop))
       ]),
     handOver: Deferred.await(handsOver)
   })

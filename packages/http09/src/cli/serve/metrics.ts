@@ -87,6 +87,8 @@ export interface Exposed {
   readonly port: number
   /** For the process that takes the place of this one, where Node tells it. */
   readonly descriptor: number | undefined
+  /** Takes no more scrapers, and waits for those that are here, a second at most. */
+  readonly drain: Effect.Effect<void>
 }
 
 /** Answers `GET /metrics` and `GET /connections` on 127.0.0.1, or on a port that was passed, until the scope closes. */
@@ -150,8 +152,18 @@ const serving = (
         server.close()
         server.closeAllConnections()
       })
-  ).pipe(Effect.map((server) => ({ port: (server.address() as net.AddressInfo).port, descriptor })))
+  ).pipe(
+    Effect.map((server) => ({
+      port: (server.address() as net.AddressInfo).port,
+      descriptor,
+      drain: Effect.asVoid(Effect.timeoutOption(closed(server), "1 second"))
+    }))
+  )
 }
+
+/** Closes the port alone. What Node's HTTP server does first ends those whose question is still on its way. */
+const closed = (server: http.Server): Effect.Effect<void> =>
+  Effect.callback((resume) => void net.Server.prototype.close.call(server, () => resume(Effect.void)))
 
 const interval = "10 seconds"
 

@@ -40,12 +40,19 @@ const launch = (passed: ReadonlyArray<Passed>): ChildProcess =>
     }
   })
 
+/** One that listens. */
+export interface Successor {
+  readonly pid: number
+  /** Has it replaced in its turn, if it is still there. */
+  readonly replace: Effect.Effect<void>
+}
+
 /**
- * Starts it with these descriptors and waits until it listens: its number. If it does not within half a minute, or is
- * waited for no more, it is killed.
+ * Starts it with these descriptors and waits until it listens. If it does not within half a minute, or is waited for no
+ * more, it is killed.
  */
-export const start = (passed: ReadonlyArray<Passed>): Effect.Effect<number, SuccessorError> =>
-  Effect.callback<number, SuccessorError>((resume) => {
+export const start = (passed: ReadonlyArray<Passed>): Effect.Effect<Successor, SuccessorError> =>
+  Effect.callback<Successor, SuccessorError>((resume) => {
     const child = launch(passed)
     const fail = (message: string): void => resume(Effect.fail(new SuccessorError({ message })))
     child.on("error", (error) => fail(error.message))
@@ -55,7 +62,7 @@ export const start = (passed: ReadonlyArray<Passed>): Effect.Effect<number, Succ
       // From here on it is nobody's child.
       if (child.connected) child.disconnect()
       child.unref()
-      resume(Effect.succeed(child.pid ?? 0))
+      resume(Effect.succeed({ pid: child.pid ?? 0, replace: Effect.sync(() => void child.kill("SIGUSR2")) }))
     })
     return Effect.sync(() => void child.kill("SIGKILL"))
   }).pipe(

@@ -2,10 +2,12 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
+import * as fs from "node:fs"
 import * as net from "node:net"
 import { ask, asking, assertWhole, page } from "../../utils/asking.ts"
 import { temporary, write } from "../../utils/folders.ts"
 import { cli, type Running, serving, start } from "../../utils/processes.ts"
+import { collect, connect, exchange } from "../../utils/raw.ts"
 import { haproxy, needs, title } from "../../utils/programs.ts"
 import { eventually, isAlive, workersOf } from "../../utils/workers.ts"
 
@@ -95,6 +97,61 @@ describe("SIGUSR2 to http09 serve", () => {
         server.child.kill("SIGTERM")
         assert.strictEqual((yield* Effect.timeout(server.ended, "20 seconds")).status, 0)
       }),
+    limit
+  )
+
+  it.live(
+    "that comes again while the new process starts has that one replaced as well",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* serving([yield* folderOf])
+        let said = ""
+        server.child.stderr?.on("data", (chunk) => (said += String(chunk)))
+        const successors = () => [...said.matchAll(/process (\d+) serves on\n/g)].map(([, pid]) => Number(pid))
+        const children = `/proc/${server.pid}/task/${server.pid}/children`
+        process.kill(server.pid, "SIGUSR2")
+        yield* eventually(() => fs.readFileSync(children, "utf8") !== "")
+        process.kill(server.pid, "SIGUSR2")
+        assert.isTrue(yield* eventually(() => successors().length === 2))
+        const [second, last] = successors()
+        yield* ending(last)
+        assert.isTrue(yield* eventually(() => !isAlive(server.pid) && !isAlive(second)))
+        assert.strictEqual((yield* Effect.promise(() => ask(server.port))).outcome, "whole")
+      }).pipe(Effect.scoped),
+    limit
+  )
+
+  it.live(
+    "leaves a server that is not held up where nobody reads its log",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* serving([yield* folderOf, "--log-format", "json"])
+        yield* replaced(server, 1)
+        // Not before the end of the first process: Node reads on what is left of it.
+        server.child.stdout?.pause()
+        // A few times what a pipe or a socket takes.
+        for (let asked = 0; asked < 600; asked++) {
+          const answer = yield* Effect.timeout(exchange(server.port, `GET /${"long".repeat(500)}\r\n`), "5 seconds")
+          assert.strictEqual(answer.ending, "fin")
+        }
+      }).pipe(Effect.scoped),
+    limit
+  )
+
+  it.live(
+    "answers a scraper whose question is still on its way",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* serving([yield* folderOf, "--metrics", "0"])
+        const port = Number(/:(\d+)\/metrics\n/.exec(yield* server.until(/\/metrics\n/))?.[1])
+        const scraper = yield* connect(port)
+        const answer = yield* Effect.forkChild(collect(scraper), { startImmediately: true })
+        const turn = yield* Effect.forkChild(replaced(server, 1), { startImmediately: true })
+        yield* server.until("serves on\n")
+        scraper.write("GET /metrics HTTP/1.0\r\n\r\n")
+        assert.include((yield* Fiber.join(answer)).text, "socket_connections_active")
+        yield* Fiber.join(turn)
+      }).pipe(Effect.scoped),
     limit
   )
 

@@ -133,6 +133,21 @@ describe("the rules", () => {
     )
   })
 
+  it("do not count for a peer what the rate of all refuses", () => {
+    const rates: Rules = { acceptRate: { limit: 1, burst: 1 }, acceptRatePerPeer: { limit: 1, per: "1 hour" } }
+    const admission = new AdmissionRules(rates)
+    const timers = new FakeTimers()
+    const come = (peer: string, at: number) => {
+      timers.time = at
+      const address = NetAddress.inetAddressFromStringUnsafe(peer)
+      return admission.enter(new StreamState(new FakeConnection(address, timers), limitsFrom({})))
+    }
+    assert.deepStrictEqual(
+      [come("192.0.2.1:1", 0), come("192.0.2.2:1", 0), come("192.0.2.2:2", 1000), come("192.0.2.2:3", 2000)],
+      [undefined, "AcceptRate", undefined, "AcceptRatePerPeer"]
+    )
+  })
+
   it("keep no place for whom the rate refuses", () => {
     assert.deepStrictEqual(
       entering({ acceptRate: { limit: 1 }, maxPerPeer: 2 }, 0, "192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.1"),

@@ -53,7 +53,7 @@ const rounding = 1e-3
 /** The bucket of one peer, or of all. */
 export class AcceptRateRule {
   /** Milliseconds from one connection to the next, at the rate. */
-  private readonly interval: number
+  readonly interval: number
   /** How far ahead of the rate connections may be. */
   private readonly tolerance: number
 
@@ -100,5 +100,11 @@ export class PeerRates {
       this.fullAt.delete(oldest)
     }
     return after !== undefined
+  }
+
+  /** The peer's last connection, which was within its rate, was refused after all: it does not count. */
+  giveBack(peer: string): void {
+    const at = this.fullAt.get(peer)
+    if (at !== undefined) this.fullAt.set(peer, at - this.rule.interval)
   }
 }

@@ -131,6 +131,7 @@ export class AdmissionRules {
     if (maxPerPeer !== undefined && count >= maxPerPeer) return "MaxPerPeer"
     if (perPeerRate?.take(peer, stream.connection.timers.now()) === false) return "AcceptRatePerPeer"
     const refusal = isNew ? this.comes(stream) : undefined
+    if (refusal !== undefined) perPeerRate?.giveBack(peer)
     // What is gone already has no place to give back.
     if (refusal !== undefined || maxPerPeer === undefined || stream.gone) return refusal
     this.perPeer.set(peer, count + 1)

@@ -27,7 +27,10 @@ export interface Alarm {
 export interface AlarmOptions<R> {
   /** The part of `maxConnections` at which `onAlarm` hears, above 0 and at most 1. Default 0.8, if there is `onAlarm`. */
   readonly alarmAt?: number | undefined
-  /** How long after an alarm there is no other one. Default 5 seconds, as Ranch has it. */
+  /**
+   * How long after a `Raised` there is no other one. One that comes meanwhile is told when that is over, if it is still so.
+   * Default 5 seconds, as Ranch has it.
+   */
   readonly alarmCooldown?: Duration.Input | undefined
   /**
    * Hears when connections come to `alarmAt` of `maxConnections`, and when they are a tenth below that again: once each
@@ -60,23 +63,44 @@ export class LoadAlarm<R> {
   private readonly cooldown: number
   private readonly onAlarm: (alarm: Alarm) => Effect.Effect<void, never, R>
   private readonly call: (callback: () => Effect.Effect<void, never, R>) => void
+  /** Looks again, after so many milliseconds, whether it is to be raised. */
+  private readonly later: (millis: number) => void
   private isRaised = false
+  private isHeldBack = false
   /** Until then there is no other one, on the server's clock. */
   private quietUntil = -Infinity
 
-  constructor(options: AlarmOptions<R>, call: (callback: () => Effect.Effect<void, never, R>) => void) {
+  constructor(
+    options: AlarmOptions<R>,
+    call: (callback: () => Effect.Effect<void, never, R>) => void,
+    later: (millis: number) => void
+  ) {
     this.share = options.alarmAt ?? defaultShare
     this.cooldown = InvalidOption.toMillis(options.alarmCooldown, defaultCooldown)
     this.onAlarm = options.onAlarm ?? logAlarm
     this.call = call
+    this.later = later
   }
 
   /** A connection has come. */
   rose(connections: number, maxConnections: number, now: number): void {
-    if (this.isRaised || connections / maxConnections < this.share || now < this.quietUntil) return
+    if (this.isRaised || connections / maxConnections < this.share) return
+    if (now < this.quietUntil) return this.holdBack(this.quietUntil - now)
     this.isRaised = true
     this.quietUntil = now + this.cooldown
     this.call(() => this.onAlarm({ _tag: "Raised", connections, maxConnections }))
+  }
+
+  private holdBack(millis: number): void {
+    if (this.isHeldBack) return
+    this.isHeldBack = true
+    this.later(millis)
+  }
+
+  /** The time is over that `later` was told. */
+  looksAgain(connections: number, maxConnections: number, now: number): void {
+    this.isHeldBack = false
+    this.rose(connections, maxConnections, now)
   }
 
   /** A connection has ended. */
@@ -90,6 +114,7 @@ export class LoadAlarm<R> {
 /** An alarm, where somebody wants one. */
 export const alarmOf = <R>(
   options: AlarmOptions<R>,
-  call: (callback: () => Effect.Effect<void, never, R>) => void
+  call: (callback: () => Effect.Effect<void, never, R>) => void,
+  later: (millis: number) => void
 ): LoadAlarm<R> | undefined =>
-  options.alarmAt === undefined && options.onAlarm === undefined ? undefined : new LoadAlarm(options, call)
+  options.alarmAt === undefined && options.onAlarm === undefined ? undefined : new LoadAlarm(options, call, later)

@@ -115,7 +115,11 @@ export class ServerLoop<R> implements Taker, Handling {
     this.maxAge = InvalidOption.toMillis(options.maxAge)
     this.idleTimeout = InvalidOption.toMillis(options.idleTimeout)
     this.metrics = SocketMetrics.at(port.address)
-    this.alarm = alarmOf(options, (callback) => this.call(callback))
+    this.alarm = alarmOf(
+      options,
+      (callback) => this.call(callback),
+      (millis) => this.lookAgain(millis)
+    )
     const { maxConnections, queue } = bounds(options.maxConnections, port)
     this.maxConnections = maxConnections
     port.queue.capacity = queue
@@ -319,6 +323,15 @@ export class ServerLoop<R> implements Taker, Handling {
     this.runFork(Effect.suspend(callback)).addObserver((exit) => {
       if (Exit.isFailure(exit)) this.runFork(Effect.logError("a callback of the server failed", exit.cause))
     })
+  }
+
+  /** Whether the alarm that was held back is still due. A server that stops waits for that no more. */
+  private lookAgain(millis: number): void {
+    const look = Effect.sync(() => {
+      if (this.isStopping) return
+      this.alarm?.looksAgain(this.handled.size, this.maxConnections, this.clock.currentTimeMillisUnsafe())
+    })
+    this.runFork(Effect.raceFirst(Effect.andThen(Effect.sleep(millis), look), Deferred.await(this.report)))
   }
 
   // The clock ------------------------------------------------------------------------------------------------------

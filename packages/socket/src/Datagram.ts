@@ -16,6 +16,7 @@ import * as NetAddress from "effect/net/NetAddress"
 import * as Scheduler from "effect/Scheduler"
 import type * as Scope from "effect/Scope"
 import type * as DatagramSocket from "effect/socket/DatagramSocket"
+import { addressProblem, destinationProblem, nameOf } from "./internal/datagram/DatagramAddress.ts"
 import { toReason } from "./internal/datagram/DatagramErrors.ts"
 import * as NetworkError from "./NetworkError.ts"
 
@@ -79,7 +80,7 @@ const multicastChecks = { loopback: InvalidOption.boolean, ttl: InvalidOption.in
 
 const findInvalid = (options: Options): InvalidOption.InvalidOption | undefined =>
   InvalidOption.find(options, optionChecks) ??
-  (options.multicast && InvalidOption.find(options.multicast, multicastChecks, "multicast."))
+  (options.multicast === undefined ? undefined : InvalidOption.find(options.multicast, multicastChecks, "multicast."))
 
 /**
  * One socket that a network is asked for: its options have been looked at.
@@ -249,9 +250,9 @@ const open = Effect.fnUntraced(function* (
   options: Options
 ) {
   const operation = peer === undefined ? "listen" : "connect"
-  const address = peer ?? local
-  const invalid = findInvalid(options)
-  if (invalid !== undefined) return yield* NetworkError.make(operation, address, invalid)
+  const address = peer === undefined ? local : peer
+  const invalid = addressProblem(address, peer === undefined ? 0 : 1) ?? findInvalid(options)
+  if (invalid !== undefined) return yield* NetworkError.make(operation, nameOf(address), invalid)
   const network = yield* DatagramNetwork
   let opened: SocketImpl | undefined
   const socket = yield* network.socket({
@@ -275,8 +276,8 @@ const open = Effect.fnUntraced(function* (
 /**
  * Opens a socket that sends to anybody and receives from anybody, until the scope closes. Port 0 is any free port.
  *
- * **Errors**: `listen` with `AddressInUse`, `AddressNotAvailable`, `PermissionDenied`, `InvalidOption`. **Interruption**
- * closes it again.
+ * **Errors**: `listen` with `AddressInUse`, `AddressNotAvailable`, `PermissionDenied`, `InvalidAddress` (a link-local address
+ * of IPv6 without its zone), `InvalidOption`. **Interruption** closes it again.
  *
  * ```ts
  * import * as Datagram from "@effect-sockets/socket/Datagram"
@@ -343,7 +344,8 @@ export const connect: {
   options: Options = {}
 ): Effect.Effect<Socket, NetworkError.NetworkError, DatagramNetwork | Scope.Scope> => {
   if (typeof portOrOptions !== "number") {
-    const peer = host as NetAddress.InetAddress
+    // What is not there is no address either.
+    const peer = (host ?? null) as NetAddress.InetAddress
     return open(anyLocal(peer), peer, portOrOptions ?? {})
   }
   const port = portOrOptions
@@ -365,7 +367,8 @@ export const connect: {
  * has it, which says nothing of whether it arrives.
  *
  * **Errors**: `write` with `MessageTooLong`, `ConnectionRefused` (on a connected socket, of an earlier message),
- * `HostUnreachable`, `PermissionDenied`, `Closed`. **Interruption**: the message has gone or not.
+ * `HostUnreachable`, `PermissionDenied`, `InvalidAddress` (port 0, or an address of the other family), `Closed`.
+ * **Interruption**: the message has gone or not.
  *
  * ```ts
  * import * as Datagram from "@effect-sockets/socket/Datagram"
@@ -390,6 +393,8 @@ export const send = (
     const { isClosed, remoteAddress, writer } = self as SocketImpl
     // Effect's writer would wait for the next reader.
     if (isClosed) return Effect.fail(NetworkError.make("write", to ?? self.localAddress, { _tag: "Closed" }))
+    const problem = to === undefined ? undefined : destinationProblem(to, self.localAddress)
+    if (problem !== undefined) return Effect.fail(NetworkError.make("write", nameOf(to), problem))
     const address = to ?? remoteAddress
     if (address === undefined || (to !== undefined && remoteAddress !== undefined)) {
       const detail = to === undefined ? "a socket without a peer needs one" : "a connected socket has one already"

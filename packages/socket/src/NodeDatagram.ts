@@ -1,8 +1,11 @@
 /** Datagrams over `node:dgram`, through effect's adapter: UDP over IPv4 and IPv6. */
 import * as NodeDatagramSocket from "@effect/platform-node/NodeDatagramSocket"
+import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
+import * as DatagramSocket from "effect/socket/DatagramSocket"
 import { DatagramNetwork, type Request } from "./Datagram.ts"
+import { addressProblem } from "./internal/node/NodeAddress.ts"
 
 const toOptions = ({ local, onError, options, peer }: Request): NodeDatagramSocket.Options => ({
   bind: local,
@@ -16,6 +19,13 @@ const toOptions = ({ local, onError, options, peer }: Request): NodeDatagramSock
   onError,
   ...(peer === undefined ? {} : { connect: peer })
 })
+
+/** A socket for an address that no socket can have. The code is Node's own for arguments that cannot be meant. */
+const unopened = (problem: string): Effect.Effect<DatagramSocket.DatagramSocket> => {
+  const cause = Object.assign(new Error(problem), { code: "ERR_INVALID_ARG_VALUE" })
+  const reason = new DatagramSocket.DatagramSocketOpenError({ kind: "Unknown", cause })
+  return DatagramSocket.makeFromBackingSocket(() => Effect.fail(new DatagramSocket.DatagramSocketError({ reason })))
+}
 
 /**
  * The datagrams of this machine.
@@ -38,5 +48,10 @@ const toOptions = ({ local, onError, options, peer }: Request): NodeDatagramSock
  */
 export const layer: Layer.Layer<DatagramNetwork> = Layer.succeed(
   DatagramNetwork,
-  DatagramNetwork.of({ socket: (request) => NodeDatagramSocket.make(toOptions(request)) })
+  DatagramNetwork.of({
+    socket: (request) => {
+      const problem = addressProblem(request.peer ?? request.local)
+      return problem === undefined ? NodeDatagramSocket.make(toOptions(request)) : unopened(problem)
+    }
+  })
 )

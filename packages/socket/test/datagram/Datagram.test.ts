@@ -1,8 +1,8 @@
 /** The contract of datagrams, over both networks. */
-import { describe, it } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
-import type { DatagramNetwork } from "../../src/Datagram.ts"
+import * as Datagram from "../../src/Datagram.ts"
 import * as MemoryNetwork from "../../src/MemoryNetwork.ts"
 import * as NodeDatagram from "../../src/NodeDatagram.ts"
 import { cases } from "../../src/testing/DatagramConformance.ts"
@@ -20,7 +20,7 @@ const networks = {
 } satisfies {
   readonly [name: string]: readonly [
     address: string,
-    run: (check: Effect.Effect<void, unknown, DatagramNetwork>) => Effect.Effect<void, unknown>
+    run: (check: Effect.Effect<void, unknown, Datagram.DatagramNetwork>) => Effect.Effect<void, unknown>
   ]
 }
 
@@ -31,3 +31,13 @@ for (const [network, [address, run]] of Object.entries(networks)) {
     }
   })
 }
+
+it.live("on this machine a link-local address of IPv6 needs its zone", () =>
+  Effect.gen(function* () {
+    const bound = Datagram.bind(NetAddress.inetAddressFromStringUnsafe("[fe80::1]:0"))
+    const connected = Datagram.connect(NetAddress.inetAddressFromStringUnsafe("[fe80::1]:9"))
+    const why = "[fe80::1]:0: invalid address: a link-local address needs its zone, as in fe80::1%eth0"
+    assert.strictEqual((yield* Effect.flip(bound)).message, `listen ${why}`)
+    assert.strictEqual((yield* Effect.flip(connected)).message, `connect ${why.replace(":0", ":9")}`)
+  }).pipe(Effect.scoped, Effect.provide(NodeDatagram.layer), leavesNothing)
+)

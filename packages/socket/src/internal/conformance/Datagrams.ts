@@ -1,7 +1,7 @@
 /** What datagrams promise on any network. */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import type * as NetAddress from "effect/net/NetAddress"
+import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Datagram from "../../Datagram.ts"
@@ -144,6 +144,23 @@ export const checks: { readonly [claim: string]: Check } = {
       yield* failsWith(Datagram.send(socket, "x", socket.localAddress), ["Closed"], "a later send")
     }),
 
+  "an address that nothing can be sent to, or bound to, is InvalidAddress": (address) =>
+    Effect.gen(function* () {
+      const socket = yield* Datagram.bind(address)
+      const isIpv4 = NetAddress.isInetAddressV4(address)
+      const other = NetAddress.inetAddressUnsafe(isIpv4 ? NetAddress.ipv6Loopback : NetAddress.ipv4Loopback, 9)
+      const none = [null, undefined, 9, "127.0.0.1:9", NetAddress.unixPathAddress("/run/nobody.sock")]
+      for (const to of [address, other, ...none.slice(0, 1), ...none.slice(2)]) {
+        yield* failsWith(Datagram.send(socket, "x", to as never), ["InvalidAddress"], `a message to ${String(to)}`)
+      }
+      for (const peer of [address, ...none]) {
+        yield* failsWith(Datagram.connect(peer as never), ["InvalidAddress"], `a peer at ${String(peer)}`)
+      }
+      for (const local of none) {
+        yield* failsWith(Datagram.bind(local as never), ["InvalidAddress"], `a socket at ${String(local)}`)
+      }
+    }),
+
   "options that cannot be meant are refused by their names": (address) =>
     Effect.gen(function* () {
       for (const options of [
@@ -152,7 +169,8 @@ export const checks: { readonly [claim: string]: Check } = {
         { whenFull: "wait" as never },
         { ttl: 256 },
         { broadcast: "yes" as never },
-        { multicast: { ttl: -1 } }
+        { multicast: { ttl: -1 } },
+        { multicast: null as never }
       ]) {
         const [name] = Object.keys(options)
         const { reason } = yield* Effect.flip(Datagram.bind(address, options))

@@ -26,7 +26,7 @@ import type * as Codec from "./Codec.ts"
 import type { Connection, SecureConnection, SocketOptions } from "./Connection.ts"
 import * as Decoder from "./Decoder.ts"
 import { connect, type RaceOptions } from "./internal/client/ConnectRace.ts"
-import type { Target } from "./internal/client/Target.ts"
+import { label, type Target } from "./internal/client/Target.ts"
 import { countFailure } from "./internal/countFailure.ts"
 import { copy as copyStream } from "./internal/stream/copy.ts"
 import { Drive } from "./internal/stream/Driver.ts"
@@ -178,7 +178,13 @@ const opening = (
   return Effect.withFiber((fiber) => (spans.isTraced(fiber.context) ? spans.open(target, opened) : opened))
 }
 
-const openingTls = (target: Target, options: OpenOptions, tls: Tls.ClientOptions) => {
+const openingTls = (
+  target: Target,
+  options: OpenOptions,
+  tls: Tls.ClientOptions
+): Effect.Effect<SocketStream, NetworkError, Network | Scope.Scope> => {
+  const invalid = InvalidOption.find(tls, {}, "tls.")
+  if (invalid !== undefined) return Effect.fail(makeError("open", label(target), invalid))
   const host = "host" in target && typeof target.host === "string" ? target.host : undefined
   const client = { ...tls, servername: tls.servername ?? host }
   return Effect.uninterruptibleMask((restore) =>
@@ -1133,6 +1139,8 @@ export const reset = (self: SocketStream): Effect.Effect<void> =>
 
 // TLS ----------------------------------------------------------------------------------------------------------------
 
+const handshakeChecks = { side: InvalidOption.oneOf("client", "server") } as const
+
 /**
  * Takes a TLS handshake on an open connection, as STARTTLS protocols do: on either side, once both have agreed on it in
  * clear text. What was written leaves first, in clear. Reads and writes afterwards are encrypted. Node does not tell an
@@ -1170,7 +1178,8 @@ export const upgradeTls: {
 } = dual(2, (self: SocketStream, options: Tls.HandshakeOptions) =>
   Effect.uninterruptibleMask((restore) => {
     const state = stateOf(self)
-    const error = state.beginUpgrade()
+    const invalid = InvalidOption.find(options, handshakeChecks) ?? InvalidOption.find(options.options, {}, "options.")
+    const error = invalid === undefined ? state.beginUpgrade() : state.error("tls", invalid)
     if (error !== undefined) return Effect.fail(error)
     const flush = Effect.suspend(() => state.flush("tls"))
     const handshake: Effect.Effect<Tls.HandshakeInfo, NetworkError> = Effect.flatMap(flush, () => {

@@ -42,7 +42,11 @@ const wrong: ReadonlyArray<readonly [name: string, options: MemoryNetwork.Option
   ["retransmitTimeout", { retransmitTimeout: 0 }],
   ["capacity", { capacity: 0 }],
   ["traceLimit", { traceLimit: -1 }],
-  ["hosts.server", { hosts: { server: ["10.0.0.256"] } }]
+  ["hosts.server", { hosts: { server: ["10.0.0.256"] } }],
+  ["hosts.server", { hosts: { server: "10.0.0.1" as never } }],
+  ["hosts.server", { hosts: { server: null as never } }],
+  ["hosts", { hosts: null as never }],
+  ["options", null as never]
 ]
 
 describe("options", () => {
@@ -170,8 +174,8 @@ describe("layerConfig", () => {
 
   it.live("fails for what cannot be read or meant", () =>
     Effect.gen(function* () {
-      const tagOf = (env: Record<string, string>) =>
-        Effect.scoped(Layer.build(Layer.provide(MemoryNetwork.layerConfig("NET"), environment(env)))).pipe(
+      const tagOf = (env: Record<string, string>, given?: MemoryNetwork.Options) =>
+        Effect.scoped(Layer.build(Layer.provide(MemoryNetwork.layerConfig("NET", given), environment(env)))).pipe(
           Effect.flip,
           Effect.map((error) => (error._tag === "NetworkError" ? error.message : error._tag))
         )
@@ -182,6 +186,7 @@ describe("layerConfig", () => {
       )
       assert.match(yield* tagOf({ NET_FAULTS_RESET: "-1" }), /faults\.reset is -1/)
       assert.match(yield* tagOf({ NET_MTU: "0" }), /mtu is 0/)
+      assert.match(yield* tagOf({}, { faults: null as never }), /faults is null/)
     })
   )
 })

@@ -215,6 +215,27 @@ describe("what is no rule at all is refused, too:", () => {
   )
 })
 
+live(
+  "TLS options that are no object are refused, wherever they are given",
+  Effect.gen(function* () {
+    const { address } = yield* ServerSocket.listen(0)
+    const connected = SocketStream.open(address)
+    for (const tls of [null, 5, "tls"] as unknown as ReadonlyArray<never>) {
+      for (const [name, attempt] of [
+        ["tls", ServerSocket.listen(0, { tls })],
+        ["tls", SocketStream.open(address, { tls })],
+        ["options", Effect.flatMap(connected, SocketStream.upgradeTls({ side: "client", options: tls }))],
+        ["options", Effect.flatMap(connected, SocketStream.upgradeTls({ side: "server", options: tls }))],
+        ["options", Effect.flatMap(connected, (stream) => SocketStream.upgradeTls(stream, tls))],
+        ["side", Effect.flatMap(connected, SocketStream.upgradeTls({ side: tls, options: {} }))]
+      ] satisfies ReadonlyArray<readonly [string, Effect.Effect<unknown, NetworkError, unknown>]>) {
+        const { reason } = yield* Effect.flip(attempt as typeof connected)
+        assert.strictEqual(reason._tag === "InvalidOption" ? reason.option : reason._tag, name)
+      }
+    }
+  })
+)
+
 describe("a duration of", () => {
   for (const duration of ["Infinity", "30 days"] as const) {
     live(

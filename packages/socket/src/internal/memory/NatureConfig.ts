@@ -4,7 +4,7 @@ import type { FaultRates, Options } from "./NatureOptions.ts"
 
 /** Rates are there as soon as one of them is; they go before what the program has, a function too. */
 const faults = (given: Options["faults"]): Config.Config<Options["faults"]> => {
-  const rates: FaultRates = typeof given === "object" ? given : {}
+  const rates: FaultRates = typeof given === "object" && given !== null ? given : {}
   return Config.map(
     Config.all({
       refuse: Config.withDefault(Config.Number("FAULTS_REFUSE"), rates.refuse),

@@ -184,11 +184,15 @@ const isAddress = (input: NetAddress.IpAddressInput): boolean => {
 
 /** The first option that cannot be meant, or nothing. */
 export const findInvalid = (options: Options): InvalidOption.InvalidOption | undefined => {
-  const { faults, hosts = {} } = options
-  const invalid = InvalidOption.find(options, checks) ?? (typeof faults === "object" ? findRates(faults) : undefined)
+  const invalid = InvalidOption.find(options, checks)
   if (invalid !== undefined) return invalid
+  const { faults, hosts = {} } = options
+  const wrongRates = typeof faults === "object" ? findRates(faults) : undefined
+  if (wrongRates !== undefined) return wrongRates
+  const notHosts = InvalidOption.find(hosts, {}, "hosts.")
+  if (notHosts !== undefined) return notHosts
   for (const [name, addresses] of Object.entries(hosts)) {
-    const wrong = addresses.find((address) => !isAddress(address))
+    const wrong: unknown = Array.isArray(addresses) ? addresses.find((address) => !isAddress(address)) : addresses
     if (wrong === undefined) continue
     return { _tag: "InvalidOption", option: `hosts.${name}`, value: String(wrong), mustBe: "addresses of IPv4 or IPv6" }
   }

@@ -117,7 +117,6 @@ const queueChecks = { queue: InvalidOption.integer(1), queueTimeout: InvalidOpti
 /** Options that cannot be used must fail here, not at each connection. */
 const tlsProblem = (network: Network["Service"], tls: Tls.ServerOptions | undefined): Reason | undefined => {
   if (tls === undefined) return undefined
-  return network.checkTls === undefined
-    ? { _tag: "Unsupported", detail: "TLS on this network" }
-    : Result.getOrUndefined(Result.flip(network.checkTls(tls)))
+  if (network.checkTls === undefined) return { _tag: "Unsupported", detail: "TLS on this network" }
+  return InvalidOption.find(tls, {}, "tls.") ?? Result.getOrUndefined(Result.flip(network.checkTls(tls)))
 }

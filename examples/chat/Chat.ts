@@ -32,7 +32,8 @@ const inRoom = Effect.fnUntraced(function* (
   yield* Effect.addFinalizer(() => Effect.sync(() => rooms.leave(room, member)))
   const hear = SocketStream.forEachLine(
     stream,
-    (text) => Effect.sync(() => rooms.say(room, `${name}: ${printable(text)}`)),
+    // The others write what they were told before they are told more: who sends many lines at once drives nobody out.
+    (text) => Effect.andThen(Effect.sync(() => rooms.say(room, `${name}: ${printable(text)}`)), Effect.yieldNow),
     line
   )
   const tell = Effect.forever(Effect.flatMap(Queue.take(waiting), (text) => SocketStream.writeLine(stream, text)))

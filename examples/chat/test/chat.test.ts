@@ -32,6 +32,29 @@ it.effect("who does not read is dropped, and the others miss nothing", () =>
   }).pipe(Effect.scoped)
 )
 
+it.effect("who says much at once drives nobody out who reads", () =>
+  Effect.gen(function* () {
+    const rooms = new Rooms()
+    const enter = Effect.fnUntraced(function* (name: string) {
+      const [client, server] = yield* SocketPair.make()
+      yield* Effect.forkChild(chat(rooms)(server))
+      yield* SocketStream.writeLine(client, `${name} lobby`)
+      return client
+    })
+    const reader = yield* enter("reader")
+    const talker = yield* enter("talker")
+    yield* SocketStream.write(talker, "x\r\n".repeat(1000))
+    for (const client of [reader, talker]) {
+      const heard = yield* SocketStream.lines(client).pipe(
+        Stream.filter((line) => line === "talker: x"),
+        Stream.take(1000),
+        Stream.runCount
+      )
+      assert.strictEqual(heard, 1000)
+    }
+  }).pipe(Effect.scoped)
+)
+
 describeWith("ncat", "the chat, with several ncat", () => {
   it("what is said in a room is heard in it and nowhere else", async () => {
     await using server = await example("chat", "0")

@@ -29,5 +29,6 @@ export const format = (reply: Reply): string => {
   if (reply === undefined) return "$-1\r\n"
   if (typeof reply === "bigint") return `:${reply}\r\n`
   if (typeof reply === "string") return `$${Buffer.byteLength(reply)}\r\n${reply}\r\n`
-  return `${reply._tag === "Error" ? "-" : "+"}${reply.text}\r\n`
+  // A line of its own within an error, which may have the words of a client, would be another reply.
+  return `${reply._tag === "Error" ? "-" : "+"}${reply.text.replaceAll(/[\r\n]/g, " ")}\r\n`
 }

@@ -81,6 +81,13 @@ describe("the server, in memory", () => {
     }).pipe(Effect.scoped, Effect.provide(memory))
   )
 
+  it.effect("answers with one line, whatever the command is called", () =>
+    Effect.gen(function* () {
+      const { ask } = yield* serving
+      assert.strictEqual(yield* ask("*1\r\n$6\r\na\r\n+OK\r\n"), "-ERR unknown command 'a  +OK'\r\n")
+    }).pipe(Effect.scoped, Effect.provide(memory))
+  )
+
   it.effect("forgets a key when its time is over, and keeps one that was set anew", () =>
     Effect.gen(function* () {
       const { ask } = yield* serving

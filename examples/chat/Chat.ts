@@ -33,7 +33,11 @@ const inRoom = Effect.fnUntraced(function* (
   const hear = SocketStream.forEachLine(
     stream,
     // The others write what they were told before they are told more: who sends many lines at once drives nobody out.
-    (text) => Effect.andThen(Effect.sync(() => rooms.say(room, `${name}: ${printable(text)}`)), Effect.yieldNow),
+    (text) =>
+      Effect.andThen(
+        Effect.sync(() => rooms.say(room, `${name}: ${printable(text)}`)),
+        Effect.yieldNow
+      ),
     line
   )
   const tell = Effect.forever(Effect.flatMap(Queue.take(waiting), (text) => SocketStream.writeLine(stream, text)))

@@ -15,7 +15,7 @@ export interface Path {
 
 /** `FROM:<ada@example.org> SIZE=1000`; without an address, a bounce, only where that is allowed. */
 export const path = (keyword: "FROM" | "TO", rest: string): Option.Option<Path> => {
-  const found = /^(FROM|TO): ?<([^<>@\s]{1,64}@[^<>@\s]{1,255}|)>((?: \S+)*)$/i.exec(rest)
+  const found = /^(FROM|TO): ?<([^<>@\s\p{Cc}]{1,64}@[^<>@\s\p{Cc}]{1,255}|)>((?: \S+)*)$/iu.exec(rest)
   if (found === null || found[1].toUpperCase() !== keyword) return Option.none()
   const [, , address, parameters] = found
   return address === "" && keyword === "TO" ? Option.none() : Option.some({ address, parameters: parameters.trim() })

@@ -66,7 +66,7 @@ export const session = <E, R>({ deliver, domain, identity }: Options<E, R>) =>
         const given = Option.getOrUndefined(path("TO", rest))
         if (from === undefined) return say("503 5.5.1 Say MAIL first")
         if (given === undefined) return say("501 5.5.4 RCPT TO:<address>")
-        if (domainOf(given.address) !== domain) return say("550 5.7.1 Not for this server")
+        if (domainOf(given.address) !== domain.toLowerCase()) return say("550 5.7.1 Not for this server")
         if (to.length >= maxRecipients) return say("452 4.5.3 Too many recipients")
         to = [...to, given.address]
         return say("250 2.1.5 OK")

@@ -10,12 +10,14 @@ import * as ServerSocket from "@effect-sockets/socket/ServerSocket"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Console, Effect } from "effect"
+import * as FileSystem from "effect/FileSystem"
 import { keep } from "./Folder.ts"
 import { session } from "./Session.ts"
 
 const program = Effect.gen(function* () {
   const [, , port = "2525", folder = "mail", domain = "localhost", cert, key] = process.argv
   const identity = cert === undefined || key === undefined ? undefined : yield* NodeIdentity.read({ cert, key })
+  yield* FileSystem.FileSystem.use((fs) => fs.makeDirectory(folder, { recursive: true }))
   const listener = yield* ServerSocket.listen(Number(port))
   yield* Console.log(String(listener))
   return yield* Server.serve(listener, session({ domain, identity, deliver: keep(folder) }), {

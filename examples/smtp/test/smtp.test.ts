@@ -18,8 +18,8 @@ const prepared = () => {
     fs.writeFileSync(path.join(root, name), String(text))
     return path.join(root, name)
   }
+  // It is not there yet: the server makes it.
   const mail = path.join(root, "mail")
-  fs.mkdirSync(mail)
   const files = [
     file("cert.pem", certificates.server.cert),
     file("key.pem", certificates.server.key),
@@ -86,6 +86,26 @@ describe("the session", () => {
       assert.deepStrictEqual(yield* codes(`NOOP ${"x".repeat(600)}\r\n`), ["500", 0])
       assert.deepStrictEqual(yield* codes("WHAT\r\n".repeat(20)), [`${"500 ".repeat(10)}421`, 0])
     })
+  )
+
+  it.effect("knows its domain in capitals, and takes no address with control characters", () =>
+    Effect.gen(function* () {
+      const [client, server] = yield* SocketPair.make()
+      yield* Effect.forkChild(
+        Effect.andThen(
+          session({ domain: "Example.ORG", deliver: () => Effect.void })(server),
+          SocketStream.close(server)
+        )
+      )
+      yield* SocketStream.write(
+        client,
+        "EHLO me\r\nMAIL FROM:<a\x1b[2J@b>\r\nMAIL FROM:<a@b\0>\r\nMAIL FROM:<a@b>\r\nRCPT TO:<ada@EXAMPLE.org>\r\nQUIT\r\n"
+      )
+      yield* SocketStream.endWrite(client)
+      const text = String(Buffer.from(yield* SocketStream.readAll(client)))
+      const codes = [...text.matchAll(/^(\d\d\d) /gm)].map(([, code]) => code)
+      assert.deepStrictEqual(codes, ["220", "250", "501", "501", "250", "250", "221"])
+    }).pipe(Effect.scoped)
   )
 
   it.effect("keeps an order, and forgets with RSET", () =>

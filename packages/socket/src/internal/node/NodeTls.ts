@@ -162,9 +162,12 @@ class TlsConnection extends NodeConnection implements SecureConnection {
   override reset(): void {
     // Node resets only sockets of its own TCP; the layer above closes with it. To destroy both in one turn of a handshake
     // callback is a segmentation fault (Node 26.10). The exceptions are those of `NodeConnection.reset`.
-    const ending = this.socket.writableEnded && !this.socket.writableFinished
-    if (ending || this.isUnix) this.socket.destroy()
-    else this.raw.resetAndDestroy()
+    const { raw, socket } = this
+    const ending = socket.writableEnded && !socket.writableFinished
+    // Bun closes the lower one by itself when the peer ends, and does not close the upper one with it while that is paused.
+    if (ending || this.isUnix || raw.closed) return void socket.destroy()
+    raw.once("close", () => socket.destroy())
+    raw.resetAndDestroy()
   }
 
   protected override reason(): Reason {

@@ -3,24 +3,25 @@
  * folders outside the workspace: by npm and pnpm, on both ends of the range of Node and of effect, by two compilers and
  * two bundlers. Needs npm and its registry.
  */
-import { spawn } from "node:child_process"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { bundles } from "./bundlers.mjs"
-import { application, check, copyPrograms, folder, modulesOf, names, root, run, specifiers } from "./common.mjs"
+import {
+  application,
+  check,
+  copyPrograms,
+  folder,
+  modulesOf,
+  names,
+  pack,
+  root,
+  run,
+  serve,
+  specifiers
+} from "./common.mjs"
 import { compilers } from "./compilers.mjs"
 
 const nodes = ["24", "26"]
-
-/** The tarball of a package. */
-const pack = (name) => {
-  const cwd = path.join(root, "packages", name)
-  run("npx", ["--yes", "pnpm@12", "pack", "--pack-destination", folder], { cwd })
-  return path.join(
-    folder,
-    fs.readdirSync(folder).find((file) => file.endsWith(".tgz") && file.includes(`-${name}-`))
-  )
-}
 
 /** Looks at a tarball: its fields, its types as compilers find them, and that all that it leads to is there. */
 const inspect = (name, tarball) => {
@@ -44,31 +45,6 @@ const inspect = (name, tarball) => {
   check(keywords.length > 0 && license === "MIT" && publishConfig.access === "public", `${name}: package.json`)
 }
 
-/** Runs the command in an application: it serves its site and gets it, from one process and from two. */
-const serve = async (cwd, node, workers) => {
-  const server = spawn("npx", ["http09", "serve", "--port", "0", "--workers", workers], {
-    cwd,
-    detached: true,
-    stdio: ["ignore", "pipe", "inherit"]
-  })
-  try {
-    const port = await new Promise((resolve, reject) => {
-      let text = ""
-      server.stdout.on("data", (chunk) => {
-        text += String(chunk)
-        const found = /on port (\d+)\n/.exec(text)
-        if (found) resolve(found[1])
-      })
-      server.on("exit", () => reject(new Error(`http09 serve ended on Node ${node}: ${text}`)))
-    })
-    const page = run("npx", ["http09", "get", "127.0.0.1", port, "/"], { cwd })
-    const site = fs.readFileSync(path.join(root, "packages/http09/site/index.html"), "utf8")
-    check(page === site, `http09 get on Node ${node}`)
-  } finally {
-    process.kill(-server.pid, "SIGTERM")
-  }
-}
-
 /** Everything can be imported, and the smallest server answers: plain JavaScript, since Node takes the types away. */
 const use = (cwd, node) => {
   run(node, ["--input-type=module", "-e", specifiers.map((one) => `await import("${one}")`).join("\n")], { cwd })
@@ -85,8 +61,7 @@ const onNode = async (node, effect, tarballs) => {
   use(cwd, bin)
   const { version } = JSON.parse(fs.readFileSync(path.join(root, "packages/http09/package.json"), "utf8"))
   check(run("npx", ["http09", "--version"], { cwd }).includes(version), `http09 --version on Node ${node}`)
-  await serve(cwd, node, "1")
-  await serve(cwd, node, "2")
+  for (const workers of ["1", "2"]) await serve(cwd, ["npx", "http09"], "--workers", workers)
   console.log(`packages: ${specifiers.length} modules and the command work on Node ${node} with effect ${effect}`)
 }
 

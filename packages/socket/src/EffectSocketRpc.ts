@@ -8,6 +8,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import type * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
@@ -21,10 +22,15 @@ import * as EffectSocketServer from "./EffectSocketServer.ts"
 import type { StreamState } from "./internal/stream/StreamState.ts"
 import type { Network } from "./Network.ts"
 
+/** Answers of one connection that may wait for their peer to read: with so many of them no more of its calls are taken. */
+const mostUnsent = 64
+
 /** The calls of one connection that are not answered yet, by their ids. As long as there are any, its stream is busy. */
 class Calls {
   private readonly stream: StreamState
   private readonly open = new Set<string | number>()
+  private unsent = 0
+  private readonly room = Latch.makeUnsafe(true)
   /** RPC's number of the connection, once it has sent something. */
   client: number | undefined
 
@@ -48,6 +54,24 @@ class Calls {
     if (response._tag === "Exit" && this.open.delete(response.requestId)) this.stream.endWork()
     // A defect ends all calls of its client.
     if (response._tag === "Defect") this.forget()
+  }
+
+  /** Waits while the peer reads none of what it is sent. Many calls that were taken get a turn to answer first. */
+  get hasRoom(): Effect.Effect<void> {
+    return this.open.size < mostUnsent ? this.room.await : Effect.andThen(Effect.yieldNow, this.room.await)
+  }
+
+  /** Sends something to the peer. */
+  sending<A, E, R>(send: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
+    return Effect.suspend(() => {
+      if (++this.unsent === mostUnsent) this.room.closeUnsafe()
+      return Effect.ensuring(
+        send,
+        Effect.sync(() => {
+          if (this.unsent-- === mostUnsent) this.room.openUnsafe()
+        })
+      )
+    })
   }
 
   /** Nobody waits for answers. */
@@ -92,8 +116,10 @@ const protocolOver = Effect.fnUntraced(function* (server: EffectSocketServer.Eff
               if (calls === undefined) return f(client, message)
               calls.client = client
               clients.set(client, calls)
-              calls.taken(message)
-              return Effect.map(f(client, message), () => calls.done())
+              return Effect.flatMap(calls.hasRoom, () => {
+                calls.taken(message)
+                return Effect.map(f(client, message), () => calls.done())
+              })
             })
           )
           .pipe(
@@ -105,11 +131,16 @@ const protocolOver = Effect.fnUntraced(function* (server: EffectSocketServer.Eff
             )
           )
       ),
-    send: (client, response, transferables) =>
-      Effect.ensuring(
-        protocol.send(client, response, transferables),
-        Effect.sync(() => clients.get(client)?.answered(response))
-      )
+    send: (client, response, transferables) => {
+      const calls = clients.get(client)
+      const send = protocol.send(client, response, transferables)
+      return calls === undefined
+        ? send
+        : Effect.ensuring(
+            calls.sending(send),
+            Effect.sync(() => calls.answered(response))
+          )
+    }
   })
 })
 
@@ -119,6 +150,8 @@ const protocolOver = Effect.fnUntraced(function* (server: EffectSocketServer.Eff
  * The interruption of `RpcServer` (the release of its layer) is the graceful stop of `Server.serve`: the port closes, and
  * connections with calls that were taken get `drainTimeout` (default 10 seconds) to answer them. All that `RpcServer` was
  * given is still there meanwhile. `idleTimeout` does not run while a connection has such calls; `maxAge` resets it.
+ *
+ * A client that does not read its answers is held back: while 64 of them wait to be sent, no more of its calls are taken.
  *
  * **Errors**: as `EffectSocketServer.make`. **Interruption** leaves the port closed.
  *

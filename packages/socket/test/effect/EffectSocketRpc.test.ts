@@ -269,3 +269,37 @@ live(
     assert.strictEqual(got, "done in 0")
   })
 )
+
+inMemory(
+  "a client that reads no answers is held back, and has all of them when it reads",
+  Effect.gen(function* () {
+    let cooked = 0
+    const Cook = () => Effect.sync(() => `done in ${++cooked}`)
+    const address = yield* freePort
+    yield* RpcServer.layer(Kitchen).pipe(
+      Layer.provide([Kitchen.toLayer({ Cook, Serve: () => Stream.empty }), EffectSocketRpc.layerProtocol(address)]),
+      Layer.provide(RpcSerialization.layerNdjson),
+      Layer.build
+    )
+    const client = yield* SocketStream.open(address, { highWaterMark: 1024 })
+    const orders = 20_000
+    const order = (id: number) =>
+      `${JSON.stringify({ _tag: "Request", id: String(id), tag: "Cook", payload: { minutes: 0 }, headers: [] })}\n`
+    // What comes before RPC runs is not held back.
+    yield* SocketStream.write(client, order(orders))
+    yield* SocketStream.readLine(client)
+    const many = 100
+    const asking = yield* start(
+      Effect.forEach(Array.from({ length: orders / many }), (_, batch) =>
+        SocketStream.write(client, Array.from({ length: many }, (_, i) => order(batch * many + i)).join(""))
+      )
+    )
+    const counted = Effect.suspend(() => Effect.as(Effect.sleep(100), cooked))
+    yield* Effect.repeat(counted, { until: (before) => before > 1 && before === cooked })
+    assert.isBelow(cooked, orders / 2)
+    assert.isUndefined(asking.pollUnsafe())
+    const answers = yield* SocketStream.lines(client).pipe(Stream.take(orders), Stream.runCount)
+    assert.strictEqual(answers, orders)
+    yield* Fiber.join(asking)
+  })
+)

@@ -63,14 +63,87 @@ export const claims = [
     only: /^command/
   },
   {
-    title: "`EffectSocket`, there and back",
+    title: "TLS: names, certificates, STARTTLS, ends",
     project: "socket",
-    files: "test/effect/EffectSocket\\.test"
+    files: "test/node/Tls(Ends|Start)?\\.",
+    lacks: {
+      bun: {
+        cell: "in part",
+        tests: /nobody signed/,
+        omits: /what came in clear/,
+        reason:
+          "a client whose certificate is refused sees an end of input; what came in clear before a client's handshake is dropped, not refused"
+      },
+      deno: {
+        cell: "in part",
+        tests:
+          /client's certificate|without a certificate|nobody signed|certificates are required|must show a|in clear|cannot be used|changed on its way/,
+        reason:
+          "no client certificates, as above; a certificate or a key that cannot be read fails handshakes, not `listen`; failures have other codes and words than OpenSSL's"
+      }
+    }
   },
   {
-    title: "The resolver beside dnsmasq",
+    title: "Ports and addresses: in use, not permitted, not there, without a route",
+    project: "socket",
+    files: "test/(node/(NodeNetwork|UnixSocket)|client/(SocketStreamOpen|Unreachable))\\.",
+    lacks: {
+      bun: {
+        cell: "in part",
+        tests: /queue in the kernel|without a route/,
+        reason: "`backlog` is 512, whatever is asked for; what has no route is `ConnectionRefused`"
+      },
+      deno: {
+        cell: "in part",
+        tests: /leaves IPv4's port|local address|idle peers/,
+        reason:
+          "`::` takes IPv4's port as well, whatever `ipv6Only` says; a local address that is not this machine's is `Unknown`, with EINVAL; `keepAlive` of a server does nothing"
+      }
+    }
+  },
+  {
+    title: "`EffectSocket`, there and back, and RPC over it",
+    project: "socket",
+    files: "test/effect/EffectSocket(Rpc)?\\."
+  },
+  {
+    title: "`StreamPool`, and the PROXY protocol behind HAProxy",
+    project: "socket",
+    files: "test/(client/StreamPool|proxy/ProxyHaproxy)\\."
+  },
+  {
+    title: "The resolver of the system: names, addresses, services",
     project: "resolver",
-    files: "test/Dnsmasq"
+    files: "test/NodeResolver\\.",
+    lacks: {
+      bun: {
+        cell: "in part",
+        tests: /without descriptors|is UTF-8|NXDOMAIN/,
+        omits: /does not answer says TryAgain/,
+        reason:
+          "a reverse lookup that fails is `HostNotFound`, whatever the cause, and so is a host without an address; names of a hosts file that are not ASCII have no reverse"
+      },
+      deno: {
+        cell: "in part",
+        tests: /without descriptors|is UTF-8/,
+        omits: /file that was changed/,
+        reason:
+          "for want of a descriptor a name is `NoAddress`; names of a hosts file that are not ASCII have no reverse; a file that changes twice in a millisecond may be read once"
+      }
+    }
+  },
+  {
+    title: "The DNS client, also beside dnsmasq",
+    project: "resolver",
+    files: "test/(Dnsmasq|NodeResolverDns|ResolverDns)\\.",
+    lacks: {
+      deno: {
+        cell: "in part",
+        tests: /addresses are sorted|does not listen/,
+        reason:
+          "`node:dgram` says `0.0.0.0` of a connected socket, so IPv4 addresses come as the server gave them; a server where nobody listens is a `Timeout`, not `TryAgain`"
+      }
+    }
   },
   {
     title: "The HTTP/0.9 server and client: endings, faults, hostile peers",

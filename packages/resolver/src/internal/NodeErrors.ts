@@ -36,6 +36,8 @@ const reasons: Readonly<Record<string, Reason>> = {
   ENOMEM: tryAgain,
   ETIMEDOUT: timeout,
   EAI_FAIL: serverFailure,
+  // Bun's, of getaddrinfo.
+  ESERVFAIL: serverFailure,
   EMFILE: outOfDescriptors,
   ENFILE: outOfDescriptors
 }
@@ -71,7 +73,8 @@ export const attempt = <A>(
     try: operation,
     catch: (cause) => {
       const error = fromCause(cause)
-      return error.reason._tag === "TryAgain" && isOutOfDescriptors()
+      const { reason } = error
+      return (reason === tryAgain || reason === serverFailure) && isOutOfDescriptors()
         ? new ResolverSource.SourceError({ reason: outOfDescriptors, cause })
         : error
     }

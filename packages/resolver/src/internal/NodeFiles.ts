@@ -39,7 +39,8 @@ export const hosts = (path = `${etc}/hosts`) => {
 const versionOf = (path: string): Effect.Effect<string | undefined> =>
   Effect.promise(() =>
     fs.stat(path, { bigint: true }).then(
-      ({ ctimeNs, ino, size }) => `${ino} ${size} ${ctimeNs}`,
+      // Deno tells the one in seconds and the other in milliseconds.
+      ({ ctimeNs, ino, mtimeNs, size }) => `${ino} ${size} ${ctimeNs} ${mtimeNs}`,
       () => undefined
     )
   )

@@ -98,6 +98,11 @@ const openPort = (
   Effect.callback((resume) => {
     const isPath = address._tag === "UnixPathAddress"
     const fail = (reason: Reason): void => resume(Effect.fail(make("listen", address, reason)))
+    const failed = (cause: unknown): void => {
+      const reason = reasonFromCause(cause)
+      // A path without its folder: libuv calls that EACCES, Bun and Deno do not.
+      fail(reason._tag === "Unknown" && reason.code === "ENOENT" ? { _tag: "PermissionDenied" } : reason)
+    }
     const problem = addressProblem(address)
     if (problem !== undefined) return fail({ _tag: "InvalidAddress", detail: problem })
     const lacking = unsupported(options)
@@ -125,11 +130,7 @@ const openPort = (
       descriptor = bound.fd()
       server.listen(bound, backlog)
     }
-    port.begin(
-      begin,
-      () => resume(Effect.succeed({ address: port.opened(address), close, descriptor })),
-      (cause) => fail(reasonFromCause(cause))
-    )
+    port.begin(begin, () => resume(Effect.succeed({ address: port.opened(address), close, descriptor })), failed)
     // The path is bound by now; what lies there later may be another's.
     if (isPath && server.listening) file = identify(address.path)
     return close

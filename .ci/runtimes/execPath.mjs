@@ -1,2 +1,0 @@
-/** Tests that start commands and examples start them on this runtime. */
-process.execPath = process.env.RUNTIME

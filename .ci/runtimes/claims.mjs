@@ -1,5 +1,8 @@
 /** What is claimed of Bun and of Deno. The table in docs/runtimes.md is made of it. */
 
+const noWorkers =
+  "it says that there is no `net.BoundSocket`, and exits with 1; `reusePort` alone works there, but a worker that is replaced would reset who waits for it"
+
 /**
  * `title`: what the table says. `only`: the tests of the claim, by their names. `project`, `files`: tests of the checkout;
  * without them the tests are those of `programs`, of the packages as they are installed. `starts`: Node runs the tests,
@@ -170,8 +173,8 @@ export const claims = [
     only: /alone and with workers/,
     starts: true,
     lacks: {
-      bun: { tests: /./, reason: "no `net.BoundSocket`; it says so and exits with 1" },
-      deno: { tests: /./, reason: "no `net.BoundSocket`; it says so and exits with 1" }
+      bun: { tests: /./, reason: noWorkers },
+      deno: { tests: /./, reason: noWorkers }
     }
   },
   {

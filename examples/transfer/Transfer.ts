@@ -13,7 +13,7 @@ import * as Random from "effect/Random"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { ReceiveWindow } from "./ReceiveWindow.ts"
-import { decode, encode } from "./Segment.ts"
+import { decode, encode, windowSize } from "./Segment.ts"
 import { SendWindow } from "./SendWindow.ts"
 
 /** A transfer that has not come to its end. */
@@ -79,7 +79,10 @@ export const receive = Effect.fnUntraced(function* (
     const segment = decode(payload)
     const name = NetAddress.formatSocketAddress(from)
     if (segment === undefined || segment.type === "acknowledgement") return false
-    if (peer === undefined && segment.type === "data") peer = { from: name, transfer: segment.transfer }
+    // A transfer begins within its first window, as random bytes hardly do.
+    if (peer === undefined && segment.type === "data" && segment.number < windowSize) {
+      peer = { from: name, transfer: segment.transfer }
+    }
     if (peer === undefined || peer.from !== name || peer.transfer !== segment.transfer) return false
     if (segment.type === "bye") return true
     window.received(segment.number, segment.bytes)

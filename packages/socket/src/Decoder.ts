@@ -251,7 +251,13 @@ export const refused = (reason: Reason): Decoder<never> => {
  */
 export const invalidFrame = (detail: string): Failure => new Failure({ _tag: "InvalidFrame", detail })
 
-const isAnswer = <A>(outcome: Outcome<A>): outcome is More | Failure => outcome === more || outcome instanceof Failure
+/**
+ * No frame, but what the decoder says instead.
+ *
+ * @internal
+ */
+export const isAnswer = <A>(outcome: Outcome<A>): outcome is More | Failure =>
+  outcome === more || outcome instanceof Failure
 
 const tooLong = (limit: number): Failure => new Failure({ _tag: "FrameTooLong", limit })
 

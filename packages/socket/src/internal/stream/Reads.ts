@@ -100,10 +100,11 @@ export const taking = <A>(decoder: Decoder.Decoder<A>): Take<A> => {
 
 /** As `taking`, for who takes one frame: the end of the input is none. */
 export const takingOptional = <A>(decoder: Decoder.Decoder<A>): Take<Option.Option<A>> => {
-  const take = taking(Decoder.map(decoder, Option.some))
+  const take = taking(decoder)
   return (stream) => {
     const outcome = take(stream)
-    return outcome === end ? Option.none() : outcome
+    if (outcome === end) return Option.none()
+    return Decoder.isAnswer(outcome) ? outcome : Option.some(outcome)
   }
 }
 

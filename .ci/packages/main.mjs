@@ -65,6 +65,18 @@ const onNode = async (node, effect, tarballs) => {
   console.log(`packages: ${specifiers.length} modules and the command work on Node ${node} with effect ${effect}`)
 }
 
+/** Without the package that brings what others want: what is optional is missed where it is used, and nowhere else. */
+const alone = (tarballs) => {
+  const cwd = application("alone", [...tarballs.filter((file) => !file.includes("-http09-")), "effect@latest"])
+  const imports = specifiers
+    .filter((one) => !one.includes("/http09"))
+    .map((one) => `await import("${one}").catch((error) => missing.push("${one}: " + error.message.split("'")[1]))`)
+  const script = ["const missing = []", ...imports, "console.log(missing.join())"].join("\n")
+  const missing = run("node", ["--input-type=module", "-e", script], { cwd }).trim()
+  check(missing === "@effect-sockets/socket/NodeDatagram: @effect/platform-node", `without http09: ${missing}`)
+  console.log("packages: without http09 only the optional peer is missed")
+}
+
 /** pnpm keeps what is not declared out of reach, so an import of something undeclared fails here. */
 const byPnpm = (tarballs) => {
   const cwd = path.join(folder, "pnpm")
@@ -91,6 +103,7 @@ const tarballs = names.map(pack)
 for (const [index, name] of names.entries()) inspect(name, tarballs[index])
 const ends = effects()
 for (const [index, node] of nodes.entries()) await onNode(node, ends[index], tarballs)
+alone(tarballs)
 byPnpm(tarballs)
 compilers(tarballs)
 bundles(tarballs)

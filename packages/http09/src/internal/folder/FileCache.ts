@@ -35,12 +35,18 @@ interface Entry {
   readonly readAt: number
   /** The turn of the event loop in which its file was last asked about. */
   turn: number
+  /** Somebody asked for it since room was made last. */
+  isWanted: boolean
 }
 
 /** What an entry takes beside its bytes and its path, about. */
 const overhead = 512
 
-/** Keeps `maxBytes` of memory at most; the document that was not asked for longest goes first. */
+/**
+ * Keeps `maxBytes` of memory at most. Where room is needed, the documents are gone through in the order of their coming:
+ * one that was asked for since the last time stays and goes to the end, any other leaves. So a request for a document that
+ * is kept moves nothing in the table.
+ */
 export class FileCache {
   private readonly entries = new Map<string, Entry>()
   private bytes = 0
@@ -57,30 +63,42 @@ export class FileCache {
   get(path: string, turn: number, now: number, stampOf: (name: string) => Stamp | undefined): Whole | undefined {
     const entry = this.entries.get(path)
     if (entry === undefined) return undefined
+    entry.isWanted = true
     if (entry.turn === turn) return entry.document
     const isFresh = now >= entry.readAt && now - entry.readAt < keepMillis
     const stamp = isFresh ? stampOf(entry.document.name) : undefined
-    this.entries.delete(path)
     if (stamp === undefined || !isSame(stamp, entry.stamp)) {
-      this.bytes -= entry.cost
+      this.remove(path)
       return undefined
     }
     entry.turn = turn
-    this.entries.set(path, entry)
     return entry.document
   }
 
   /** Keeps a document that was read at `now`, after its file was found as `stamp` says. */
   set(path: string, document: Whole, stamp: Stamp, now: number): void {
     if (now - stamp.ctimeMs < restMillis || now - stamp.mtimeMs < restMillis) return
+    this.remove(path)
     const cost = document.bytes.length + 2 * path.length + overhead
-    this.bytes += cost - (this.entries.get(path)?.cost ?? 0)
-    this.entries.delete(path)
-    this.entries.set(path, { stamp, document, cost, readAt: now, turn: -1 })
-    for (const [oldest, entry] of this.entries) {
-      if (this.bytes <= this.maxBytes) return
-      this.entries.delete(oldest)
-      this.bytes -= entry.cost
+    if (cost > this.maxBytes) return
+    this.makeRoom(cost)
+    this.bytes += cost
+    this.entries.set(path, { stamp, document, cost, readAt: now, turn: -1, isWanted: false })
+  }
+
+  private makeRoom(cost: number): void {
+    for (const [path, entry] of this.entries) {
+      if (this.bytes + cost <= this.maxBytes) return
+      if (entry.isWanted) {
+        entry.isWanted = false
+        this.entries.delete(path)
+        this.entries.set(path, entry)
+      } else this.remove(path)
     }
+  }
+
+  private remove(path: string): void {
+    this.bytes -= this.entries.get(path)?.cost ?? 0
+    this.entries.delete(path)
   }
 }

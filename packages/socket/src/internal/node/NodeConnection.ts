@@ -10,15 +10,19 @@ import type { Connection, ConnectionEvents, SocketOptions, Timers } from "../../
 import { type Reason, reasonFromCause } from "../../NetworkError.ts"
 import { report } from "../guard.ts"
 import { inetAddress } from "./NodeAddress.ts"
-import { HalfOpen } from "./NodeHalfOpen.ts"
+import { HalfOpen, type Probed } from "./NodeHalfOpen.ts"
 import { reading } from "./NodeSharedBuffer.ts"
 import { apply, unsupported } from "./NodeSocketOptions.ts"
 import { after } from "./NodeTimers.ts"
 
 const owner = Symbol("@effect-sockets/socket/NodeConnection")
 
+/**
+ * A socket that is closed has no owner any more. Node makes a closure for each that V8 puts among the old objects at once,
+ * `WritableState.onwrite`; with it the socket outlives every collection of the young, and so would all that it leads to.
+ */
 export interface OwnedSocket extends Net.Socket {
-  [owner]: NodeConnection
+  [owner]: NodeConnection | undefined
 }
 
 /** Undocumented: what Node's own idle timer looks at. Tests hold it. */
@@ -29,15 +33,15 @@ interface CountingSocket extends Net.Socket {
 // Shared by all sockets, found through `this`: a connection costs no closures but the write callback.
 const input = reading((socket: OwnedSocket) => socket[owner])
 function onEnd(this: OwnedSocket): void {
-  this[owner].ended()
+  this[owner]?.ended()
 }
 function onError(this: OwnedSocket, error: Error): void {
-  this[owner].cause ??= error
+  this[owner]?.failed(error)
   // A TLS socket may report an error and then the end of input as if nothing had been.
   this.destroy()
 }
 function onClose(this: OwnedSocket): void {
-  this[owner].closed()
+  this[owner]?.closed()
 }
 
 /** As long as the kernel takes all at once, other connections wait. */
@@ -56,7 +60,9 @@ export interface KnownAddresses {
 /** Of a connection for which the kernel has to be asked. */
 export const unknown: KnownAddresses = { local: undefined, remote: undefined }
 
-export class NodeConnection implements Connection, Timers {
+export class NodeConnection implements Connection, Timers, Probed {
+  previous: Probed | undefined
+  next: Probed | undefined
   protected events: ConnectionEvents | undefined
   private isClosed = false
   /** Bytes that the kernel took at once, since the event loop had its turn. */
@@ -265,6 +271,10 @@ export class NodeConnection implements Connection, Timers {
     if (events !== undefined && !this.isUnix && !socket.writableEnded && !socket.destroyed) halfOpen.watch(this)
   }
 
+  failed(error: Error): void {
+    this.cause ??= error
+  }
+
   protected reportWritten(): void {
     try {
       this.events?.written()
@@ -275,6 +285,7 @@ export class NodeConnection implements Connection, Timers {
 
   closed(): void {
     this.isClosed = true
+    this.socket[owner] = undefined
     halfOpen.forget(this)
     try {
       this.events?.closed(this.cause === undefined ? undefined : this.reason())

@@ -4,9 +4,10 @@
  */
 
 import { guard } from "../guard.ts"
+import { type Linked, LinkedList } from "../LinkedList.ts"
 
 /** A connection that can be asked. */
-export interface Probed {
+export interface Probed extends Linked<Probed> {
   probe(): void
 }
 
@@ -15,17 +16,17 @@ const interval = 250
 const share = 1000
 
 export class HalfOpen {
-  private readonly connections = new Set<Probed>()
+  private readonly connections = new LinkedList<Probed>()
   private timer: NodeJS.Timeout | undefined
 
   watch(connection: Probed): void {
-    this.connections.add(connection)
+    if (!this.connections.has(connection)) this.connections.add(connection)
     this.timer ??= this.arm()
   }
 
   forget(connection: Probed): void {
     // The timer stays: to set it anew for each of many short connections would cost more.
-    this.connections.delete(connection)
+    this.connections.remove(connection)
   }
 
   private arm(): NodeJS.Timeout {

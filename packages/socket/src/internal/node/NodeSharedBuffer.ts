@@ -57,13 +57,13 @@ interface Receiver {
 }
 
 /** How sockets are read whose receivers `of` knows. A socket costs no closure. */
-export const reading = <S extends Net.Socket>(of: (socket: S) => Receiver) => {
+export const reading = <S extends Net.Socket>(of: (socket: S) => Receiver | undefined) => {
   function onRead(this: S, count: number): boolean {
-    of(this).borrow(count === shared.length ? shared : shared.subarray(0, count))
+    of(this)?.borrow(count === shared.length ? shared : shared.subarray(0, count))
     return true
   }
   function onData(this: S, chunk: Uint8Array): void {
-    of(this).data(chunk)
+    of(this)?.data(chunk)
   }
   return {
     start(socket: S): void {

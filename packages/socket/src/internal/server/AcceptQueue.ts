@@ -9,6 +9,7 @@ import type { ListenerEvents } from "../../Network.ts"
 import type { NetworkError } from "../../NetworkError.ts"
 import type { Refusal } from "../../SocketMetrics.ts"
 import type * as Tls from "../../Tls.ts"
+import { type Linked, LinkedList } from "../LinkedList.ts"
 import type { Owner } from "../stream/Owner.ts"
 import type { StreamLimits } from "../stream/StreamOptions.ts"
 import { StreamState } from "../stream/StreamState.ts"
@@ -40,7 +41,36 @@ export interface Taker {
 
 const nothing = new Uint8Array(0)
 
-export class AcceptQueue implements ListenerEvents, Owner<StreamState> {
+/** The place of a connection in the queue, which owns it while it waits there. */
+class Place implements Owner<StreamState>, Linked<Place> {
+  previous: Place | undefined
+  next: Place | undefined
+  readonly stream: StreamState
+  /** When its wait ends, on its transport's timers. */
+  readonly until: number
+  private readonly queue: LinkedList<Place>
+  readonly awaitsIdle = false
+
+  constructor(queue: LinkedList<Place>, stream: StreamState, until: number) {
+    this.queue = queue
+    this.stream = stream
+    this.until = until
+  }
+
+  onIdle(): void {}
+  onFinSent(): void {}
+  onBroken(): void {}
+  onGone(): void {
+    this.queue.remove(this)
+  }
+}
+
+/** A fiber that waits for a connection to accept. */
+interface Acceptor extends Linked<Acceptor> {
+  readonly resume: () => void
+}
+
+export class AcceptQueue implements ListenerEvents {
   /** How many connections were reset before anybody had them. */
   refused = 0
   /** Why no more connections come; nothing while they do. */
@@ -50,10 +80,9 @@ export class AcceptQueue implements ListenerEvents, Owner<StreamState> {
   capacity: number
   /** The server that takes from here, if one does. */
   private taker: Taker | undefined
-  /** Those that wait, oldest first, each with the time at which its wait ends, on its transport's timers. */
-  private readonly waiting = new Map<StreamState, number>()
-  /** Resume the fibers that wait for a connection to accept. */
-  private readonly acceptors = new Set<() => void>()
+  /** Those that wait, oldest first. */
+  private readonly waiting = new LinkedList<Place>()
+  private readonly acceptors = new LinkedList<Acceptor>()
   /** Fail the servers that serve until no more connections come. */
   private readonly closers = new Set<(failure: NetworkError) => void>()
   /** Cancels the timer of the wait that ends next, while one is set. */
@@ -108,26 +137,25 @@ export class AcceptQueue implements ListenerEvents, Owner<StreamState> {
     const { timers } = stream.connection
     const { timeout } = this.options
     const now = timers.now()
-    stream.handTo(this)
+    const place = new Place(this.waiting, stream, now + timeout)
+    stream.handTo(place)
     stream.arrivedAt = now
-    this.waiting.set(stream, now + timeout)
+    this.waiting.add(place)
     this.wake()
     if (timeout !== Infinity && this.disarm === undefined && this.waiting.size > 0) this.arm(stream.connection, timeout)
   }
 
   /** The next connection that waits. Whoever calls owns it. */
   shift(): StreamState | undefined {
-    for (const stream of this.waiting.keys()) {
-      this.waiting.delete(stream)
-      return stream
-    }
-    return undefined
+    const { first } = this.waiting
+    if (first === undefined) return undefined
+    this.waiting.remove(first)
+    return first.stream
   }
 
   /** Counts it, tells the server, and resets it. */
   private refuse(stream: StreamState, refusal: Refusal): void {
     this.refused++
-    this.waiting.delete(stream)
     try {
       this.taker?.onRefused(stream, refusal)
     } finally {
@@ -135,14 +163,9 @@ export class AcceptQueue implements ListenerEvents, Owner<StreamState> {
     }
   }
 
-  // As owner of what waits -----------------------------------------------------------------------------------------
-
-  readonly awaitsIdle = false
-  onIdle(): void {}
-  onFinSent(): void {}
-  onBroken(): void {}
-  onGone(stream: StreamState): void {
-    this.waiting.delete(stream)
+  /** As `refuse`, of one that waits. */
+  private sendAway(place: Place, refusal: Refusal): void {
+    if (this.waiting.remove(place)) this.refuse(place.stream, refusal)
   }
 
   /**
@@ -150,11 +173,12 @@ export class AcceptQueue implements ListenerEvents, Owner<StreamState> {
    * without a byte, or so much came that no more is read and its end would not be seen.
    */
   private evict(): boolean {
-    const waiting = [...this.waiting.keys()]
-    const stream =
-      waiting.find(({ ended, input }) => ended && input.size === 0) ?? waiting.find(({ isPaused }) => isPaused)
-    if (stream === undefined) return false
-    this.refuse(stream, "QueueFull")
+    const waiting = [...this.waiting]
+    const place =
+      waiting.find(({ stream }) => stream.ended && stream.input.size === 0) ??
+      waiting.find(({ stream }) => stream.isPaused)
+    if (place === undefined) return false
+    this.sendAway(place, "QueueFull")
     return true
   }
 
@@ -163,9 +187,9 @@ export class AcceptQueue implements ListenerEvents, Owner<StreamState> {
     this.disarm = connection.timers.set(millis, () => {
       this.disarm = undefined
       const now = connection.timers.now()
-      for (const [stream, until] of this.waiting) {
-        if (until > now) return this.arm(connection, until - now)
-        this.refuse(stream, "QueueTimeout")
+      for (const place of this.waiting) {
+        if (place.until > now) return this.arm(place.stream.connection, place.until - now)
+        this.sendAway(place, "QueueTimeout")
       }
     })
   }
@@ -175,9 +199,9 @@ export class AcceptQueue implements ListenerEvents, Owner<StreamState> {
   /** Sets the server that takes from here. Its rules hold for those that wait already, too. */
   serve(taker: Taker): void {
     this.taker = taker
-    for (const stream of Array.from(this.waiting.keys())) {
-      const refusal = taker.rules.enter(stream)
-      if (refusal !== undefined) this.refuse(stream, refusal)
+    for (const place of this.waiting) {
+      const refusal = taker.rules.enter(place.stream)
+      if (refusal !== undefined) this.sendAway(place, refusal)
     }
   }
 
@@ -189,20 +213,19 @@ export class AcceptQueue implements ListenerEvents, Owner<StreamState> {
 
   /** Resumes when a connection waits or none will come. Another acceptor may be quicker: look again. */
   readonly awaitConnection: Effect.Effect<void> = Effect.callback<void>((resume) => {
-    const acceptor = (): void => resume(Effect.void)
+    const acceptor: Acceptor = { previous: undefined, next: undefined, resume: () => resume(Effect.void) }
     this.acceptors.add(acceptor)
     if (this.failure !== undefined || this.waiting.size > 0) this.wake()
     return Effect.sync(() => {
       // One that was woken and interrupted passes the call on.
-      if (!this.acceptors.delete(acceptor) && this.waiting.size > 0) this.wake()
+      if (!this.acceptors.remove(acceptor) && this.waiting.size > 0) this.wake()
     })
   })
 
   /** Resumes as many acceptors as there are connections, or all of them when no more will come. */
   private wake(): void {
     for (const acceptor of this.acceptors) {
-      this.acceptors.delete(acceptor)
-      acceptor()
+      if (this.acceptors.remove(acceptor)) acceptor.resume()
       if (this.waiting.size === 0 && this.failure === undefined) return
     }
   }
@@ -220,7 +243,7 @@ export class AcceptQueue implements ListenerEvents, Owner<StreamState> {
     if (this.failure !== undefined) return
     this.failure = failure
     this.disarm?.()
-    for (const stream of this.waiting.keys()) this.refuse(stream, "Stopped")
+    for (const place of this.waiting) this.sendAway(place, "Stopped")
     this.wake()
     for (const closer of this.closers) closer(failure)
     this.closers.clear()

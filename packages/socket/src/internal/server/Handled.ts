@@ -2,6 +2,7 @@
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import type { Linked } from "../LinkedList.ts"
 import type { Owner } from "../stream/Owner.ts"
 import type { StreamState } from "../stream/StreamState.ts"
 
@@ -30,7 +31,9 @@ export interface Running {
   interruptUnsafe(): void
 }
 
-export class Handled implements Owner<StreamState> {
+export class Handled implements Owner<StreamState>, Linked<Handled> {
+  previous: Handled | undefined
+  next: Handled | undefined
   readonly stream: StreamState
   private readonly server: Handling
   /** The handler, once it has begun. */

@@ -24,6 +24,7 @@ import { isNetworkError, type NetworkError } from "../../NetworkError.ts"
 import * as SocketMetrics from "../../SocketMetrics.ts"
 import type { SocketStream } from "../../SocketStream.ts"
 import { countFailure } from "../countFailure.ts"
+import { LinkedList } from "../LinkedList.ts"
 import * as spans from "../spans.ts"
 import { Drive } from "../stream/Driver.ts"
 import { startTls } from "../stream/startTls.ts"
@@ -69,7 +70,7 @@ export class ServerLoop<R> implements Taker, Handling {
   /** How the stop went, once it is over. */
   readonly report = Deferred.makeUnsafe<Report>()
   /** The connections that have a permit, each until both its handler and its descriptor are gone. */
-  readonly handled = new Set<Handled>()
+  readonly handled = new LinkedList<Handled>()
   readonly rules: AdmissionRules
   /** No more connections are taken, and those between two messages end. */
   isStopping = false
@@ -265,7 +266,7 @@ export class ServerLoop<R> implements Taker, Handling {
 
   /** Both the handler and the connection have ended: the permit goes to the next that waits. */
   ended(handled: Handled): void {
-    if (!this.handled.delete(handled)) return
+    if (!this.handled.remove(handled)) return
     try {
       this.count(handled)
       this.tell(handled)

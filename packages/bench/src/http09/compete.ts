@@ -122,11 +122,22 @@ const judge = (samples: Samples, goal: Goal): GoalResult => {
   return { ...goal, figure, reached: check.reached(figure, goal.value) }
 }
 
-/** Runs one work: `rounds` rounds, after one to warm up that does not count. */
+/** How often a work is measured. */
+export interface Rounds {
+  /** Rounds that count. */
+  readonly counted: number
+  /** Rounds before them that do not. */
+  readonly warmUp: number
+}
+
+/**
+ * Runs one work. V8 compiles what is hot again and again for seconds, and the more functions a server has, the longer: so
+ * the first rounds do not count.
+ */
 export const compete = Effect.fnUntraced(function* (
   work: Work,
   setting: Setting,
-  rounds: number
+  { counted, warmUp }: Rounds
 ): Effect.fn.Return<Result, BenchError> {
   const samples = new Map<string, Array<Sample>>(work.peers.map(({ name }) => [name, []]))
   const round = (contestants: ReadonlyArray<Contestant>) =>
@@ -136,8 +147,8 @@ export const compete = Effect.fnUntraced(function* (
     )
   yield* Effect.gen(function* () {
     const contestants = yield* work.contest(setting, work.peers)
-    if (!work.fresh) yield* round(contestants)
-    for (let n = 0; n < rounds; n++) {
+    for (let n = 0; n < warmUp && !work.fresh; n++) yield* round(contestants)
+    for (let n = 0; n < counted; n++) {
       for (const [name, sample] of yield* round(contestants)) samples.get(name)?.push(sample)
     }
   }).pipe(Effect.scoped)
@@ -146,7 +157,7 @@ export const compete = Effect.fnUntraced(function* (
     title: work.title,
     unit: work.unit,
     less: work.less,
-    rounds,
+    rounds: counted,
     rows: summarize(work, samples),
     goals: work.goals.map((goal) => judge(samples, goal))
   }

@@ -21,6 +21,7 @@ const usage = `pnpm bench [options]
   --only ID,ID     only these works
   --rounds N       rounds that count (12; quick 3)
   --seconds S      of one measurement (1; quick 0.25)
+  --warm-up S      for each server before the first round that counts (5; quick 0.5)
   --json           the result as JSON on standard output, instead of the table
   --svg FILE       a chart, too
   --list           the works`
@@ -31,6 +32,7 @@ const { values } = parseArgs({
     only: { type: "string" },
     rounds: { type: "string" },
     seconds: { type: "string" },
+    "warm-up": { type: "string" },
     json: { type: "boolean", default: false },
     svg: { type: "string" },
     list: { type: "boolean", default: false },
@@ -146,7 +148,11 @@ const main = Effect.gen(function* () {
     seconds: Number(values.seconds ?? (values.quick ? 0.25 : 1)),
     idle: values.quick ? 2000 : 6000
   }
-  const rounds = Number(values.rounds ?? (values.quick ? 3 : 12))
+  const warmUp = Number(values["warm-up"] ?? (values.quick ? 0.5 : 5))
+  const rounds = {
+    counted: Number(values.rounds ?? (values.quick ? 3 : 12)),
+    warmUp: Math.max(1, Math.ceil(warmUp / setting.seconds))
+  }
   const results: Array<Result> = []
   for (const work of all.filter(({ id }) => wanted?.includes(id) ?? true)) {
     const since = performance.now()

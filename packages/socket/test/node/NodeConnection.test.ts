@@ -63,6 +63,27 @@ describe("a connection that nobody has attached to", () => {
   )
 })
 
+describe("a socket that is closed", () => {
+  live(
+    "leads to no connection any more: Node keeps some of them for long",
+    Effect.gen(function* () {
+      const { connection, socket } = yield* unattached
+      const [events] = recorder()
+      connection.attach(events)
+      const leadsTo = () =>
+        Reflect.ownKeys(socket).some(
+          (key) => Reflect.get(socket, key) === connection || Reflect.get(socket, key) === events
+        )
+      assert.isTrue(leadsTo())
+      connection.destroy()
+      yield* until(() => !leadsTo())
+      assert.isTrue(socket.closed)
+      // What Node might still report has nobody who hears it, and does no harm.
+      socket.emit("error", "late")
+    })
+  )
+})
+
 describe("what a connection reports", () => {
   live(
     "data, the end, and then one closed without a reason after an orderly end",

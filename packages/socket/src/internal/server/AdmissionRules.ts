@@ -135,7 +135,10 @@ export class AdmissionRules {
     // What is gone already has no place to give back.
     if (refusal !== undefined || maxPerPeer === undefined || stream.gone) return refusal
     this.perPeer.set(peer, count + 1)
-    stream.onLeave = () => this.leave(peer)
+    // V8 puts a function that is assigned to a property as it is made among the old objects, as if it were a method, and
+    // keeps for long what it leads to.
+    const leave = (): void => this.leave(peer)
+    stream.onLeave = leave
     return undefined
   }
 

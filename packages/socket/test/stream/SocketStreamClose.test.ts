@@ -11,6 +11,7 @@ import type { NetworkError } from "../../src/NetworkError.ts"
 import * as SocketStream from "../../src/SocketStream.ts"
 import { FakeConnection } from "../utils/fakeConnection.ts"
 import { bytes, live, pair, pattern, portOf, text } from "../utils/live.ts"
+import { openSockets } from "../utils/leaks.ts"
 import { plainClient, plainServer, until } from "../utils/plain.ts"
 
 const start = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.forkChild(effect, { startImmediately: true })
@@ -34,6 +35,25 @@ const assertAllClosed = Effect.fnUntraced(function* (self: SocketStream.SocketSt
     assert.strictEqual(error.reason._tag, "Closed", name)
     assert.include(error.message, "127.0.0.1", name)
   }
+})
+
+describe("the end of a scope whose stream has read the peer's FIN", () => {
+  live(
+    "takes no turn: the descriptor is given back in the call that sends FIN",
+    Effect.gen(function* () {
+      const server = yield* plainServer()
+      const scope = yield* Scope.make()
+      const stream = yield* Scope.provide(SocketStream.open("127.0.0.1", server.port), scope)
+      yield* until(() => server.peers.length === 1)
+      server.peers[0].socket.end("hello")
+      assert.strictEqual(text(yield* SocketStream.readAll(stream)), "hello")
+      const before = openSockets()
+      Effect.runSync(Scope.close(scope, Exit.void))
+      if (before > 0) assert.strictEqual(openSockets(), before - 1)
+      yield* until(() => server.peers[0].ended)
+      assert.strictEqual(server.peers[0].error, undefined)
+    })
+  )
 })
 
 describe("use after the end", () => {

@@ -127,6 +127,8 @@ export class StreamState implements ConnectionEvents {
   private progress = 0
   /** Bytes of input that were dropped since the owner closed: at most `lingerBytes`. */
   private drained = 0
+  /** Both sides have ended, and the transport has given the descriptor back: it says so next, and nothing can go wrong. */
+  private isGivenBack = false
   /** When the wait for the peer's FIN ends, on the transport's timers. */
   private lingerUntil = Infinity
   /** When the connection is cut, whatever it does, on the transport's timers. */
@@ -638,6 +640,7 @@ export class StreamState implements ConnectionEvents {
   /** A bounded wait for the peer's FIN, unless the transport has nothing to wait for. */
   private linger(isLast = false): void {
     this.step("linger")
+    this.isGivenBack = isLast
     if (isLast) return
     const { lingerTimeout } = this.limits
     if (lingerTimeout === 0) return this.connection.destroy()
@@ -670,7 +673,7 @@ export class StreamState implements ConnectionEvents {
 
   /** Resolves when the descriptor is gone. */
   awaitGone(): Effect.Effect<void> {
-    if (this.gone) return Effect.void
+    if (this.gone || this.isGivenBack) return Effect.void
     return Effect.callback<void>((resume) => {
       if (this.gone) return resume(Effect.void)
       const closer = (): void => resume(Effect.void)

@@ -308,13 +308,8 @@ export const invalidOption = (options: HandlerOptions): InvalidOption.InvalidOpt
 
 type Reply = Effect.Effect<void, NetworkError.NetworkError | DocumentError, Scope.Scope>
 
-/** One connection with its line, and what is known so far of the answer. */
-interface Exchange {
-  readonly stream: SocketStream.SocketStream
-  readonly line: Uint8Array
-  answer: Answer | undefined
-  size: number | undefined
-}
+/** One connection with its line, and what is known so far of the answer: what `Ended` tells, before it is complete. */
+type Exchange = { -readonly [K in keyof Ended]: Ended[K] }
 
 type Answerer = (stream: SocketStream.SocketStream, root: DocumentRoot["Service"]) => Reply
 
@@ -374,15 +369,26 @@ const answerer = (options: HandlerOptions): Answerer => {
     root: DocumentRoot["Service"]
   ): Reply => {
     const isTooLong = found === "TooLong"
-    const exchange: Exchange = { stream, line: isTooLong ? empty : found, answer: undefined, size: undefined }
+    const exchange: Exchange = {
+      _tag: "Ended",
+      stream,
+      line: isTooLong ? empty : found,
+      startedAt: 0,
+      endedAt: 0,
+      answer: undefined,
+      bytes: 0,
+      size: undefined,
+      exit: Exit.void
+    }
     const answered = () => (isTooLong ? refuse(exchange, "TooLong") : reply(exchange, root))
     if (observe === undefined) return answered()
     return Effect.clockWith((clock) => {
-      const startedAt = clock.currentTimeMillisUnsafe()
+      exchange.startedAt = clock.currentTimeMillisUnsafe()
       return Effect.onExit(answered(), (exit) => {
-        const bytes = Exit.isSuccess(exit) ? exchange.size : undefined
-        const endedAt = clock.currentTimeMillisUnsafe()
-        return observe({ _tag: "Ended", ...exchange, startedAt, endedAt, bytes: bytes ?? stream.bytesWritten, exit })
+        exchange.endedAt = clock.currentTimeMillisUnsafe()
+        exchange.bytes = (Exit.isSuccess(exit) ? exchange.size : undefined) ?? stream.bytesWritten
+        exchange.exit = exit
+        return observe(exchange)
       })
     })
   }

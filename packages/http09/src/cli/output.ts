@@ -91,11 +91,12 @@ const flush = (): void => {
  * Prints a line of a server's log. The lines of 10 ms leave together: a write is a system call, and with two lines a
  * request those would be a tenth of the server's work.
  */
-export const log = (line: string): Effect.Effect<void> =>
-  Effect.sync(() => {
-    if (lines === "") setTimeout(flush, 10)
-    lines += `${line}\n`
-  })
+export const logUnsafe = (line: string): void => {
+  if (lines === "") setTimeout(flush, 10)
+  lines += `${line}\n`
+}
+
+export const log = (line: string): Effect.Effect<void> => Effect.sync(() => logUnsafe(line))
 
 /** How long a reader may take for what is left at the end, in milliseconds. */
 const lastWait = 500

@@ -87,7 +87,10 @@ export interface Timers {
  * @since 0.1.0
  */
 export interface SocketOptions {
-  /** Send small segments at once (TCP_NODELAY). Default `true`: this package already gathers small writes. */
+  /**
+   * Send small segments at once (TCP_NODELAY). Default `true`: this package already gathers small writes. On Linux it is set
+   * before the second write of a connection: the first has nothing to wait for, so one that answers once needs no call.
+   */
   readonly noDelay?: boolean | undefined
   /**
    * Probe a peer from which nothing came for so long (SO_KEEPALIVE), in whole seconds, at most 32,767 of them, as Linux

@@ -69,6 +69,8 @@ export class NodeConnection implements Connection, Timers, Probed {
   private burst = 0
   /** The kernel did not take all of the last write at once. */
   protected isFull = false
+  /** When TCP_NODELAY is set: it was, or is not wanted; before the next write; or before the one after that. */
+  private noDelay: "kept" | "next" | "afterNext"
   /** What broke the connection, if anything did. */
   cause: unknown
   protected readonly socket: OwnedSocket
@@ -83,7 +85,8 @@ export class NodeConnection implements Connection, Timers, Probed {
   private remote: NetAddress.SocketAddress | undefined
 
   /** The socket must be connected and must not have been paused. */
-  constructor(socket: Net.Socket, known: KnownAddresses = unknown) {
+  constructor(socket: Net.Socket, known: KnownAddresses = unknown, setsNoDelay = false) {
+    this.noDelay = setsNoDelay ? "afterNext" : "kept"
     this.socket = socket as OwnedSocket
     this.socket[owner] = this
     this.known = known
@@ -150,6 +153,8 @@ export class NodeConnection implements Connection, Timers, Probed {
 
   write(chunks: ReadonlyArray<Uint8Array>): boolean {
     const { isFull, socket } = this
+    if (this.noDelay === "afterNext") this.noDelay = "next"
+    else this.setNoDelay()
     const last = chunks.length - 1
     if (last > 0) socket.cork()
     for (let i = 0; i < last; i++) socket.write(chunks[i])
@@ -160,14 +165,23 @@ export class NodeConnection implements Connection, Timers, Probed {
     // A socket that is destroyed drops what it is given, without an error.
     this.isFull = socket.writableLength > 0 || socket.errored !== null || socket.destroyed
     if (isFull) return false
-    if (this.isFull) socket.write(nothing, this.onWritten())
-    else {
+    if (this.isFull) {
+      // What is left goes in pieces.
+      this.setNoDelay()
+      socket.write(nothing, this.onWritten())
+    } else {
       for (const chunk of chunks) this.burst += chunk.length
       if (this.burst < longestBurst) return true
       this.burst = 0
       setImmediate(this.onWritten())
     }
     return false
+  }
+
+  private setNoDelay(): void {
+    if (this.noDelay === "kept") return
+    this.noDelay = "kept"
+    this.tcp.setNoDelay(true)
   }
 
   /**
@@ -209,6 +223,7 @@ export class NodeConnection implements Connection, Timers, Probed {
   configure(options: SocketOptions): Result.Result<void, Reason> {
     const lacking = unsupported(options)
     if (lacking !== undefined) return Result.fail(lacking)
+    if (options.noDelay !== undefined) this.noDelay = "kept"
     if (!this.isUnix && !this.socket.destroyed) apply(this.tcp, options)
     return Result.succeed(undefined)
   }
@@ -220,6 +235,7 @@ export class NodeConnection implements Connection, Timers, Probed {
 
   /** Hands the socket over to another owner. */
   protected detach(): OwnedSocket {
+    this.setNoDelay()
     input.stop(this.socket)
     halfOpen.forget(this)
     this.events = undefined

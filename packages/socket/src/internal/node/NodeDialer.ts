@@ -5,7 +5,7 @@ import type { ConnectOptions, DialEvents } from "../../Network.ts"
 import { make, type Reason, reasonFromCause } from "../../NetworkError.ts"
 import { deliver, guard } from "../guard.ts"
 import { addressProblem, nativeHost, unnamed } from "./NodeAddress.ts"
-import { apply, atStart, hasMore, unsupported } from "./NodeSocketOptions.ts"
+import { apply, atStart, hasMore, setsNoDelayLater, unsupported } from "./NodeSocketOptions.ts"
 import { PlainConnection } from "./NodeTls.ts"
 
 const dialing = Symbol("@effect-sockets/socket/NodeDialer")
@@ -71,7 +71,8 @@ class Attempt {
     if (socket === undefined) return
     const { address } = this
     const isPath = address._tag === "UnixPathAddress"
-    const connection = new PlainConnection(socket, { local: isPath ? unnamed : undefined, remote: address })
+    const known = { local: isPath ? unnamed : undefined, remote: address }
+    const connection = new PlainConnection(socket, known, !isPath && setsNoDelayLater(this.options))
     if (!isPath && hasMore(this.options)) apply(socket, this.options)
     deliver(connection, this.events)
   }

@@ -9,7 +9,7 @@ import { addressProblem, inetAddress, nativeHost, unnamed } from "./NodeAddress.
 import { type KnownAddresses, unknown } from "./NodeConnection.ts"
 import { adopt, pathOf, reasonOf } from "./NodeDescriptor.ts"
 import { closing, type FileIdentity, identify, removeStale } from "./NodeSocketFile.ts"
-import { apply, atStart, hasMore, unsupported } from "./NodeSocketOptions.ts"
+import { apply, atStart, hasMore, setsNoDelayLater, unsupported } from "./NodeSocketOptions.ts"
 import { PlainConnection } from "./NodeTls.ts"
 
 /** As in Node and nginx. */
@@ -47,8 +47,9 @@ class Port {
   constructor(events: ListenerEvents, options: DescriptorOptions, isPath: boolean) {
     this.events = events
     const setsMore = !isPath && hasMore(options)
+    const setsNoDelay = !isPath && setsNoDelayLater(options)
     this.server = Net.createServer({ allowHalfOpen: true, ...atStart(options) }, (socket) => {
-      const connection = new PlainConnection(socket, this.known)
+      const connection = new PlainConnection(socket, this.known, setsNoDelay)
       try {
         if (setsMore) apply(socket, options)
         events.connection(connection)

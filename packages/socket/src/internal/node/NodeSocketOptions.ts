@@ -25,11 +25,23 @@ export const unsupported = (options: SocketOptions): Reason | undefined => {
 
 const missing = (name: string): Reason => ({ _tag: "Unsupported", detail: `${name} in Node ${process.versions.node}` })
 
+/**
+ * Whether TCP_NODELAY changes nothing for the first write of a connection. It spares small segments the wait for what is on
+ * its way (RFC 896), and there is nothing then. Linux lets them wait for other small ones only (`tcp_minshall_check`), so
+ * that holds for the last segment of a long write, too; elsewhere it would wait for the long ones before it.
+ */
+const sparesFirstWrite = process.platform === "linux"
+
+const wantsNoDelay = ({ noDelay = true }: SocketOptions): boolean => noDelay
+
+/** Whether a connection sets TCP_NODELAY itself, before its second write: one that answers once needs no call for it. */
+export const setsNoDelayLater = (options: SocketOptions): boolean => sparesFirstWrite && wantsNoDelay(options)
+
 /** The part that Node sets by itself when it makes a socket. Without it, a socket costs no further calls. */
 export const atStart = (options: SocketOptions) => {
   const idle = toMillis(options.keepAlive)
   return {
-    noDelay: options.noDelay ?? true,
+    noDelay: !sparesFirstWrite && wantsNoDelay(options),
     keepAlive: idle !== Infinity,
     keepAliveInitialDelay: idle === Infinity ? 0 : seconds(idle)
   }

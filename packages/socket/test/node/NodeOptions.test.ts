@@ -165,60 +165,57 @@ const noDelays = Effect.acquireRelease(
 
 const chunk = new Uint8Array(1)
 
-if (process.platform === "linux") {
-  describe("TCP_NODELAY", () => {
-    live(
-      "is set before the second write of a connection, once",
-      Effect.gen(function* () {
-        const { far, near } = yield* ends({}, {})
-        const { asked } = yield* noDelays
-        for (const end of [near, far]) assert.isTrue(end.write([chunk]))
-        assert.deepStrictEqual(asked, [])
-        for (let i = 0; i < 3; i++) assert.isTrue(near.write([chunk]))
-        assert.deepStrictEqual(asked, [true])
-        far.write([chunk])
-        assert.deepStrictEqual(asked, [true, true])
-      })
-    )
+describe.runIf(process.platform === "linux")("TCP_NODELAY", () => {
+  live(
+    "is set before the second write of a connection, once",
+    Effect.gen(function* () {
+      const { far, near } = yield* ends({}, {})
+      const { asked } = yield* noDelays
+      for (const end of [near, far]) assert.isTrue(end.write([chunk]))
+      assert.deepStrictEqual(asked, [])
+      for (let i = 0; i < 3; i++) assert.isTrue(near.write([chunk]))
+      assert.deepStrictEqual(asked, [true])
+      far.write([chunk])
+      assert.deepStrictEqual(asked, [true, true])
+    })
+  )
 
-    live(
-      "is set at once if the kernel does not take all of the first write",
-      Effect.gen(function* () {
-        const { near } = yield* ends({}, {})
-        const { asked } = yield* noDelays
-        assert.isFalse(near.write([new Uint8Array(64 * 1024 * 1024)]))
-        assert.deepStrictEqual(asked, [true])
-      })
-    )
+  live(
+    "is set at once if the kernel does not take all of the first write",
+    Effect.gen(function* () {
+      const { near } = yield* ends({}, {})
+      const { asked } = yield* noDelays
+      assert.isFalse(near.write([new Uint8Array(64 * 1024 * 1024)]))
+      assert.deepStrictEqual(asked, [true])
+    })
+  )
 
-    live(
-      "is not set if it is not wanted, from the start or later",
-      Effect.gen(function* () {
-        const { asked } = yield* noDelays
-        const { far, near } = yield* ends({ noDelay: false }, {})
-        for (let i = 0; i < 3; i++) near.write([chunk])
-        far.configure!({ noDelay: false })
-        for (let i = 0; i < 3; i++) far.write([chunk])
-        assert.notInclude(asked, true)
-        near.configure!({ noDelay: true })
-        for (let i = 0; i < 3; i++) near.write([chunk])
-        assert.strictEqual(asked.filter((noDelay) => noDelay).length, 1)
-      })
-    )
+  live(
+    "is not set if it is not wanted, from the start or later",
+    Effect.gen(function* () {
+      const { asked } = yield* noDelays
+      const { far, near } = yield* ends({ noDelay: false }, {})
+      for (let i = 0; i < 3; i++) near.write([chunk])
+      far.configure!({ noDelay: false })
+      for (let i = 0; i < 3; i++) far.write([chunk])
+      assert.notInclude(asked, true)
+      near.configure!({ noDelay: true })
+      for (let i = 0; i < 3; i++) near.write([chunk])
+      assert.strictEqual(asked.filter((noDelay) => noDelay).length, 1)
+    })
+  )
 
-    live(
-      "is set before a TLS handshake, which writes by itself",
-      Effect.gen(function* () {
-        const { near } = yield* ends({}, {})
-        const { asked } = yield* noDelays
-        const secure = near.startTls!({ side: "client", options: {} }, new Uint8Array(0))
-        assert.deepStrictEqual(asked, [true])
-        Result.getOrThrow(secure).reset()
-      })
-    )
-  })
-}
-
+  live(
+    "is set before a TLS handshake, which writes by itself",
+    Effect.gen(function* () {
+      const { near } = yield* ends({}, {})
+      const { asked } = yield* noDelays
+      const secure = near.startTls!({ side: "client", options: {} }, new Uint8Array(0))
+      assert.deepStrictEqual(asked, [true])
+      Result.getOrThrow(secure).reset()
+    })
+  )
+})
 describe("options that not every version of Node has", () => {
   const hasTypeOfService = typeof Net.Socket.prototype.setTypeOfService === "function"
   const hasProbes = Net.Socket.prototype.setKeepAlive.length >= 4

@@ -14,6 +14,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as NetAddress from "effect/net/NetAddress"
+import * as Predicate from "effect/Predicate"
 import type * as Scope from "effect/Scope"
 import { DocumentRoot } from "./DocumentRoot.ts"
 import * as Http09Handler from "./Http09Handler.ts"
@@ -118,7 +119,7 @@ export const layer: {
   >
 
 const listenAndStart = Effect.fnUntraced(function* (options: HostOptions) {
-  const targets = Arr.ensure(options.address)
+  const targets = Predicate.isObject(options) ? Arr.ensure(options.address) : []
   const limits = yield* limitsOf(options, targets.map(ServerSocket.formatTarget).join(", "))
   return yield* start(yield* ServerSocket.listenAll(targets, limits), options)
 })
@@ -220,9 +221,11 @@ const configured = (options: Omit<Options, "address">) =>
 export const layerConfig = (
   options: Omit<Options, "address"> = {}
 ): Layer.Layer<Http09Server, NetworkError.NetworkError | Config.ConfigError, Network | Resolver | DocumentRoot> =>
-  Layer.effect(
-    Http09Server,
-    Effect.flatMap(configured(options), ({ dialect, server, text }) =>
-      listenAndStart({ ...options, ...server.options, dialect, text, address: server.targets })
-    )
-  )
+  Predicate.isObject(options)
+    ? Layer.effect(
+        Http09Server,
+        Effect.flatMap(configured(options), ({ dialect, server, text }) =>
+          listenAndStart({ ...options, ...server.options, dialect, text, address: server.targets })
+        )
+      )
+    : layer(options)

@@ -101,6 +101,23 @@ describe("Durations", () => {
   }
 })
 
+describe("Options that are none", () => {
+  it.live("are failures of the server, however it is made", () =>
+    Effect.gen(function* () {
+      const layers = [Http09Server.layer(null as never), Http09Server.layerConfig(null as never)]
+      for (const layer of layers) {
+        const provided = Layer.provide(layer, [
+          NodeNetwork.layer,
+          Layer.orDie(Resolver.layerStatic({})),
+          layerMemory({})
+        ])
+        const error = yield* Effect.flip(Effect.scoped(Layer.build(provided)))
+        assert.match(error.message, /options is null, and must be an object$/)
+      }
+    })
+  )
+})
+
 describe("Http09Server.layerConfig", () => {
   const start = (env: Record<string, string>, options: Omit<Http09Server.Options, "address"> = {}) =>
     Http09Server.layerConfig(options).pipe(

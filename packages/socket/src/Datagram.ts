@@ -432,10 +432,14 @@ export const send = (
 export const receive = (self: Socket): Effect.Effect<Datagram, NetworkError.NetworkError> =>
   (self as SocketImpl).receive
 
+const multicast: InvalidOption.Check = (value) =>
+  NetAddress.isIpAddress(value) && NetAddress.isMulticast(value) ? undefined : "a multicast address"
+
 /**
  * Joins a multicast group until the scope closes: on an interface, from one source if it is given.
  *
- * **Errors**: `listen` with `Unsupported` where the network has no multicast (the memory network), or the system's reason.
+ * **Errors**: `listen` with `Unsupported` where the network has no multicast (the memory network), or the system's reason;
+ * `InvalidOption` for a group that is none.
  *
  * ```ts
  * import * as Datagram from "@effect-sockets/socket/Datagram"
@@ -459,7 +463,11 @@ export const joinMulticast = <A extends NetAddress.IpAddress>(
     readonly interface?: NetAddress.MulticastInterface<A> | undefined
     readonly source?: A | undefined
   }
-): Effect.Effect<void, NetworkError.NetworkError, Scope.Scope> =>
-  Effect.mapError((self as SocketImpl).reader.joinMulticast(options), (error) =>
+): Effect.Effect<void, NetworkError.NetworkError, Scope.Scope> => {
+  // Which group has no default.
+  const invalid = InvalidOption.find({ ...options, group: options?.group ?? null }, { group: multicast })
+  if (invalid !== undefined) return Effect.fail(NetworkError.make("listen", self.localAddress, invalid))
+  return Effect.mapError((self as SocketImpl).reader.joinMulticast(options), (error) =>
     NetworkError.make("listen", self.localAddress, toReason(error))
   )
+}

@@ -21,6 +21,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import * as Layer from "effect/Layer"
+import * as Predicate from "effect/Predicate"
 import * as Random from "effect/Random"
 import * as Result from "effect/Result"
 import { DatagramNetwork } from "./Datagram.ts"
@@ -259,7 +260,9 @@ export const layerConfig = (
   name: string,
   options: Options = {}
 ): Layer.Layer<Network | DatagramNetwork | MemoryNetwork, NetworkError.NetworkError | Config.ConfigError> =>
-  Layer.unwrap(Effect.map(Config.nested(config(options), name), (configured) => layer(configured)))
+  Predicate.isObject(options)
+    ? Layer.unwrap(Effect.map(Config.nested(config(options), name), (configured) => layer(configured)))
+    : layer(options)
 
 /**
  * `Network` for programs on a host. A name that is not among the network's `hosts` is a defect.

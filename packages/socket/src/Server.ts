@@ -18,6 +18,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import * as Layer from "effect/Layer"
+import * as Predicate from "effect/Predicate"
 import type * as Scope from "effect/Scope"
 import { type ConnectionSnapshot, Handle, type Server } from "./internal/server/Handle.ts"
 import { isServerSocket, type ListeningPort, type ServerSocket } from "./internal/server/ListeningPort.ts"
@@ -286,6 +287,8 @@ export const layerConfig = <R = never>(
   handler: Handler<R>,
   options: LayerOptions<R> = {}
 ): Layer.Layer<Running, NetworkError | Config.ConfigError, Network | Resolver | Exclude<R, Scope.Scope>> =>
-  Layer.unwrap(
-    Effect.map(Config.nested(config(options), name), ({ options, targets }) => layer(targets, handler, options))
-  )
+  Predicate.isObject(options)
+    ? Layer.unwrap(
+        Effect.map(Config.nested(config(options), name), ({ options, targets }) => layer(targets, handler, options))
+      )
+    : layer(0, handler, options)

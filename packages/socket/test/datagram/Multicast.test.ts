@@ -100,6 +100,25 @@ describe("on the loopback", () => {
   )
 
   live(
+    "a group that is none is a typed failure",
+    Effect.gen(function* () {
+      const socket = yield* Datagram.bind(at("0.0.0.0:0"))
+      const wrong: ReadonlyArray<readonly [options: unknown, value: string]> = [
+        [{ group: loopback }, "127.0.0.1"],
+        [{ group: "239.1.2.3" }, '"239.1.2.3"'],
+        [{}, "null"],
+        [null, "null"]
+      ]
+      for (const [options, value] of wrong) {
+        const { operation, reason } = yield* Effect.flip(Datagram.joinMulticast(socket, options as { group: never }))
+        assert.strictEqual(operation, "listen")
+        assert.deepInclude(reason, { _tag: "InvalidOption", option: "group", mustBe: "a multicast address" })
+        assert.include(reason._tag === "InvalidOption" ? reason.value : "", value)
+      }
+    }).pipe(Effect.scoped)
+  )
+
+  live(
     "an interface that this machine does not have is a typed failure, on both sides",
     Effect.gen(function* () {
       const foreign = NetAddress.ipFromStringUnsafe("203.0.113.9") as NetAddress.Ipv4Address

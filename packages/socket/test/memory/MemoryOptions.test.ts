@@ -187,6 +187,7 @@ describe("layerConfig", () => {
       assert.match(yield* tagOf({ NET_FAULTS_RESET: "-1" }), /faults\.reset is -1/)
       assert.match(yield* tagOf({ NET_MTU: "0" }), /mtu is 0/)
       assert.match(yield* tagOf({}, { faults: null as never }), /faults is null/)
+      assert.match(yield* tagOf({}, null as never), /options is null, and must be an object/)
     })
   )
 })

@@ -53,6 +53,15 @@ describe("layer", () => {
 
 describe("layerConfig", () => {
   live(
+    "fails for options that are none",
+    Effect.gen(function* () {
+      const layer = Server.layerConfig("CHAT", echo, null as never)
+      const { message } = yield* Effect.flip(Layer.build(Layer.provide(layer, environment({ CHAT_PORT: "0" }))))
+      assert.match(message, /options is null, and must be an object$/)
+    })
+  )
+
+  live(
     "takes its address and bounds from the configuration, before its options",
     Effect.gen(function* () {
       const gate = new Gate()

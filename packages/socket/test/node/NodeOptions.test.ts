@@ -165,7 +165,7 @@ const noDelays = Effect.acquireRelease(
 
 const chunk = new Uint8Array(1)
 
-describe.runIf(process.platform === "linux")("TCP_NODELAY", () => {
+describe.runIf(process.platform === "linux")("TCP_NODELAY (needs Linux)", () => {
   live(
     "is set before the second write of a connection, once",
     Effect.gen(function* () {

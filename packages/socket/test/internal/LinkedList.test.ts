@@ -1,9 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Arbitrary from "effect/Arbitrary"
 import * as Schema from "effect/Schema"
-import * as v8 from "node:v8"
-import * as vm from "node:vm"
 import { type Linked, LinkedList } from "../../src/internal/LinkedList.ts"
+import { oldOfEach } from "../utils/heap.ts"
 
 class Member implements Linked<Member> {
   previous: Member | undefined
@@ -60,12 +59,6 @@ describe("a list whose members know their neighbours", () => {
   })
 })
 
-v8.setFlagsFromString("--expose-gc")
-const collect = vm.runInNewContext("gc") as (options?: { readonly type: "minor" | "major" }) => void
-
-const oldBytes = (): number =>
-  v8.getHeapSpaceStatistics().find(({ space_name }) => space_name === "old_space")?.space_used_size ?? NaN
-
 /** One that weighs about a kilobyte. */
 class Heavy implements Linked<Heavy> {
   previous: Heavy | undefined
@@ -73,33 +66,25 @@ class Heavy implements Linked<Heavy> {
   readonly weight = Array.from({ length: 128 }, () => 0)
 }
 
-/** Lets ten thousand pass through, 64 at a time: how many bytes of each have become old. */
-const keptOfEach = (add: (member: Heavy) => void, remove: (member: Heavy) => void): number => {
-  const count = 10_000
-  const present: Array<Heavy> = []
-  collect({ type: "major" })
-  const before = oldBytes()
-  for (let i = 0; i < count; i++) {
-    const member = new Heavy()
-    add(member)
-    present.push(member)
-    if (present.length > 64) remove(present.shift()!)
-    if (i % 1000 === 999) collect({ type: "minor" })
-  }
-  return (oldBytes() - before) / count
-}
-
 describe("those who pass through", () => {
   it("are collected with the young, where a Set would keep them", () => {
     const list = new LinkedList<Heavy>()
-    const kept = keptOfEach(
-      (member) => list.add(member),
+    const kept = oldOfEach(
+      () => {
+        const member = new Heavy()
+        list.add(member)
+        return member
+      },
       (member) => list.remove(member)
     )
     assert.isBelow(kept, 100)
     const set = new Set<Heavy>()
-    const keptBySet = keptOfEach(
-      (member) => set.add(member),
+    const keptBySet = oldOfEach(
+      () => {
+        const member = new Heavy()
+        set.add(member)
+        return member
+      },
       (member) => set.delete(member)
     )
     // If V8 keeps them no more, this list has lost its reason.

@@ -35,6 +35,7 @@ import { relay as relayStreams } from "./internal/stream/relay.ts"
 import { scoped } from "./internal/stream/scoped.ts"
 import { checks, limitsFrom, type Options } from "./internal/stream/StreamOptions.ts"
 import { startTls } from "./internal/stream/startTls.ts"
+import { Step } from "./internal/stream/Step.ts"
 import { StreamState } from "./internal/stream/StreamState.ts"
 import { socketChecks } from "./internal/socketChecks.ts"
 import * as spans from "./internal/spans.ts"
@@ -843,7 +844,7 @@ export const busy = (self: SocketStream): Effect.Effect<void, never, Scope.Scope
 export const write: {
   (chunk: Uint8Array | string): (self: SocketStream) => Effect.Effect<void, NetworkError>
   (self: SocketStream, chunk: Uint8Array | string): Effect.Effect<void, NetworkError>
-} = dual(2, (self: SocketStream, chunk: Uint8Array | string) => Effect.suspend(() => stateOf(self).write(chunk)))
+} = dual(2, (self: SocketStream, chunk: Uint8Array | string) => new Step(() => stateOf(self).write(chunk)))
 
 /**
  * Writes a line of text, ended by CR LF. As `write` otherwise.
@@ -892,13 +893,15 @@ export const writeLine: {
 export const writeFrame: {
   <A>(codec: Codec.Codec<A>, frame: A): (self: SocketStream) => Effect.Effect<void, NetworkError>
   <A>(self: SocketStream, codec: Codec.Codec<A>, frame: A): Effect.Effect<void, NetworkError>
-} = dual(3, <A>(self: SocketStream, codec: Codec.Codec<A>, frame: A) =>
-  Effect.suspend(() => {
-    const encoded = codec.encode(frame)
-    return encoded instanceof Decoder.Failure
-      ? Effect.fail(stateOf(self).error("write", encoded.reason))
-      : stateOf(self).write(encoded)
-  })
+} = dual(
+  3,
+  <A>(self: SocketStream, codec: Codec.Codec<A>, frame: A) =>
+    new Step(() => {
+      const encoded = codec.encode(frame)
+      return encoded instanceof Decoder.Failure
+        ? Effect.fail(stateOf(self).error("write", encoded.reason))
+        : stateOf(self).write(encoded)
+    })
 )
 
 /**
@@ -923,7 +926,7 @@ export const writeFrame: {
  * @since 0.1.0
  */
 export const flush = (self: SocketStream): Effect.Effect<void, NetworkError> =>
-  Effect.suspend(() => stateOf(self).flush("write"))
+  new Step(() => stateOf(self).flush("write"))
 
 /**
  * Writes what is read from `self` to `to`, up to the end of input: how many bytes. Both may be the same stream, which is

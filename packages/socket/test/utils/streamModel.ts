@@ -37,7 +37,7 @@ const event = Schema.Union([
   Schema.Struct({ op: Schema.Literal("during"), call: Schema.Literals(["resume", "write", "end"]), event: peerEvent }),
   only("abrupt"),
   only("read", "read", "readLine", "readThrows", "flush", "endWrite", "close", "reset", "upgrade"),
-  only("forEachChunk", "forEachAnswered", "forEachNested", "forEachSlow", "copy", "finishSlow"),
+  only("forEachChunk", "forEachAnswered", "forEachEchoed", "forEachNested", "forEachSlow", "copy", "finishSlow"),
   sized("readExactly", "write", "write"),
   only("busy", "idle", "turn", "turn"),
   Schema.Struct({ op: Schema.Literal("interrupt"), index: int(0, 9) }),
@@ -162,7 +162,8 @@ export class Model {
   private delivered = 0
   /** What was handed out of it, in order. */
   private readonly taken: Array<Uint8Array> = []
-  private readonly accepted: Array<Uint8Array> = []
+  /** All writes in the order of their calls, which is that of their bytes: what is sent within one may bring the next. */
+  private readonly writes: Array<{ readonly chunk: Uint8Array | string; isAccepted: boolean }> = []
   private sent = 0
 
   private hasFin = false
@@ -223,6 +224,21 @@ export class Model {
         resume(outcome)
       }
       add(reader)
+    }
+    const write = this.stream.write.bind(this.stream)
+    this.stream.write = (chunk) => {
+      const entry = { chunk, isAccepted: false }
+      this.writes.push(entry)
+      const outcome = write(chunk)
+      if (Exit.isExit(outcome)) {
+        entry.isAccepted = Exit.isSuccess(outcome)
+        return outcome
+      }
+      return Effect.tap(outcome, () =>
+        Effect.sync(() => {
+          entry.isAccepted = true
+        })
+      )
     }
     const awaitRoom = this.stream.awaitRoom.bind(this.stream)
     this.stream.awaitRoom = (writer) => {
@@ -292,9 +308,14 @@ export class Model {
         return this.drive((chunk) =>
           Effect.andThen(
             Effect.sync(() => this.take(chunk)),
-            this.writing(chunk)
+            SocketStream.write(stream, chunk)
           )
         )
+      case "forEachEchoed":
+        return this.drive((chunk) => {
+          this.take(chunk)
+          return SocketStream.write(stream, chunk)
+        })
       case "forEachNested":
         return this.drive((chunk) =>
           Effect.andThen(
@@ -320,7 +341,7 @@ export class Model {
       case "copy":
         return this.start("copy", SocketStream.copy(stream, this.sinkStream))
       case "write":
-        return this.start("write", this.writing(pattern(event.size, (this.sent += event.size))))
+        return this.start("write", SocketStream.write(stream, pattern(event.size, (this.sent += event.size))))
       case "flush":
         return this.start("flush", SocketStream.flush(stream))
       case "endWrite":
@@ -391,10 +412,6 @@ export class Model {
 
   private drive(f: (chunk: Uint8Array) => Effect.Effect<unknown, unknown>): void {
     this.start("driver", SocketStream.forEachChunk(this.stream, f))
-  }
-
-  private writing(chunk: Uint8Array) {
-    return Effect.tap(SocketStream.write(this.stream, chunk), () => Effect.sync(() => this.accepted.push(chunk)))
   }
 
   private readonly pausing = Effect.callback<void>((resume) => {
@@ -471,7 +488,9 @@ export class Model {
     const taken = Buffer.concat(this.taken)
     assert.isTrue(taken.equals(pattern(delivered).subarray(0, taken.length)), "input comes in order, whole")
     if (!hasClosed) assert.strictEqual(taken.length + stream.input.size, delivered, "no byte of input is lost")
-    const accepted = Buffer.concat(this.accepted)
+    const accepted = Buffer.concat(
+      this.writes.filter(({ isAccepted }) => isAccepted).map(({ chunk }) => Buffer.from(chunk))
+    )
     const { output } = connection
     assert.isTrue(accepted.subarray(0, output.length).equals(output), "output leaves in order, whole")
     if (connection.finAt !== undefined) assert.strictEqual(output.length, accepted.length, "FIN follows the last byte")

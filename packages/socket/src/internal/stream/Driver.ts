@@ -12,6 +12,7 @@ import type { NetworkError } from "../../NetworkError.ts"
 import * as Decoder from "../../Decoder.ts"
 import type { Outcome, Reader } from "./InputQueue.ts"
 import { end, type Take } from "./Reads.ts"
+import { Step } from "./Step.ts"
 import type { StreamState } from "./StreamState.ts"
 
 /**
@@ -49,8 +50,8 @@ export abstract class Driver<A, E, R> implements Reader {
   isBusy = false
   /** That of the effect which has not completed, if one has not. */
   private fiber: Fiber.Fiber<unknown, E> | undefined
-  /** Set when the driver is stopped by the very effect that it is about to get the fiber of. */
-  private onStopped: ((fiber: Fiber.Fiber<unknown, E>) => void) | undefined
+  /** Set when the driver is stopped by the very effect that it runs: gets how that ends. */
+  private onStopped: ((ended: Effect.Effect<void>) => void) | undefined
   private readonly drive: Drive<A, E, R, unknown>
   protected readonly context: Context.Context<R>
 
@@ -81,26 +82,31 @@ export abstract class Driver<A, E, R> implements Reader {
       if (frame instanceof Decoder.Failure) return Effect.fail(stream.error("read", frame.reason))
       this.isBusy = true
       stream.unpause()
-      const fiber = Effect.runForkWith(this.context)(this.effectOf(frame))
+      const effect = this.effectOf(frame)
+      const fiber = Exit.isExit(effect) ? undefined : Effect.runForkWith(this.context)(effect)
       if (this.onStopped !== undefined) {
-        this.onStopped(fiber)
+        this.onStopped(fiber === undefined ? Effect.void : Fiber.interrupt(fiber))
         return undefined
       }
-      const exit = fiber.pollUnsafe()
-      if (exit === undefined) {
+      const exit = fiber === undefined ? effect : fiber.pollUnsafe()
+      if (fiber !== undefined && exit === undefined) {
         this.fiber = fiber
         fiber.addObserver((exit) => this.onExit(exit))
         return undefined
       }
-      const outcome = this.completed(exit)
+      const outcome = this.completed(exit as Exit.Exit<unknown, E>)
       if (outcome !== undefined) return outcome
     }
   }
 
-  /** One that throws instead dies as an effect would: whoever stops the driver meanwhile waits for its fiber. */
+  /**
+   * What is to be run for a frame, after its first step. One that throws instead dies as an effect would: whoever stops the
+   * driver meanwhile waits for it.
+   */
   private effectOf(frame: A): Effect.Effect<unknown, E, R> {
     try {
-      return this.drive.f(frame)
+      const effect = this.drive.f(frame)
+      return effect instanceof Step ? effect.call() : effect
     } catch (defect) {
       return Effect.die(defect)
     }
@@ -136,7 +142,7 @@ export abstract class Driver<A, E, R> implements Reader {
     if (fiber !== undefined) return Fiber.interrupt(fiber)
     if (!this.isBusy) return Effect.void
     return Effect.callback<void>((resume) => {
-      this.onStopped = (fiber) => resume(Fiber.interrupt(fiber))
+      this.onStopped = resume
     })
   }
 }

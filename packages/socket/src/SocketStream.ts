@@ -611,7 +611,7 @@ export const frames: {
  * waits until the effect has completed, and the peer is held back meanwhile; the effect may read from the stream itself.
  *
  * It is a loop of `readFrame` that costs less: an effect that completes at once, as most writes do, suspends no fiber. Each
- * effect runs in a fiber of its own.
+ * effect runs in a fiber of its own; a mere `write`, `writeLine`, `writeFrame` or `flush` that completes at once needs none.
  *
  * **Errors**: as `readFrame`, and the effect's own, which ends the loop. **Interruption** interrupts the effect that runs,
  * and loses no byte: the next read goes on behind the last frame that an effect got.
@@ -656,7 +656,7 @@ export const forEachFrame: {
  * that asks once and is answered. What the effect gives is the result; it may read on by itself.
  *
  * It is `Effect.flatMap(readFrame(self, decoder), f)` that costs less as a handler: until the frame is there, no fiber
- * waits for it. The effect runs in a fiber of its own.
+ * waits for it. The effect runs in a fiber of its own, unless it is a mere `write` that completes at once.
  *
  * **Errors**: as `readFrame`, and the effect's own. **Interruption** interrupts the effect, and loses no byte: the next read
  * goes on behind the frame, or with it where no effect got it.

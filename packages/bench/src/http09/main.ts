@@ -17,7 +17,7 @@ import { documents, works } from "./works.ts"
 
 const usage = `pnpm bench [options]
 
-  --quick          about a minute: short rounds, few of them
+  --quick          two minutes: short rounds, few of them
   --only ID,ID     only these works
   --rounds N       rounds that count (12; quick 3)
   --seconds S      of one measurement (1; quick 0.25)
@@ -41,6 +41,15 @@ const { values } = parseArgs({
 })
 
 const fail = (message: string) => Effect.fail(BenchError.make({ message }))
+
+/** What was asked for, in seconds or rounds. */
+const number = (name: "rounds" | "seconds" | "warm-up", otherwise: number) => {
+  const given = values[name]
+  const value = given === undefined ? otherwise : Number(given)
+  return value > 0 && value <= 3600
+    ? Effect.succeed(value)
+    : fail(`--${name} is ${given}, and must be more than 0, and 3600 at most`)
+}
 
 const isThere = (command: string, ...args: ReadonlyArray<string>): boolean =>
   spawnSync(command, args, { stdio: "ignore" }).status === 0
@@ -138,21 +147,17 @@ const main = Effect.gen(function* () {
   const wanted = values.only?.split(",")
   const unknown = wanted?.find((id) => all.every((work) => work.id !== id))
   if (unknown !== undefined) return yield* fail(`no work is called ${unknown}: see --list`)
+  const seconds = yield* number("seconds", values.quick ? 0.25 : 1)
+  const rounds = {
+    counted: Math.ceil(yield* number("rounds", values.quick ? 3 : 12)),
+    warmUp: Math.ceil((yield* number("warm-up", values.quick ? 0.5 : 5)) / seconds)
+  }
   const driver = yield* compile(home)
   if (wanted?.includes("start") ?? true) yield* bundle(home)
   writeDocuments(home)
   // This project's server keeps small files in memory once they have rested for two seconds.
   yield* Effect.sleep("2.5 seconds")
-  const setting = {
-    driver,
-    seconds: Number(values.seconds ?? (values.quick ? 0.25 : 1)),
-    idle: values.quick ? 2000 : 6000
-  }
-  const warmUp = Number(values["warm-up"] ?? (values.quick ? 0.5 : 5))
-  const rounds = {
-    counted: Number(values.rounds ?? (values.quick ? 3 : 12)),
-    warmUp: Math.max(1, Math.ceil(warmUp / setting.seconds))
-  }
+  const setting = { driver, seconds, idle: values.quick ? 2000 : 6000 }
   const results: Array<Result> = []
   for (const work of all.filter(({ id }) => wanted?.includes(id) ?? true)) {
     const since = performance.now()

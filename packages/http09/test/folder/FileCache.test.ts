@@ -96,9 +96,23 @@ describe("a small file", () => {
     assert.deepStrictEqual(kept, ["/a", "/c", "/d"])
   })
 
+  it("gives way to a new one, the oldest first, where all others were asked for, and that counts once", () => {
+    const files = new FileCache(4000)
+    const paths = ["/a", "/b", "/c", "/d", "/e"]
+    const isKept = (path: string) => files.get(path, turn++, now, () => rested) !== undefined
+    for (const path of paths.slice(0, 3)) files.set(path, document(path, 600), rested, now)
+    for (const path of paths.slice(0, 3)) get(files, path, () => rested)
+    files.set("/d", document("/d", 600), rested, now)
+    // Nobody has asked for any since.
+    files.set("/e", document("/e", 600), rested, now)
+    assert.deepStrictEqual(paths.filter(isKept), ["/c", "/d", "/e"])
+  })
+
   it("is not kept if it is larger than all the room, and nothing is with no room", () => {
     const small = new FileCache(4000)
+    small.set("/small", document("small"), rested, now)
     small.set("/large", document("large", 5000), rested, now)
+    assert.strictEqual(get(small, "/small", () => rested)?.name, "small")
     assert.strictEqual(
       get(small, "/large", () => rested),
       undefined

@@ -16,6 +16,15 @@ it.each([...rooms("internal"), "testing"])("the page names the room %s", (room) 
   assert.include(page, `\`${room}\``)
 })
 
+it("no function is assigned to a property where it is made, but for what a server has once", () => {
+  const isSo = /^\s*;?\(?[\w.() ]+\.\w+ \??\??= (?:async )?(?:function\b|\([^)]*\)(?:: [^=]+)? =>|\w+ =>)/m
+  const files = fs
+    .readdirSync(socket, { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith(".ts") && isSo.test(fs.readFileSync(path.join(socket, file), "utf8")))
+    .map((file) => path.basename(file))
+  assert.deepStrictEqual(files, ["Handle.ts"])
+})
+
 it("what the page says is there", () => {
   const files = fs.readdirSync(socket, { recursive: true, encoding: "utf8" }).map((file) => path.basename(file, ".ts"))
   const modules = [...page.matchAll(/`([A-Z][A-Za-z0-9]+)(?:\.[a-zA-Z]+)?`/g)].map(([, name]) => name)

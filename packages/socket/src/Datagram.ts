@@ -220,8 +220,9 @@ class SocketImpl implements Socket {
   }
 
   private readonly failed: Effect.Effect<void> = Effect.callback((resume) => {
-    this.wake = () => resume(Effect.void)
-    if (this.error !== undefined) this.wake()
+    const wake = (): void => resume(Effect.void)
+    this.wake = wake
+    if (this.error !== undefined) wake()
     return Effect.sync(() => {
       this.wake = undefined
     })

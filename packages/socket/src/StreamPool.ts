@@ -156,9 +156,10 @@ export const make = Effect.fnUntraced(function* <R>(
     yield* Effect.addFinalizer(() => Effect.forkIn(Effect.ignore(SocketStream.close(stream)), scope))
     const item = new Pooled(stream)
     // Nobody reads from one that waits in the pool: its peer would wait for an end that does not come.
-    ;(stream as StreamState).onFin = () => {
+    const onFin = (): void => {
       if (!item.isInUse) runFork(Pool.invalidate(pool, item))
     }
+    ;(stream as StreamState).onFin = onFin
     return item
   })
   const pool: State["pool"] = yield* Pool.makeWithTTL({

@@ -12,7 +12,7 @@ const oldBytes = (): number =>
  * Lets many pass through, 64 at a time, while young objects are collected now and then: how many bytes of each have become
  * old.
  */
-export const oldOfEach = <A>(enter: () => A, leave: (member: A) => void): number => {
+export const oldOfEach = <A>(enter: () => A, leave: (member: A) => unknown): number => {
   const count = 10_000
   const present: Array<A> = []
   const pass = (from: number, to: number): void => {

@@ -203,7 +203,8 @@ class Race {
       )
     )
     const fiber = Effect.runForkWith(context)(answers)
-    this.stopResolving = () => fiber.interruptUnsafe()
+    const stopResolving = (): void => fiber.interruptUnsafe()
+    this.stopResolving = stopResolving
     fiber.addObserver((exit) => this.resolved(exit))
   }
 
